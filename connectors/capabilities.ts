@@ -1,0 +1,166 @@
+import type { RawRow, RejectedRow } from '../domain/rows.js';
+
+/** What a connection test tells. Never holds a secret. */
+export interface ConnectionReport {
+  readonly product: string;
+  readonly version: string;
+}
+
+/** Answers whether the system can be reached with its settings.
+ *  @throws SyncError source_unreachable, source_forbidden */
+export interface ConnectionChecker {
+  checkConnection(): Promise<ConnectionReport>;
+}
+
+export interface ColumnShape {
+  readonly name: string;
+  readonly type: string;
+  readonly nullable: boolean;
+}
+
+export interface EntityShape {
+  /** Table, `schema.table` or file name, as the configuration names it. */
+  readonly entity: string;
+  readonly columns: readonly ColumnShape[];
+  /** Columns of the natural or primary key, where the system declares one. */
+  readonly key: readonly string[];
+}
+
+/** Lists what a system holds. Idempotent, reads no rows. */
+export interface Catalogue {
+  discoverEntities(): Promise<EntityShape[]>;
+  /** @throws SyncError source_schema_changed where the entity is not there */
+  describeEntity(entity: string): Promise<EntityShape>;
+}
+
+/** What to read: columns in this order, the first `key.length` of the identity named by `key`. */
+export interface ReadRequest {
+  readonly entity: string;
+  readonly columns: readonly string[];
+  readonly key: readonly string[];
+  /** Only rows with `after < column <= upTo` (text of the column's own type; `after` null: from the start). */
+  readonly watermark?: { readonly column: string; readonly after: string | null; readonly upTo: string };
+}
+
+/** A range of a source that is read by one attempt at a time. `from` is included, `to` is not; null is open. */
+export interface Partition {
+  readonly ordinal: number;
+  readonly from: string | null;
+  readonly to: string | null;
+  readonly estimatedRows: number;
+}
+
+/** Rows of one partition in key order. `cursor` continues after the last row (opaque, safe to store; holds a key at most). */
+export interface RawBatch {
+  readonly rows: readonly RawRow[];
+  readonly rejected: readonly RejectedRow[];
+  readonly cursor: string;
+}
+
+/** Reads partitions that together cover every row exactly once. Idempotent: the same cursor gives the same rows while the
+ *  source is unchanged. Memory does not grow with the partition.
+ *  @throws SyncError source_unreachable (retryable), source_schema_changed (secretary), delivery_unreadable (secretary) */
+export interface SnapshotReader {
+  planPartitions(request: ReadRequest, wanted: number): Promise<Partition[]>;
+  readPartition(request: ReadRequest, partition: Partition, after: string | null, signal: AbortSignal): AsyncIterable<RawBatch>;
+}
+
+/** Tells the newest value of a rising column, minus a declared lag, as text of that column's type; null where there are no rows. */
+export interface WatermarkReader {
+  newestWatermark(entity: string, column: string, lagSeconds: number): Promise<string | null>;
+}
+
+/** A set of files that belongs together. `digest` is over names and contents of files and manifest. */
+export interface Delivery {
+  readonly name: string;
+  readonly digest: string;
+  readonly files: readonly DeliveredFile[];
+  readonly manifest: DeliveryManifest | null;
+}
+
+export interface DeliveredFile {
+  /** The file's name as the configuration's entities name it. */
+  readonly entity: string;
+  readonly sha256: string;
+  readonly bytes: number;
+}
+
+/** `manifest.json` beside the files. `scope` names the part of the source that the files are complete for (`{ "campus": "North" }`); absent: all of it. */
+export interface DeliveryManifest {
+  readonly complete: boolean;
+  readonly scope: Readonly<Record<string, string>>;
+  readonly files: Readonly<Record<string, { readonly rows?: number; readonly sha256?: string }>>;
+}
+
+/** Finds deliveries of a file source, in name order. A reader opened on one delivery reads only its files.
+ *  `verifyDelivery` compares the files with the manifest.
+ *  @throws SyncError delivery_incomplete, delivery_unreadable */
+export interface DeliveryReader {
+  listDeliveries(): Promise<Delivery[]>;
+  verifyDelivery(delivery: Delivery): Promise<void>;
+  openDelivery(delivery: Delivery): SnapshotReader & Catalogue;
+}
+
+/** The rows of one entity that we write: `columns` are those we own or compare, key columns included. */
+export interface TargetEntity {
+  readonly entity: string;
+  readonly key: readonly string[];
+  readonly columns: readonly string[];
+}
+
+/** One compare-and-set: `before` null: must not be there; `after` null: delete. Rows are in `TargetEntity.columns` order. */
+export interface RowWrite {
+  readonly key: RawRow;
+  readonly before: RawRow | null;
+  readonly after: RawRow | null;
+}
+
+/** `written`: it was `before`, now is `after`. `already`: it was `after` before we came. `origin_differs`: it is something
+ *  else (told in `actual`, null: not there) and was left alone. `refused`: the target's own constraints said no. */
+export type RowOutcome =
+  | { readonly status: 'written' | 'already' }
+  | { readonly status: 'origin_differs'; readonly actual: RawRow | null }
+  | { readonly status: 'refused'; readonly reason: string };
+
+/** Writes rows one by one or in bulk, never over something it does not know.
+ *  @throws SyncError target_unreachable (retryable), target_forbidden, target_schema_changed */
+export interface RowTarget {
+  /** The rows that are there now, by key text (`keyOf`); absent keys are absent. */
+  readRows(target: TargetEntity, keys: readonly RawRow[]): Promise<Map<string, RawRow>>;
+  /** One transaction of the target; outcomes in the order of `writes`. A refused row never stops the others. */
+  writeRows(target: TargetEntity, writes: readonly RowWrite[]): Promise<RowOutcome[]>;
+  /** All or nothing, streamed. @throws SyncError target_row_exists where any key is there already: then nothing was written */
+  insertRows(target: TargetEntity, rows: AsyncIterable<readonly RawRow[]>): Promise<number>;
+  /** Count and content digest of the rows with `from <= key < to` over the target's columns (independent of row order). */
+  digestRange(target: TargetEntity, from: RawRow | null, to: RawRow | null): Promise<{ count: number; digest: string }>;
+}
+
+/** A file that we own. Swapped in by rename, so that a reader sees the old or the new one, whole. */
+export interface WholeFileTarget {
+  /** sha256 of the file as it is, null where there is none. */
+  currentDigest(target: TargetEntity): Promise<string | null>;
+  readWhole(target: TargetEntity): AsyncIterable<readonly RawRow[]>;
+  /** Writes the rows in the order given; `expected` is the digest the file must still have (null: no file).
+   *  Returns the new digest, or the differing one that was found (then nothing was swapped). */
+  replaceWhole(
+    target: TargetEntity,
+    rows: AsyncIterable<readonly RawRow[]>,
+    expected: string | null,
+  ): Promise<{ readonly digest: string; readonly rows: number } | { readonly differs: string | null }>;
+}
+
+/** What a connector may be able to do; one that cannot leaves the capability out. `close` ends all connections. */
+export interface Connector {
+  readonly checker: ConnectionChecker;
+  readonly catalogue: Catalogue;
+  readonly snapshots?: SnapshotReader;
+  readonly watermarks?: WatermarkReader;
+  readonly deliveries?: DeliveryReader;
+  readonly rows?: RowTarget;
+  readonly file?: WholeFileTarget;
+  close(): Promise<void>;
+}
+
+/** Settings of a system with secrets already resolved. */
+export type ConnectorSettings = Readonly<Record<string, unknown>>;
+
