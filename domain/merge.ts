@@ -1,0 +1,350 @@
+import { EMPTY, type GoldenGroup, type Stated, type Statement } from './canonical.js';
+import { mergeUnion, ownElements } from './multi-valued.js';
+import { maySpeak, rankOf, type GroupPolicy } from './strategy.js';
+
+/** One image's part in a merge. `incoming`: what was read in this run; undefined: not read, or read and unchanged. */
+export interface Party {
+  readonly image: string;
+  readonly system: string;
+  /** The system also receives golden values, so that it can be told again. */
+  readonly target: boolean;
+  /** What we hold; null at first sight (a new image, or one that comes back after a delete). */
+  readonly stored: Statement | null;
+  readonly incoming?: Stated | null;
+  /** The image was deleted in its system: its statement is withdrawn. */
+  readonly withdrawn?: boolean;
+  /** When the change took effect in the source by the source's own telling (sortable text); extraction time is not one. */
+  readonly effectiveAt?: string | null;
+}
+
+export const mergeFindings = [
+  'ranked_at_first_sight',
+  'not_authoritative',
+  'outranked',
+  'differs_from_override',
+] as const;
+export type MergeFinding = (typeof mergeFindings)[number];
+
+/** A value that is in question and the images that state it. */
+export interface Candidate {
+  readonly value: Stated;
+  readonly images: readonly string[];
+}
+
+/** What a merge decided for one group. Versions are written by the caller: `settleNow` means the record version after the
+ *  plan is applied. Statements that stay as they are, are not listed. */
+export interface GroupPlan {
+  /** The new golden value; null: unchanged. */
+  readonly golden: { readonly value: Stated; readonly origin: string | null } | null;
+  /** The override ends because a source now agrees. */
+  readonly endsOverride: boolean;
+  readonly statements: readonly PlannedStatement[];
+  /** The question as it must stand after the plan: null where none is open. */
+  readonly conflict: readonly Candidate[] | null;
+  readonly findings: readonly { readonly finding: MergeFinding; readonly image: string; readonly system: string }[];
+}
+
+export interface PlannedStatement {
+  readonly image: string;
+  readonly value: Stated | null;
+  readonly state: Statement['state'];
+  /** `now`: settled against the version that results; `never`: to be told again; `keep`: as it was. */
+  readonly settle: 'now' | 'never' | 'keep';
+}
+
+/** A party after its incoming statement is taken in. */
+interface Contender {
+  readonly party: Party;
+  readonly value: Stated;
+  readonly changed: boolean;
+  readonly firstSight: boolean;
+  readonly state: Statement['state'];
+  /** The golden value has not moved since this statement was settled. */
+  readonly accepted: boolean;
+}
+
+interface Outcome {
+  readonly golden: { value: Stated; origin: string | null } | null;
+  readonly conflict: readonly Contender[];
+  readonly findings: readonly { finding: MergeFinding; party: Party }[];
+  readonly endsOverride?: boolean;
+}
+
+const nothing: Outcome = { golden: null, conflict: [], findings: [] };
+
+/** A statement that differs from golden and is not asked about: named in a finding of its kind. */
+const setAside = (contender: Contender, otherwise: MergeFinding): { finding: MergeFinding; party: Party } => ({
+  finding: contender.firstSight ? 'ranked_at_first_sight' : otherwise,
+  party: contender.party,
+});
+
+const byRank =
+  (policy: GroupPolicy) =>
+  (left: Contender, right: Contender): number =>
+    rankOf(policy, left.party.system) - rankOf(policy, right.party.system) ||
+    (left.party.image < right.party.image ? -1 : left.party.image > right.party.image ? 1 : 0);
+
+/** The best of several by a comparison, or `null` where the best ones say different things and cannot be ranked. */
+const bestOf = (pool: readonly Contender[], compare: (left: Contender, right: Contender) => number): Contender | null => {
+  const first = [...pool].sort(compare)[0];
+  if (first === undefined) return null;
+  const equals = pool.filter((other) => other.value !== first.value && compare(first, other) === 0);
+  return equals.length > 0 ? null : first;
+};
+
+const takeIn = (golden: GoldenGroup, policy: GroupPolicy, party: Party): Contender | null => {
+  if (party.withdrawn === true) return null;
+  const stored = party.stored;
+  const read = party.incoming ?? null;
+  // A system that comes to say nothing withdraws no golden value: nothing never takes part.
+  const incoming =
+    read !== null && policy.strategy === 'set_union' ? ownElements(read, stored?.value ?? null, golden.value) : read;
+  const value = incoming ?? (party.incoming === undefined ? (stored?.value ?? null) : null);
+  if (value === null) return null;
+  const changed = incoming !== null && incoming !== (stored?.value ?? null);
+  return {
+    party,
+    value,
+    changed,
+    firstSight: stored === null,
+    state: changed ? 'live' : (stored?.state ?? 'live'),
+    accepted: stored !== null && stored.settled > 0 && stored.settled >= golden.version,
+  };
+};
+
+/** Golden against what newly arrives at first sight: the best ranked value. An incumbent that live statements hold is only
+ *  displaced by a better rank; one that a person set stays. */
+const rankFirstSight = (
+  golden: GoldenGroup,
+  policy: GroupPolicy,
+  newcomers: readonly Contender[],
+  holders: readonly Contender[],
+): Outcome => {
+  const differing = newcomers.filter((newcomer) => newcomer.value !== golden.value);
+  if (differing.length === 0) return nothing;
+  const incumbents = golden.value === null ? [] : [...holders, ...newcomers.filter((one) => one.value === golden.value)];
+  const pool = [...incumbents, ...differing].sort(byRank(policy));
+  const best = golden.value !== null && incumbents.length === 0 ? undefined : pool[0];
+  const value = best?.value ?? golden.value;
+  return {
+    golden: best !== undefined && best.value !== golden.value ? { value: best.value, origin: best.party.image } : null,
+    conflict: [],
+    findings: [...differing, ...incumbents]
+      .filter((one) => one.value !== value)
+      .map((party) => ({ finding: 'ranked_at_first_sight' as const, party: party.party })),
+  };
+};
+
+const mergeThreeWay = (golden: GoldenGroup, policy: GroupPolicy, speaking: readonly Contender[]): Outcome => {
+  const newcomers = speaking.filter((one) => one.firstSight);
+  const holders = speaking.filter(
+    (one) => !one.firstSight && one.state === 'live' && one.value === golden.value,
+  );
+  const moved = speaking.filter(
+    (one) => !one.firstSight && (one.changed || one.state === 'open') && one.value !== golden.value,
+  );
+  const values = new Set(moved.map((one) => one.value));
+  const agreed = values.size === 1 && moved.some((one) => one.accepted || golden.value === null);
+  if (values.size > 0 && (!agreed || policy.strategy === 'manual')) {
+    const ranked = newcomers.filter((one) => one.value !== golden.value && !values.has(one.value));
+    return { golden: null, conflict: moved, findings: ranked.map((one) => setAside(one, 'outranked')) };
+  }
+  if (values.size === 0) return rankFirstSight(golden, policy, newcomers, holders);
+  const winner = [...moved].sort(byRank(policy))[0];
+  if (winner === undefined) return nothing;
+  return {
+    golden: { value: winner.value, origin: winner.party.image },
+    conflict: [],
+    findings: newcomers.filter((one) => one.value !== winner.value).map((one) => setAside(one, 'outranked')),
+  };
+};
+
+/** The best of all that systems say themselves wins; our own writes and what was overruled do not rank. */
+const mergeRanked = (
+  golden: GoldenGroup,
+  policy: GroupPolicy,
+  speaking: readonly Contender[],
+  compare: (left: Contender, right: Contender) => number,
+): Outcome => {
+  const pool = speaking.filter((one) => one.state === 'live' || one.state === 'open');
+  if (pool.length === 0) return nothing;
+  const best = bestOf(pool, compare);
+  if (best === null) return mergeThreeWay(golden, policy, speaking);
+  return {
+    golden: best.value === golden.value ? null : { value: best.value, origin: best.party.image },
+    conflict: [],
+    findings: pool.filter((one) => one.changed && one.value !== best.value).map((one) => setAside(one, 'outranked')),
+  };
+};
+
+const compareRank =
+  (policy: GroupPolicy) =>
+  (left: Contender, right: Contender): number =>
+    rankOf(policy, left.party.system) - rankOf(policy, right.party.system);
+
+const mergeMostRecent = (golden: GoldenGroup, policy: GroupPolicy, speaking: readonly Contender[]): Outcome => {
+  const pool = speaking.filter((one) => one.state === 'live' || one.state === 'open');
+  if (pool.some((one) => (one.party.effectiveAt ?? null) === null)) {
+    return policy.fallback === 'source_priority'
+      ? mergeRanked(golden, policy, speaking, compareRank(policy))
+      : mergeThreeWay(golden, policy, speaking);
+  }
+  const newestFirst = (left: Contender, right: Contender): number => {
+    const [a, b] = [left.party.effectiveAt ?? '', right.party.effectiveAt ?? ''];
+    return a < b ? 1 : a > b ? -1 : policy.fallback === 'source_priority' ? compareRank(policy)(left, right) : 0;
+  };
+  return mergeRanked(golden, policy, speaking, newestFirst);
+};
+
+const mergeFillEmpty = (golden: GoldenGroup, policy: GroupPolicy, speaking: readonly Contender[]): Outcome => {
+  const arriving = speaking.filter((one) => one.changed && one.value !== golden.value);
+  if (golden.value !== null && golden.value !== EMPTY) {
+    return { ...nothing, findings: arriving.map((one) => setAside(one, 'outranked')) };
+  }
+  const filling = arriving.filter((one) => one.value !== EMPTY);
+  const best = [...(filling.length > 0 ? filling : arriving)].sort(byRank(policy))[0];
+  if (best === undefined) return nothing;
+  return {
+    golden: { value: best.value, origin: best.party.image },
+    conflict: [],
+    findings: arriving.filter((one) => one.value !== best.value).map((one) => setAside(one, 'outranked')),
+  };
+};
+
+const mergeSetUnion = (golden: GoldenGroup, speaking: readonly Contender[]): Outcome => {
+  const own = speaking.filter((one) => one.state === 'live' || one.state === 'open');
+  if (own.length === 0) return nothing;
+  const value = mergeUnion(own.map((one) => one.value));
+  return value === golden.value ? nothing : { ...nothing, golden: { value, origin: own[0]?.party.image ?? null } };
+};
+
+/** An override stands: what differs is a finding; it ends when a system that may speak comes to agree. */
+const mergeAgainstOverride = (golden: GoldenGroup, speaking: readonly Contender[]): Outcome => ({
+  ...nothing,
+  endsOverride: speaking.some((one) => one.changed && one.value === golden.value),
+  findings: speaking
+    .filter((one) => one.changed && one.value !== golden.value)
+    .map((one) => ({ finding: 'differs_from_override' as const, party: one.party })),
+});
+
+const byStrategy = (golden: GoldenGroup, policy: GroupPolicy, speaking: readonly Contender[]): Outcome => {
+  switch (policy.strategy) {
+    case 'source_priority':
+      return mergeRanked(golden, policy, speaking, compareRank(policy));
+    case 'most_recent':
+      return mergeMostRecent(golden, policy, speaking);
+    case 'fill_empty_only':
+      return mergeFillEmpty(golden, policy, speaking);
+    case 'set_union':
+      return mergeSetUnion(golden, speaking);
+    case 'three_way':
+    case 'sticky_human':
+    case 'manual':
+      return mergeThreeWay(golden, policy, speaking);
+  }
+};
+
+/** A withdrawn statement that golden rested on: the group takes the best that remains, else it is empty. */
+const afterWithdrawal = (
+  golden: GoldenGroup,
+  policy: GroupPolicy,
+  parties: readonly Party[],
+  speaking: readonly Contender[],
+): Outcome | null => {
+  if (golden.sticky || golden.value === null || golden.origin === null) return null;
+  const origin = parties.find((party) => party.image === golden.origin);
+  if (origin?.withdrawn !== true || speaking.some((one) => one.value === golden.value)) return null;
+  const order: readonly Statement['state'][] = ['live', 'open', 'echo', 'overruled'];
+  const best = [...speaking].sort(
+    (left, right) => order.indexOf(left.state) - order.indexOf(right.state) || byRank(policy)(left, right),
+  )[0];
+  return { ...nothing, golden: { value: best?.value ?? EMPTY, origin: best?.party.image ?? null } };
+};
+
+const planStatement = (
+  contender: Contender,
+  golden: Stated | null,
+  outcome: Outcome,
+  policy: GroupPolicy,
+): PlannedStatement | null => {
+  const { party, value, changed } = contender;
+  const stored = party.stored;
+  if (outcome.conflict.includes(contender)) {
+    if (!changed && stored?.state === 'open') return null;
+    return { image: party.image, value, state: 'open', settle: 'keep' };
+  }
+  if (value === golden || policy.strategy === 'set_union') {
+    const moved = changed || outcome.golden !== null || stored?.state === 'open';
+    const state = contender.state === 'echo' ? 'echo' : 'live';
+    return moved ? { image: party.image, value, state, settle: 'now' } : null;
+  }
+  if (!changed && stored?.state !== 'open') return null;
+  const named = outcome.findings.find((one) => one.party === party)?.finding;
+  const overruled = named === 'not_authoritative' || named === 'differs_from_override';
+  const tellAgain =
+    party.target && policy.reassertion === 'reassert' && named !== undefined && named !== 'ranked_at_first_sight';
+  return {
+    image: party.image,
+    value,
+    state: overruled ? 'overruled' : 'live',
+    settle: tellAgain ? 'never' : 'now',
+  };
+};
+
+const candidatesOf = (conflict: readonly Contender[]): Candidate[] => {
+  const images = new Map<Stated, string[]>();
+  for (const { value, party } of conflict) images.set(value, [...(images.get(value) ?? []), party.image]);
+  return [...images]
+    .sort(([left], [right]) => (left < right ? -1 : 1))
+    .map(([value, of]) => ({ value, images: of.sort() }));
+};
+
+/** Images that come to say nothing, or are gone, hold no statement any more. */
+const emptied = (parties: readonly Party[]): PlannedStatement[] =>
+  parties
+    .filter(
+      ({ stored, incoming, withdrawn }) =>
+        (stored?.value ?? null) !== null && (withdrawn === true || incoming === null),
+    )
+    .map(({ image }) => ({ image, value: null, state: 'live', settle: 'now' }));
+
+/**
+ * Decides one attribute group of one record: golden = strategy(statements, settlements). Pure; the result does not depend on
+ * the order of `parties`; merging what is already merged plans nothing.
+ * Method: three-way merge with a settled version per statement in place of a clock (DESIGN §5).
+ */
+export const planGroup = (golden: GoldenGroup, policy: GroupPolicy, parties: readonly Party[]): GroupPlan => {
+  const contenders = parties
+    .map((party) => takeIn(golden, policy, party))
+    .filter((one): one is Contender => one !== null)
+    .sort(byRank(policy));
+  const speaking = contenders.filter((one) => maySpeak(policy, one.party.system));
+  const silenced = contenders.filter((one) => !maySpeak(policy, one.party.system) && one.changed);
+  const decided = golden.sticky
+    ? mergeAgainstOverride(golden, speaking)
+    : byStrategy(golden, policy, speaking);
+  const outcome =
+    decided.golden === null && decided.conflict.length === 0
+      ? { ...decided, golden: afterWithdrawal(golden, policy, parties, speaking)?.golden ?? null }
+      : decided;
+  const value = outcome.golden?.value ?? golden.value;
+  const findings = [
+    ...outcome.findings,
+    ...silenced
+      .filter((one) => one.value !== value)
+      .map(({ party }) => ({ finding: 'not_authoritative' as const, party })),
+  ];
+  const complete = { ...outcome, findings };
+  return {
+    golden: outcome.golden,
+    endsOverride: outcome.endsOverride ?? false,
+    statements: [
+      ...contenders
+        .map((one) => planStatement(one, value, complete, policy))
+        .filter((one): one is PlannedStatement => one !== null),
+      ...emptied(parties),
+    ],
+    conflict: outcome.conflict.length > 0 ? candidatesOf(outcome.conflict) : null,
+    findings: findings.map(({ finding, party }) => ({ finding, image: party.image, system: party.system })),
+  };
+};
