@@ -1,0 +1,214 @@
+import { readFileSync } from 'node:fs';
+
+const logLevels = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
+export type LogLevel = (typeof logLevels)[number];
+
+/** How to reach Temporal. `address` null: the embedded server. */
+export interface TemporalConfig {
+  readonly address: string | null;
+  readonly namespace: string;
+  readonly apiKey: string | null;
+  /** null: no encryption. `clientCertificate` null: the server does not ask for one. */
+  readonly tls: TemporalTls | null;
+}
+
+export interface TemporalTls {
+  readonly clientCertificate: { readonly crt: Buffer; readonly key: Buffer } | null;
+  /** Certificate authority of the server, null: the system's. */
+  readonly serverAuthority: Buffer | null;
+  /** Name in the server's certificate where it differs from the address. */
+  readonly serverName: string | null;
+}
+
+export interface Config {
+  /** null: the embedded PostgreSQL. */
+  readonly databaseUrl: string | null;
+  readonly temporal: TemporalConfig;
+  readonly apiPort: number;
+  readonly logLevel: LogLevel;
+  /** Where embedded servers keep their data, relative to the project's folder. */
+  readonly dataFolder: string;
+  /** Folder of real data sets for the tests that want them, null: those tests are left out. */
+  readonly corpus: string | null;
+}
+
+/** Every variable that is read, as `.env.example` lists them. */
+export const variableNames = [
+  'DATABASE_URL',
+  'TEMPORAL_ADDRESS',
+  'TEMPORAL_NAMESPACE',
+  'TEMPORAL_API_KEY',
+  'TEMPORAL_TLS',
+  'TEMPORAL_TLS_CERT_PATH',
+  'TEMPORAL_TLS_KEY_PATH',
+  'TEMPORAL_TLS_CA_PATH',
+  'TEMPORAL_TLS_SERVER_NAME',
+  'CONCORD_API_PORT',
+  'CONCORD_LOG_LEVEL',
+  'CONCORD_DATA_FOLDER',
+  'CONCORD_CORPUS',
+] as const;
+
+type VariableName = (typeof variableNames)[number];
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/** Everything that is wrong with the environment, in one error. Never holds a value: it may be a secret. */
+export class ConfigError extends Error {
+  constructor(readonly problems: readonly string[]) {
+    super(`The environment is not right:\n${problems.map((problem) => `  - ${problem}`).join('\n')}`);
+    this.name = 'ConfigError';
+  }
+}
+
+/** Reads and checks the whole environment at once. An empty variable counts as absent.
+ *  @throws ConfigError with all problems together */
+export function readConfig(environment: Environment = process.env): Config {
+  const reader = new Reader(environment);
+  const config: Config = {
+    databaseUrl: reader.databaseUrl(),
+    temporal: readTemporal(reader),
+    apiPort: reader.port('CONCORD_API_PORT', 3210),
+    logLevel: reader.oneOf('CONCORD_LOG_LEVEL', logLevels, 'info'),
+    dataFolder: reader.text('CONCORD_DATA_FOLDER') ?? '.concord',
+    corpus: reader.text('CONCORD_CORPUS'),
+  };
+  if (reader.problems.length > 0) throw new ConfigError(reader.problems);
+  return config;
+}
+
+/** What `Connection.connect` (client) and `NativeConnection.connect` (worker) take. */
+export interface TemporalConnectionOptions {
+  readonly address: string;
+  readonly tls?: true | { serverNameOverride?: string; serverRootCACertificate?: Buffer; clientCertPair?: { crt: Buffer; key: Buffer } };
+  readonly apiKey?: string;
+  readonly metadata?: Record<string, string>;
+}
+
+/** Connection options as Temporal Cloud wants them; `address` is the embedded server's where none is configured. */
+export function temporalConnectionOptions(temporal: TemporalConfig, address: string): TemporalConnectionOptions {
+  return {
+    address,
+    ...(temporal.tls === null ? {} : { tls: tlsOptions(temporal.tls) }),
+    // Requests made with an API key are routed by this header.
+    ...(temporal.apiKey === null
+      ? {}
+      : { apiKey: temporal.apiKey, metadata: { 'temporal-namespace': temporal.namespace } }),
+  };
+}
+
+const secretPrefix = 'CONCORD_SECRET_';
+
+/** A secret that a system's configuration refers to by the name of its variable, null where it is not set. Only variables
+ *  that begin with `CONCORD_SECRET_`: whoever writes configuration must not be able to read the rest of the environment. */
+export function readSecret(name: string, environment: Environment = process.env): string | null {
+  if (!name.startsWith(secretPrefix)) throw new ConfigError([`${name} is no secret's name: it must begin with ${secretPrefix}`]);
+  return environment[name] ?? null;
+}
+
+function tlsOptions(tls: TemporalTls): TemporalConnectionOptions['tls'] {
+  if (tls.clientCertificate === null && tls.serverAuthority === null && tls.serverName === null) return true;
+  return {
+    ...(tls.serverName === null ? {} : { serverNameOverride: tls.serverName }),
+    ...(tls.serverAuthority === null ? {} : { serverRootCACertificate: tls.serverAuthority }),
+    ...(tls.clientCertificate === null ? {} : { clientCertPair: tls.clientCertificate }),
+  };
+}
+
+function readTemporal(reader: Reader): TemporalConfig {
+  const address = reader.temporalAddress();
+  const namespace = reader.text('TEMPORAL_NAMESPACE') ?? 'default';
+  const apiKey = reader.text('TEMPORAL_API_KEY');
+  const tls = readTls(reader, apiKey !== null);
+  if (address === null && (apiKey !== null || tls !== null)) {
+    reader.problems.push('TEMPORAL_ADDRESS must be set where TEMPORAL_API_KEY or a TEMPORAL_TLS variable is: the embedded server knows neither');
+  }
+  return { address, namespace, apiKey, tls };
+}
+
+function readTls(reader: Reader, hasApiKey: boolean): TemporalTls | null {
+  const crt = reader.file('TEMPORAL_TLS_CERT_PATH');
+  const key = reader.file('TEMPORAL_TLS_KEY_PATH');
+  const serverAuthority = reader.file('TEMPORAL_TLS_CA_PATH');
+  const serverName = reader.text('TEMPORAL_TLS_SERVER_NAME');
+  if (reader.isSet('TEMPORAL_TLS_CERT_PATH') !== reader.isSet('TEMPORAL_TLS_KEY_PATH')) {
+    reader.problems.push('TEMPORAL_TLS_CERT_PATH and TEMPORAL_TLS_KEY_PATH belong together: set both or neither');
+  }
+  const implied = hasApiKey || crt !== null || serverAuthority !== null || serverName !== null;
+  const wanted = reader.flag('TEMPORAL_TLS') ?? implied;
+  if (implied && !wanted) {
+    reader.problems.push('TEMPORAL_TLS is off, but an API key or a certificate is set: neither travels without encryption');
+  }
+  if (!wanted) return null;
+  return { clientCertificate: crt !== null && key !== null ? { crt, key } : null, serverAuthority, serverName };
+}
+
+class Reader {
+  readonly problems: string[] = [];
+
+  constructor(private readonly environment: Environment) {}
+
+  isSet(name: VariableName): boolean {
+    return this.text(name) !== null;
+  }
+
+  text(name: VariableName): string | null {
+    const value = this.environment[name]?.trim();
+    return value === undefined || value === '' ? null : value;
+  }
+
+  flag(name: VariableName): boolean | null {
+    const value = this.text(name)?.toLowerCase();
+    if (value === undefined) return null;
+    if (['true', '1', 'yes', 'on'].includes(value)) return true;
+    if (['false', '0', 'no', 'off'].includes(value)) return false;
+    this.problems.push(`${name} must be true or false`);
+    return null;
+  }
+
+  port(name: VariableName, absent: number): number {
+    const value = this.text(name);
+    if (value === null) return absent;
+    const port = Number(value);
+    if (/^\d+$/.test(value) && port >= 1 && port <= 65_535) return port;
+    this.problems.push(`${name} must be a port, 1 to 65535`);
+    return absent;
+  }
+
+  oneOf<T extends string>(name: VariableName, allowed: readonly T[], absent: T): T {
+    const value = this.text(name);
+    if (value === null) return absent;
+    const found = allowed.find((candidate) => candidate === value);
+    if (found !== undefined) return found;
+    this.problems.push(`${name} must be one of ${allowed.join(', ')}`);
+    return absent;
+  }
+
+  file(name: VariableName): Buffer | null {
+    const path = this.text(name);
+    if (path === null) return null;
+    try {
+      return readFileSync(path);
+    } catch (error) {
+      this.problems.push(`${name} names a file that cannot be read (${(error as NodeJS.ErrnoException).code ?? 'unknown'})`);
+      return null;
+    }
+  }
+
+  databaseUrl(): string | null {
+    const value = this.text('DATABASE_URL');
+    if (value === null || /^postgres(ql)?:$/.test(protocolOf(value))) return value;
+    this.problems.push('DATABASE_URL must look like postgres://user:password@host:5432/database');
+    return null;
+  }
+
+  temporalAddress(): string | null {
+    const value = this.text('TEMPORAL_ADDRESS');
+    if (value === null || /^[^\s/:]+:\d{1,5}$|^\[[0-9a-f:]+\]:\d{1,5}$/i.test(value)) return value;
+    this.problems.push('TEMPORAL_ADDRESS must be host:port, without https://');
+    return null;
+  }
+}
+
+function protocolOf(value: string): string {
+  return URL.canParse(value) ? new URL(value).protocol : '';
+}

@@ -1,0 +1,109 @@
+import { join, resolve } from 'node:path';
+import type { Config } from '../config/env.js';
+import { claimFolder } from './folder-claim.js';
+import type { FolderClaim } from './folder-claim.js';
+import { LaunchError } from './launch-error.js';
+import { projectFolder } from './project-folder.js';
+import { startPostgres } from './postgres.js';
+import type { RunningPostgres } from './postgres.js';
+import { findTemporal } from './temporal-binary.js';
+import { startTemporal } from './temporal-server.js';
+import type { RunningTemporal, SearchAttribute } from './temporal-server.js';
+
+export interface EnvironmentOptions {
+  /** Names the data folder, so that two commands do not share one: `start`, `demo`, `bench` … */
+  readonly name: string;
+  readonly config: Config;
+  readonly searchAttributes?: readonly SearchAttribute[];
+  /** Begin with empty data. Only ever empties what is embedded. */
+  readonly fresh?: boolean;
+  /** Over the settings of the embedded PostgreSQL. */
+  readonly postgresSettings?: Readonly<Record<string, string>>;
+  /** One-line messages; by default to standard error. */
+  readonly progress?: (line: string) => void;
+}
+
+export interface Environment {
+  /** Database `concord` as its owner. Holds the password. */
+  readonly databaseUrl: string;
+  readonly temporalAddress: string;
+  /** Temporal's Web UI, null where the server is not ours. */
+  readonly temporalUiUrl: string | null;
+  /** The embedded servers, null where others are configured. */
+  readonly postgres: RunningPostgres | null;
+  readonly temporal: RunningTemporal | null;
+  /** Where this command may keep files of its own. */
+  readonly folder: string;
+  /** Stops what was started, Temporal first. Safe to call twice. */
+  stop(): Promise<void>;
+}
+
+/** Brings up PostgreSQL and Temporal, or takes those that the configuration names. What is started here ends with this
+ *  process, however it ends. @throws LaunchError */
+export async function bringUp(options: EnvironmentOptions): Promise<Environment> {
+  const progress = options.progress ?? printProgress;
+  const { config } = options;
+  const dataFolder = resolve(projectFolder(), config.dataFolder);
+  const claim = claimOrRefuse(join(dataFolder, options.name), options.name);
+  const servers: { postgres: RunningPostgres | null; temporal: RunningTemporal | null } = { postgres: null, temporal: null };
+  const stop = async (): Promise<void> => {
+    await servers.temporal?.stop();
+    await servers.postgres?.stop();
+    claim.release();
+  };
+  const { folder } = claim;
+  const fresh = options.fresh ?? false;
+  try {
+    // The address is looked for while PostgreSQL starts: each may take seconds on a first run.
+    const [postgres, executable] = await settleBoth(
+      config.databaseUrl === null
+        ? startPostgres({ folder, fresh, progress, settings: options.postgresSettings ?? {} }).then(
+            (started) => (servers.postgres = started),
+          )
+        : null,
+      config.temporal.address === null ? findTemporal({ folder: join(dataFolder, 'bin'), progress }) : null,
+    );
+    if (executable !== null) {
+      const searchAttributes = options.searchAttributes ?? [];
+      servers.temporal = await startTemporal({ executable, folder, fresh, progress, searchAttributes });
+    }
+    return {
+      databaseUrl: postgres?.url ?? required(config.databaseUrl),
+      temporalAddress: servers.temporal?.address ?? required(config.temporal.address),
+      temporalUiUrl: servers.temporal?.uiUrl ?? null,
+      postgres: servers.postgres,
+      temporal: servers.temporal,
+      folder,
+      stop,
+    };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+
+function claimOrRefuse(folder: string, name: string): FolderClaim {
+  const claim = claimFolder(folder);
+  if ('folder' in claim) return claim;
+  throw new LaunchError(
+    `Another \`${name}\` of this project is running (process ${String(claim.heldBy)}): stop it first, or set CONCORD_DATA_FOLDER to a folder of its own.`,
+  );
+}
+
+/* Waits for both even if one fails: what has been started must be known, to be stopped. */
+async function settleBoth<A, B>(first: Promise<A> | null, second: Promise<B> | null): Promise<[A | null, B | null]> {
+  const [a, b] = await Promise.allSettled([first, second]);
+  if (a.status === 'rejected') throw a.reason;
+  if (b.status === 'rejected') throw b.reason;
+  return [a.value, b.value];
+}
+
+function required(value: string | null): string {
+  if (value === null) throw new LaunchError('Neither an embedded server nor an address of another is there.');
+  return value;
+}
+
+function printProgress(line: string): void {
+  process.stderr.write(`${line}\n`);
+}
