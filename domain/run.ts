@@ -6,10 +6,10 @@ export type RunKind = (typeof runKinds)[number];
 export const steps = [
   'extract',
   'diff',
+  'guard',
   'standardize',
   'match',
   'merge',
-  'guard',
   'apply',
   'publish',
   'verify',
