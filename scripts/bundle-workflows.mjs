@@ -5,5 +5,8 @@ import { bundleWorkflowCode } from '@temporalio/worker';
 import { root } from './ensure.mjs';
 
 const quiet = { trace() {}, debug() {}, info() {}, warn: console.error, error: console.error, log() {} };
-const { code } = await bundleWorkflowCode({ workflowsPath: join(root, 'dist', 'workflows', 'index.js'), logger: quiet });
+const { code } = await bundleWorkflowCode({
+  workflowsPath: join(root, 'dist', 'workflows', 'index.js'),
+  logger: quiet,
+});
 writeFileSync(join(root, 'dist', 'workflow-bundle.js'), code);

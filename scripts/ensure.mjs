@@ -83,7 +83,9 @@ function ensurePackages() {
     env: { ...process.env, NODE_ENV: '' }, // with "production" the compiler would be left out
   });
   if (install.status !== 0) {
-    throw new Error('npm ci failed: see the lines above; most often the package registry cannot be reached. Then try again.');
+    throw new Error(
+      'npm ci failed: see the lines above; most often the package registry cannot be reached. Then try again.',
+    );
   }
 }
 
@@ -120,12 +122,16 @@ function ensureBuild() {
 /* The Temporal worker takes its workflows as one bundle; made here, it need not be made at each start. */
 function bundleWorkflows() {
   if (!existsSync(join(root, 'workflows', 'index.ts'))) return;
-  execFileSync(process.execPath, [join(root, 'scripts', 'bundle-workflows.mjs')], { cwd: root, stdio: ['ignore', 2, 2] });
+  execFileSync(process.execPath, [join(root, 'scripts', 'bundle-workflows.mjs')], {
+    cwd: root,
+    stdio: ['ignore', 2, 2],
+  });
 }
 
 function hashOfSources() {
   const hash = createHash('sha256').update(process.versions.node);
-  for (const file of ['package-lock.json', 'tsconfig.json', 'tsconfig.build.json']) hash.update(readFileSync(join(root, file)));
+  for (const file of ['package-lock.json', 'tsconfig.json', 'tsconfig.build.json'])
+    hash.update(readFileSync(join(root, file)));
   for (const file of sourceFiles(root)) hash.update(`\0${relative(root, file)}\0`).update(readFileSync(file));
   return hash.digest('hex');
 }

@@ -66,7 +66,14 @@ async function startTemporalServer(folder: string): Promise<RunningTemporal> {
   const progress = (line: string): void => void process.stderr.write(`${line}\n`);
   const executable = await findTemporal({ folder: join(projectFolder(), '.concord', 'bin'), progress });
   const searchAttributes = await declaredSearchAttributes();
-  return await startTemporal({ executable, folder, fresh: true, preferredPort: 0, preferredUiPort: null, searchAttributes });
+  return await startTemporal({
+    executable,
+    folder,
+    fresh: true,
+    preferredPort: 0,
+    preferredUiPort: null,
+    searchAttributes,
+  });
 }
 
 async function makeTemplate(url: string): Promise<void> {

@@ -7,7 +7,8 @@ import { transform } from '@swc/core';
 export async function resolve(specifier, context, next) {
   if (specifier.startsWith('.') && specifier.endsWith('.js') && context.parentURL) {
     const source = new URL(specifier.replace(/\.js$/, '.ts'), context.parentURL);
-    if (!source.pathname.includes('/node_modules/') && existsSync(source)) return { url: source.href, shortCircuit: true };
+    if (!source.pathname.includes('/node_modules/') && existsSync(source))
+      return { url: source.href, shortCircuit: true };
   }
   return next(specifier, context);
 }
