@@ -543,6 +543,16 @@ end $$;
 create function concord.institution_by_code(wanted text) returns integer
   language sql stable security definer set search_path = concord, pg_temp
   as $$ select id from concord.institutions where code = wanted $$;
+-- An institution that has no row yet cannot be named to the policy: made here if it is not there, never changed here.
+create function concord.ensure_institution(wanted_code text, wanted_name text, wanted_time_zone text, actor text) returns integer
+  language plpgsql volatile security definer set search_path = concord, pg_temp
+  as $$
+  begin
+    insert into concord.institutions (code, name, time_zone, updated_by)
+    values (wanted_code, wanted_name, wanted_time_zone, actor)
+    on conflict (code) do nothing;
+    return (select id from concord.institutions where code = wanted_code);
+  end $$;
 create function concord.key_by_prefix(wanted text)
   returns table (id integer, institution_id integer, secret_hash text, role text, name text, expires_at timestamptz, revoked_at timestamptz)
   language sql stable security definer set search_path = concord, pg_temp
