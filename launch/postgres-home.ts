@@ -33,11 +33,10 @@ export function choosePostgresHome(folder: string): PostgresHome {
     return { programs, dataFolder: join(folder, 'postgres'), account };
   }
   const outside = folderOutside(dirname(folder), account);
-  return {
-    programs: copiedPrograms(programs, outside, account),
-    dataFolder: join(outside, basename(folder), 'postgres'),
-    account,
-  };
+  const ours = join(outside, basename(folder));
+  mkdirSync(ours, { recursive: true, mode: 0o700 });
+  chownSync(ours, account.uid, account.gid);
+  return { programs: copiedPrograms(programs, outside, account), dataFolder: join(ours, 'postgres'), account };
 }
 
 function packagedPrograms(): string {

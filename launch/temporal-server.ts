@@ -12,8 +12,11 @@ export const documentedTemporalPort = 7233;
 export const documentedTemporalUiPort = 8233;
 const startSeconds = 60;
 
+/* `IndexedValueType` of Temporal's protocol. */
+const valueTypes = { Text: 1, Keyword: 2, Int: 3, Double: 4, Bool: 5, Datetime: 6, KeywordList: 7 } as const;
+
 /** Types of search attributes, as the server names them. */
-export type SearchAttributeKind = 'Text' | 'Keyword' | 'Int' | 'Double' | 'Bool' | 'Datetime' | 'KeywordList';
+export type SearchAttributeKind = keyof typeof valueTypes;
 
 export interface SearchAttribute {
   readonly name: string;
@@ -60,6 +63,7 @@ export async function startTemporal(options: TemporalOptions): Promise<RunningTe
   }
   const { server, port, uiPort } = await startOnFreePorts(options, folder, store);
   const address = `127.0.0.1:${String(port)}`;
+  await addSearchAttributes(address, options.searchAttributes ?? []);
   const uiUrl = uiPort === null ? null : `http://127.0.0.1:${String(uiPort)}`;
   options.progress?.(`Temporal is up on port ${String(port)}${uiUrl === null ? '' : `, its pages on ${uiUrl}`}.`);
   return {
@@ -127,6 +131,23 @@ async function untilHealthy(server: ServerProcess, address: string): Promise<str
     if (!server.running()) return await server.exited;
     if (Date.now() > deadline) return answer;
     await pause(100);
+  }
+}
+
+/* The command line's are registered with a new store only. */
+async function addSearchAttributes(address: string, wanted: readonly SearchAttribute[]): Promise<void> {
+  if (wanted.length === 0) return;
+  const connection = await Connection.connect({ address });
+  try {
+    const { customAttributes } = await connection.operatorService.listSearchAttributes({ namespace: 'default' });
+    const missing = wanted.filter(({ name }) => !(name in customAttributes));
+    if (missing.length === 0) return;
+    await connection.operatorService.addSearchAttributes({
+      namespace: 'default',
+      searchAttributes: Object.fromEntries(missing.map(({ name, kind }) => [name, valueTypes[kind]])),
+    });
+  } finally {
+    await connection.close();
   }
 }
 

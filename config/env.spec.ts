@@ -1,0 +1,109 @@
+import { readFileSync } from 'node:fs';
+import { describe, expect, test } from '@jest/globals';
+import { ConfigError, readConfig, readSecret, temporalConnectionOptions, variableNames } from './env.js';
+
+function problemsOf(environment: Record<string, string>): readonly string[] {
+  try {
+    readConfig(environment);
+    return [];
+  } catch (error) {
+    if (error instanceof ConfigError) return error.problems;
+    throw error;
+  }
+}
+
+describe('readConfig', () => {
+  test('with nothing set everything is embedded', () => {
+    expect(readConfig({})).toEqual({
+      databaseUrl: null,
+      temporal: { address: null, namespace: 'default', apiKey: null, tls: null },
+      apiPort: 3210,
+      logLevel: 'info',
+      dataFolder: '.concord',
+      corpus: null,
+    });
+  });
+
+  test('an empty or blank variable counts as absent', () => {
+    expect(readConfig({ DATABASE_URL: '', CONCORD_API_PORT: '  ' })).toEqual(readConfig({}));
+  });
+
+  test('tells all that is wrong at once, and never a value', () => {
+    const problems = problemsOf({
+      DATABASE_URL: 'mysql://root:hunter2@host/db',
+      TEMPORAL_ADDRESS: 'https://cloud.example',
+      TEMPORAL_TLS: 'perhaps',
+      TEMPORAL_TLS_CERT_PATH: '/nowhere/hunter2.pem',
+      CONCORD_API_PORT: '70000',
+      CONCORD_LOG_LEVEL: 'loud',
+    });
+    expect(problems.join('\n')).not.toContain('hunter2');
+    expect(problems.map((problem) => problem.split(' ')[0]).sort()).toEqual([
+      'CONCORD_API_PORT',
+      'CONCORD_LOG_LEVEL',
+      'DATABASE_URL',
+      'TEMPORAL_ADDRESS',
+      'TEMPORAL_TLS',
+      'TEMPORAL_TLS_CERT_PATH',
+      'TEMPORAL_TLS_CERT_PATH',
+    ]);
+  });
+
+  test.each([
+    ['an API key without an address', { TEMPORAL_API_KEY: 'key' }, /TEMPORAL_ADDRESS must be set/],
+    [
+      'an API key without encryption',
+      { TEMPORAL_ADDRESS: 'a.example:7233', TEMPORAL_API_KEY: 'key', TEMPORAL_TLS: 'false' },
+      /neither travels without encryption/,
+    ],
+  ])('refuses %s', (_case, environment, complaint) => {
+    expect(problemsOf(environment)).toEqual([expect.stringMatching(complaint)]);
+  });
+});
+
+describe('temporalConnectionOptions', () => {
+  test('the embedded server needs its address only', () => {
+    expect(temporalConnectionOptions(readConfig({}).temporal, '127.0.0.1:7233')).toEqual({ address: '127.0.0.1:7233' });
+  });
+
+  test('an API key brings encryption and the header that routes', () => {
+    const { temporal } = readConfig({
+      TEMPORAL_ADDRESS: 'eu.example:7233',
+      TEMPORAL_NAMESPACE: 'school.abc',
+      TEMPORAL_API_KEY: 'key',
+    });
+    expect(temporalConnectionOptions(temporal, 'eu.example:7233')).toEqual({
+      address: 'eu.example:7233',
+      tls: true,
+      apiKey: 'key',
+      metadata: { 'temporal-namespace': 'school.abc' },
+    });
+  });
+
+  test('a client certificate is handed over', () => {
+    const thisFile = new URL(import.meta.url).pathname;
+    const { temporal } = readConfig({
+      TEMPORAL_ADDRESS: 'eu.example:7233',
+      TEMPORAL_TLS_CERT_PATH: decodeURIComponent(thisFile),
+      TEMPORAL_TLS_KEY_PATH: decodeURIComponent(thisFile),
+      TEMPORAL_TLS_SERVER_NAME: 'temporal.example',
+    });
+    expect(temporalConnectionOptions(temporal, 'eu.example:7233').tls).toEqual({
+      serverNameOverride: 'temporal.example',
+      clientCertPair: { crt: expect.any(Buffer), key: expect.any(Buffer) },
+    });
+  });
+});
+
+test('configuration may refer to secrets only, not to the rest of the environment', () => {
+  const environment = { CONCORD_SECRET_FINANCE: 'finance', DATABASE_URL: 'postgres://…' };
+  expect(readSecret('CONCORD_SECRET_FINANCE', environment)).toBe('finance');
+  expect(readSecret('CONCORD_SECRET_OTHER', environment)).toBeNull();
+  expect(() => readSecret('DATABASE_URL', environment)).toThrow(/must begin with CONCORD_SECRET_/);
+});
+
+test('.env.example lists exactly what is read', () => {
+  const example = readFileSync(new URL('../.env.example', import.meta.url), 'utf8');
+  const listed = [...example.matchAll(/^# ([A-Z_]+)=/gm)].map((match) => match[1]);
+  expect(listed.sort()).toEqual([...variableNames].sort());
+});
