@@ -223,12 +223,12 @@ create index rejected_records_waiting on concord.rejected_records (mapping_id, s
 
 create table concord.findings (
   id bigint generated always as identity primary key,
-  institution_id integer not null references concord.institutions (id),
-  run_id bigint not null references concord.sync_runs (id),
+  institution_id integer not null,
+  run_id bigint not null,
   kind text not null,
-  mapping_id integer references concord.cross_system_mappings (id),
-  system_id integer references concord.data_source_configurations (id),
-  entity_type_id integer references concord.entity_types (id),
+  mapping_id integer,
+  system_id integer,
+  entity_type_id integer,
   golden_id bigint,
   image_id bigint,
   source_key text collate "C",
@@ -244,12 +244,13 @@ create index findings_golden on concord.findings (golden_id);
 create sequence concord.golden_ids as bigint;
 create sequence concord.image_ids as bigint;
 
+-- Tables that hold bulk rows carry no foreign keys: a check of each row by trigger costs more than writing it (decision 2).
 -- Lists run in the order of the entity type's groups. values: canonical JSON text, SQL null = nothing said.
 -- versions null: every group that is said was set by version 1. origins null: every group came from origin_image.
 create table concord.golden_records (
   id bigint primary key,
-  institution_id integer not null references concord.institutions (id),
-  entity_type_id integer not null references concord.entity_types (id),
+  institution_id integer not null,
+  entity_type_id integer not null,
   version integer not null default 1,
   values text[] not null,
   versions integer[],
@@ -257,12 +258,12 @@ create table concord.golden_records (
   origins bigint[],
   sticky integer[],
   status text not null default 'active' check (status in ('active', 'ended', 'merged')),
-  merged_into bigint references concord.golden_records (id),
+  merged_into bigint,
   valid_from date,
   valid_to date,
   subject_key bigint,
-  created_run bigint not null references concord.sync_runs (id),
-  updated_run bigint not null references concord.sync_runs (id),
+  created_run bigint not null,
+  updated_run bigint not null,
   check ((status = 'merged') = (merged_into is not null))
 );
 create index golden_records_touched on concord.golden_records (entity_type_id, updated_run);
@@ -270,9 +271,9 @@ create index golden_records_subject on concord.golden_records (subject_key) wher
 create index golden_records_merged on concord.golden_records (merged_into) where merged_into is not null;
 
 create table concord.golden_record_versions (
-  golden_id bigint not null references concord.golden_records (id),
+  golden_id bigint not null,
   version integer not null,
-  institution_id integer not null references concord.institutions (id),
+  institution_id integer not null,
   values text[] not null,
   versions integer[],
   origin_image bigint,
@@ -282,16 +283,16 @@ create table concord.golden_record_versions (
   valid_from date,
   valid_to date,
   subject_key bigint,
-  superseded_run bigint not null references concord.sync_runs (id),
+  superseded_run bigint not null,
   primary key (golden_id, version)
 );
 create index golden_record_versions_run on concord.golden_record_versions (superseded_run);
 
 create table concord.golden_references (
-  golden_id bigint not null references concord.golden_records (id),
+  golden_id bigint not null,
   path text not null,
-  target_id bigint not null references concord.golden_records (id),
-  institution_id integer not null references concord.institutions (id),
+  target_id bigint not null,
+  institution_id integer not null,
   subject_key bigint,
   primary key (golden_id, path)
 );
@@ -299,19 +300,20 @@ create index golden_references_target on concord.golden_references (target_id);
 
 -- statements null: derived from raw by the mapping version (a source), or what was told of the golden record (a target).
 -- states: a letter a group (l live, e echo, o open, v overruled), null = all live. settled null: settled_version for all groups.
--- untold: some group is to be told again though golden did not move.
+-- read_hash: what the run read before our own write changed the row (null: raw_hash). untold: some group is to be told again.
 create table concord.record_images (
   id bigint primary key,
-  institution_id integer not null references concord.institutions (id),
-  system_id integer not null references concord.data_source_configurations (id),
-  mapping_id integer not null references concord.cross_system_mappings (id),
-  entity_type_id integer not null references concord.entity_types (id),
+  institution_id integer not null,
+  system_id integer not null,
+  mapping_id integer not null,
+  entity_type_id integer not null,
   source_key text collate "C" not null,
   sub_key text collate "C" not null default '',
   main boolean not null default true,
-  golden_id bigint not null references concord.golden_records (id),
+  golden_id bigint not null,
   raw text,
   raw_hash uuid,
+  read_hash uuid,
   mapping_version integer not null,
   scope_key text,
   statements text[],
@@ -324,21 +326,21 @@ create table concord.record_images (
   match_name text,
   match_birth text,
   subject_key bigint,
-  deleted_run bigint references concord.sync_runs (id),
-  created_run bigint not null references concord.sync_runs (id),
-  read_run bigint references concord.sync_runs (id),
-  last_run bigint not null references concord.sync_runs (id)
+  deleted_run bigint,
+  created_run bigint not null,
+  read_run bigint,
+  last_run bigint not null
 );
 create unique index record_images_key on concord.record_images (mapping_id, entity_type_id, source_key, sub_key);
 create index record_images_golden on concord.record_images (golden_id);
 create index record_images_untold on concord.record_images (mapping_id) where untold;
 
 create table concord.record_identifiers (
-  institution_id integer not null references concord.institutions (id),
-  entity_type_id integer not null references concord.entity_types (id),
+  institution_id integer not null,
+  entity_type_id integer not null,
   scheme text not null,
   value text collate "C" not null,
-  image_id bigint not null references concord.record_images (id) on delete cascade,
+  image_id bigint not null,
   state text not null default 'current' check (state in ('current', 'retired')),
   valid_from date,
   valid_to date,
@@ -366,10 +368,10 @@ create unique index restrictions_standing on concord.restrictions (golden_id, re
 
 -- ── what must be projected again ─────────────────────────────────────────────────────────────────────────────────────
 create table concord.target_due (
-  golden_id bigint not null references concord.golden_records (id),
-  mapping_id integer not null references concord.cross_system_mappings (id),
+  golden_id bigint not null,
+  mapping_id integer not null,
   due date not null,
-  institution_id integer not null references concord.institutions (id),
+  institution_id integer not null,
   subject_key bigint,
   primary key (mapping_id, due, golden_id)
 );
@@ -433,7 +435,7 @@ create table concord.held_changes (
   institution_id integer not null references concord.institutions (id),
   job_id integer references concord.synchronization_jobs (id),
   run_id bigint not null references concord.sync_runs (id),
-  mapping_id integer not null references concord.cross_system_mappings (id),
+  mapping_id integer references concord.cross_system_mappings (id),
   cause text not null check (cause in ('limit', 'rolled_back_input', 'identity')),
   operation text not null check (operation in ('insert', 'update', 'delete', 'any')),
   state text not null default 'held' check (state in ('held', 'released', 'discarded', 'applied', 'withdrawn')),
@@ -448,20 +450,23 @@ create table concord.held_changes (
   settle_run_id bigint references concord.sync_runs (id),
   created_at timestamptz not null default now()
 );
-create unique index held_changes_one_held on concord.held_changes (mapping_id, cause, operation) where state = 'held';
+create unique index held_changes_one_held
+  on concord.held_changes (job_id, cause, operation, coalesce(mapping_id, 0)) where state = 'held';
+create index held_changes_mapping on concord.held_changes (mapping_id);
 create index held_changes_inbox on concord.held_changes (institution_id, state, id);
 create index held_changes_run on concord.held_changes (run_id);
 
 create table concord.held_rows (
   held_id bigint not null references concord.held_changes (id) on delete cascade,
+  mapping_id integer not null,
   source_key text collate "C" not null,
   operation text not null check (operation in ('insert', 'update', 'delete')),
-  institution_id integer not null references concord.institutions (id),
+  institution_id integer not null,
   raw text,
   raw_hash uuid,
   scope_key text,
   subject_key bigint,
-  primary key (held_id, source_key)
+  primary key (held_id, mapping_id, source_key)
 );
 
 create table concord.decision_batches (
@@ -501,11 +506,11 @@ create table concord.change_sets (
 -- golden_record_versions). image, question: before/after are whole rows. target: row_id is the golden id, mapping_id the target's, before/after are
 -- the row's cells as written there. A first insert of a golden record or an image has no entry: created_run says it.
 create table concord.change_set_entries (
-  run_id bigint not null references concord.sync_runs (id),
+  run_id bigint not null,
   kind text not null check (kind in ('golden', 'image', 'target', 'question', 'restriction', 'watermark', 'input')),
   mapping_id integer not null default 0,
   row_id bigint not null,
-  institution_id integer not null references concord.institutions (id),
+  institution_id integer not null,
   before_version integer,
   after_version integer,
   before jsonb,
@@ -517,12 +522,12 @@ create table concord.change_set_entries (
 );
 
 create table concord.rolled_back_inputs (
-  mapping_id integer not null references concord.cross_system_mappings (id),
+  mapping_id integer not null,
   source_key text collate "C" not null,
   raw_hash uuid not null,
-  institution_id integer not null references concord.institutions (id),
-  run_id bigint not null references concord.sync_runs (id),
-  rollback_run_id bigint not null references concord.sync_runs (id),
+  institution_id integer not null,
+  run_id bigint not null,
+  rollback_run_id bigint not null,
   primary key (mapping_id, source_key, raw_hash)
 );
 create index rolled_back_inputs_run on concord.rolled_back_inputs (rollback_run_id);
