@@ -40,6 +40,8 @@ export interface GroupDefinition {
   readonly priority: readonly string[];
   readonly authority?: readonly AuthorityRule[];
   readonly reassertion?: Reassertion;
+  /** The attributes of this group that say from when and to when (included) its value, or each of its elements, holds. */
+  readonly validity?: { readonly from: string; readonly to: string };
   /** Who may see it: `open`, `personal` (default) or `sensitive`. */
   readonly sensitivity?: 'open' | 'personal' | 'sensitive';
 }
@@ -49,6 +51,8 @@ export interface IdentifierScheme {
   readonly scheme: string;
   /** Values that mean "unknown" and never link. */
   readonly placeholders?: readonly string[];
+  /** An address at which several people may be reached (e-mail, telephone): never links alone. */
+  readonly shared?: boolean;
 }
 
 /** The groups (dotted with the attribute where the group has several) that must agree before an identifier links. */
@@ -68,11 +72,12 @@ export interface EntityTypeDefinition {
   readonly subject: 'self' | 'none' | { readonly reference: string };
   /** For reconciled types: the paths whose values are the identity. */
   readonly naturalKey?: readonly string[];
-  /** Paths of the dates from and to which the record holds. */
+  /** Paths of the dates from and to which (included) the record holds. */
   readonly validity?: { readonly from: string; readonly to: string };
 }
 
-/** A predicate on a source row (`field`: a column) or on a canonical record (`field`: a path `group` or `group.attribute`). */
+/** A predicate on a source row (`field`: a column) or on a canonical record (`field`: a path `group` or `group.attribute`).
+ *  Cells are compared without outer white space. Of a multi-valued group it is enough that one element fits. */
 export type Condition =
   | { readonly field: string; readonly is: 'present' | 'blank' }
   | { readonly field: string; readonly equals: string }
