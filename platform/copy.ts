@@ -1,0 +1,78 @@
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import type { Client } from 'pg';
+import { from as copyFromStream, to as copyToStream } from 'pg-copy-streams';
+import { cancelQuery } from './cancel-query.js';
+import { CopyLineSplitter, decodeCopyLine } from './copy-text.js';
+
+export interface CopyOptions {
+  readonly signal?: AbortSignal;
+}
+
+/** Feeds `copy … from stdin` with COPY text (whole lines or not) under backpressure and returns the number of rows. Chunks of
+ *  64 kB or more are fastest. When the source throws or the signal fires, the server drops the whole statement; the client stays usable.
+ *  @throws what the source threw, the signal's reason, or the server's error */
+export const copyIn = async (
+  client: Client,
+  sql: string,
+  source: AsyncIterable<string | Buffer>,
+  options: CopyOptions = {},
+): Promise<number> => {
+  options.signal?.throwIfAborted();
+  const stream = client.query(copyFromStream(sql));
+  try {
+    await pipeline(Readable.from(source), stream, { signal: options.signal });
+  } catch (error) {
+    options.signal?.throwIfAborted();
+    throw error;
+  }
+  return stream.rowCount;
+};
+
+/** Reads `copy … to stdout` as lines, some hundred at a time; the server waits while the consumer works. When the signal
+ *  fires or the consumer stops early, the query ends on the server and the client stays usable.
+ *  @throws the signal's reason or the server's error */
+export async function* copyOutLines(
+  client: Client,
+  sql: string,
+  options: CopyOptions = {},
+): AsyncGenerator<string[], void, undefined> {
+  const { signal } = options;
+  signal?.throwIfAborted();
+  const stream = client.query(copyToStream(sql, { highWaterMark: 256 * 1024 }));
+  // Settled by whatever ends the stream, also when it ends while nobody is iterating.
+  const ended = new Promise<void>((resolve) => stream.once('close', resolve));
+  const cancel = (): void => void cancelQuery(client);
+  signal?.addEventListener('abort', cancel, { once: true });
+  try {
+    const splitter = new CopyLineSplitter();
+    for await (const chunk of stream.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
+      signal?.throwIfAborted();
+      const lines = splitter.push(chunk);
+      if (lines.length > 0) yield lines;
+    }
+  } catch (error) {
+    signal?.throwIfAborted();
+    throw error;
+  } finally {
+    signal?.removeEventListener('abort', cancel);
+    if (!stream.readableEnded && !stream.destroyed) await abandon(client, stream, ended);
+  }
+}
+
+/** Ends a COPY that nobody reads to its end, so that the connection can serve the next query. */
+const abandon = async (client: Client, stream: Readable, ended: Promise<void>): Promise<void> => {
+  stream.once('error', () => undefined);
+  stream.resume();
+  await cancelQuery(client);
+  await ended;
+};
+
+/** As `copyOutLines`, decoded into cells. */
+export async function* copyOut(
+  client: Client,
+  sql: string,
+  options: CopyOptions = {},
+): AsyncGenerator<(string | null)[][], void, undefined> {
+  for await (const lines of copyOutLines(client, sql, options)) yield lines.map(decodeCopyLine);
+}

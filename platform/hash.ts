@@ -1,0 +1,65 @@
+import * as crypto from 'node:crypto';
+import { createReadStream } from 'node:fs';
+
+/** The one-shot digest is absent before Node 20.12 (and costs a third of an object digest where it is present). */
+const sha256Hex: (text: string) => string =
+  typeof crypto.hash === 'function'
+    ? (text) => crypto.hash('sha256', text, 'hex')
+    : (text) => crypto.createHash('sha256').update(text).digest('hex');
+
+/** sha256 of a text cut to 128 bits, in the form of a PostgreSQL uuid. Stored in rows: never change it. */
+export const hash128 = (text: string): string => {
+  const hex = sha256Hex(text);
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20, 32)}`;
+};
+
+export interface Digest {
+  update(part: string | Uint8Array): void;
+  /** The hexadecimal sha256 of everything so far; nothing may be added after it. */
+  hex(): string;
+}
+
+/** An incremental sha256. */
+export const createDigest = (): Digest => {
+  const digest = crypto.createHash('sha256');
+  return {
+    update: (part) => void digest.update(part),
+    hex: () => digest.digest('hex'),
+  };
+};
+
+/** sha256 of a file, streamed. */
+export const sha256File = async (path: string): Promise<string> => {
+  const digest = createDigest();
+  for await (const chunk of createReadStream(path, { highWaterMark: 256 * 1024 }) as AsyncIterable<Buffer>) {
+    digest.update(chunk);
+  }
+  return digest.hex();
+};
+
+export interface SetDigest {
+  add(text: string): void;
+  count(): number;
+  /** Equal for two bags of texts exactly when they hold the same texts equally often, whatever the order (128 bits). */
+  hex(): string;
+}
+
+/** A digest of a bag: the sum of the texts' hashes modulo 2^128, in four lanes of 32 bits so that no big integers are made. */
+export const createSetDigest = (): SetDigest => {
+  const lanes: [number, number, number, number] = [0, 0, 0, 0];
+  let count = 0;
+  return {
+    add: (text) => {
+      const hex = sha256Hex(text);
+      let carry = 0;
+      for (let lane = 3; lane >= 0; lane -= 1) {
+        const sum = (lanes[lane] ?? 0) + Number.parseInt(hex.slice(lane * 8, lane * 8 + 8), 16) + carry;
+        lanes[lane] = sum % 0x1_0000_0000;
+        carry = sum >= 0x1_0000_0000 ? 1 : 0;
+      }
+      count += 1;
+    },
+    count: () => count,
+    hex: () => lanes.map((lane) => lane.toString(16).padStart(8, '0')).join(''),
+  };
+};
