@@ -11,11 +11,19 @@ const notSources = new Set(['node_modules', 'dist', '.concord', '.git', 'test', 
 
 /** Packages and compiled code are there and current afterwards, or this throws an error of one line. */
 export function ensure() {
+  ensurePackages();
+  ensureBuild();
+}
+
+/** The packages that package-lock.json names are installed. */
+export function ensurePackages() {
   checkNode();
-  withLock(() => {
-    ensurePackages();
-    ensureBuild();
-  });
+  withLock(installPackages);
+}
+
+/** `dist/` is what the sources say. */
+export function ensureBuild() {
+  withLock(build);
 }
 
 /** What takes long is told, on standard error. */
@@ -74,7 +82,7 @@ function isAlive(pid) {
   }
 }
 
-function ensurePackages() {
+function installPackages() {
   if (packagesMatchLock()) return;
   say('Installing packages (npm ci; a minute or two the first time) …');
   const install = spawnSync('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error'], {
@@ -102,7 +110,7 @@ function packagesMatchLock() {
   });
 }
 
-function ensureBuild() {
+function build() {
   const hash = hashOfSources();
   const record = join(root, 'dist', '.built-from');
   if (existsSync(record) && readFileSync(record, 'utf8') === hash) return;

@@ -3,7 +3,7 @@
 import { spawn } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { ensure, root, say } from './ensure.mjs';
+import { ensureBuild, ensurePackages, root, say } from './ensure.mjs';
 
 const quick = process.argv.includes('--check');
 const reports = join(root, '.concord', 'reports');
@@ -49,8 +49,9 @@ for (const signal of ['SIGINT', 'SIGTERM']) {
 }
 
 try {
-  ensure();
+  ensurePackages();
   mkdirSync(reports, { recursive: true });
+  await stage('build', runBuild);
   for (const [name, ...args] of checks) await stage(name, () => runCheck(name, args));
   for (const suite of suites.filter((each) => each.quick || !quick)) await stage(suite.name, () => runSuite(suite));
 } catch (error) {
@@ -67,6 +68,19 @@ async function stage(name, work) {
   say(`── ${name} …`);
   const outcome = await work();
   say(`── ${name}: ${outcome} (${((Date.now() - begun) / 1000).toFixed(1)} s)`);
+}
+
+function runBuild() {
+  try {
+    ensureBuild();
+    count(1, 0, 'build');
+    return 'passed';
+  } catch (error) {
+    // The rest still tells something: programs under test are then those of the last build, if any.
+    say(error.message);
+    count(0, 1, 'build');
+    return 'failed';
+  }
 }
 
 async function runCheck(name, args) {
