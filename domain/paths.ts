@@ -88,6 +88,8 @@ export interface RecordPath {
   readonly texts: (values: readonly (Stated | null)[], asOf: string | null) => readonly string[];
   /** The first of them. */
   readonly text: (values: readonly (Stated | null)[], asOf: string | null) => string | null;
+  /** The values of the group hold from and to a date. */
+  readonly timed: boolean;
   /** The next date after `asOf` on which an element begins or no longer holds. */
   readonly nextChange: (values: readonly (Stated | null)[], asOf: string) => string | null;
 }
@@ -131,6 +133,7 @@ export const compilePath = (entityType: EntityTypeDefinition, path: string): Rec
   const group = entityType.groups[index];
   if (group === undefined) throw new SyncError('internal', `group ${String(index)} of ${entityType.name} is missing`);
   const nextChange = nextChangeOf(group, index);
+  const timed = group.validity !== undefined;
   const lone = group.attributes.length === 1;
   if (lone && group.multiValued !== true) {
     const text: RecordPath['text'] = (values) => {
@@ -141,7 +144,7 @@ export const compilePath = (entityType: EntityTypeDefinition, path: string): Rec
       const found = text(values, asOf);
       return found === null ? none : [found];
     };
-    return { group: index, attribute, text, texts, nextChange };
+    return { group: index, attribute, text, texts, timed, nextChange };
   }
   const memberOf = (element: Json): string | null => {
     if (attribute === null || lone) return textOf(element);
@@ -154,5 +157,5 @@ export const compilePath = (entityType: EntityTypeDefinition, path: string): Rec
       .filter((element) => fits(element) && holdsOn(element, group.validity, asOf))
       .map(memberOf)
       .filter((text): text is string => text !== null);
-  return { group: index, attribute, texts, text: (values, asOf) => texts(values, asOf)[0] ?? null, nextChange };
+  return { group: index, attribute, texts, timed, text: (values, asOf) => texts(values, asOf)[0] ?? null, nextChange };
 };
