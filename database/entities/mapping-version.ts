@@ -1,0 +1,24 @@
+import { Column, Entity, PrimaryColumn } from 'typeorm';
+import type { MappingDefinition } from '../../domain/mapping-definition.js';
+import type { MappingVersion } from '../rows.js';
+
+@Entity({ schema: 'concord', name: 'mapping_versions' })
+export class MappingVersionEntity implements MappingVersion {
+  @PrimaryColumn({ name: 'mapping_id', type: 'integer' })
+  mappingId: number;
+
+  @PrimaryColumn({ type: 'integer' })
+  version: number;
+
+  @Column({ name: 'institution_id', type: 'integer' })
+  institutionId: number;
+
+  @Column({ type: 'jsonb' })
+  definition: MappingDefinition;
+
+  @Column({ name: 'created_by', type: 'text' })
+  createdBy: string;
+
+  @Column({ name: 'created_at', type: 'timestamptz', default: () => 'now()' })
+  createdAt: Date;
+}
