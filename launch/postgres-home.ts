@@ -28,7 +28,7 @@ export interface PostgresHome {
  *  enter our folders, programs and data live in a folder of its own under the system's persistent temporary folder. */
 export function choosePostgresHome(folder: string): PostgresHome {
   const programs = packagedPrograms();
-  const account = userInfo().uid === 0 ? postgresAccount() : null;
+  const account = userInfo().uid === 0 ? (ownerOf(join(folder, 'postgres')) ?? postgresAccount()) : null;
   if (account === null || canEnter(account, programs, folder)) {
     return { programs, dataFolder: join(folder, 'postgres'), account };
   }
@@ -62,6 +62,12 @@ function repairLinks(packageFolder: string): void {
   const links = JSON.parse(readFileSync(list, 'utf8')) as { target: string }[];
   if (links.every((link) => existsSync(join(packageFolder, link.target)))) return;
   execFileSync(process.execPath, [join(packageFolder, 'scripts', 'hydrate-symlinks.js')], { cwd: packageFolder });
+}
+
+/* Data that an ordinary user began stays that user's. */
+function ownerOf(dataFolder: string): Account | null {
+  const found = lstatSync(dataFolder, { throwIfNoEntry: false });
+  return found === undefined || found.uid === 0 ? null : { uid: found.uid, gid: found.gid };
 }
 
 function postgresAccount(): Account {
