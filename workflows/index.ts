@@ -1,0 +1,7 @@
+/* What the worker loads: the names of these functions are the names of the workflow types. */
+export { syncRun } from './sync-run.js';
+export { settleRun } from './settle-run.js';
+export { rollbackRun } from './rollback-run.js';
+export { recoverRun } from './recover-run.js';
+export { review } from './review.js';
+export { dueRun } from './due-run.js';
