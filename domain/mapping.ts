@@ -10,6 +10,8 @@ import { keyOf, keySeparator, type RawRow, type RowProblem } from './rows.js';
 import { compileRules, type RowRule, type SetRule } from './rules.js';
 import type { StepContext, StepProblem } from './standardizer-options.js';
 
+export type { CanonicalRecord, CorroborationKeys, PlacedRestriction, RecordReference } from './canonical-record.js';
+
 export interface StandardizedRow {
   /** Null where a key column is blank: the row is then rejected. */
   readonly key: string | null;
