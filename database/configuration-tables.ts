@@ -1,0 +1,136 @@
+import type { PoolClient } from 'pg';
+import { SyncError } from '../domain/errors.js';
+import type { EntityTypeDefinition } from '../domain/entity-type.js';
+import type { CodeTableDefinition, JobDefinition, SystemDefinition } from '../domain/job-definition.js';
+import type { MappingDefinition } from '../domain/mapping-definition.js';
+import type { RuleDefinition } from '../domain/rule-definition.js';
+import type { Stored } from './configuration-plan.js';
+
+/** A table of configured things: how its definition is read, and written. Names in it are SQL, written here alone. */
+export interface ConfiguredTable<T> {
+  readonly table: string;
+  /** As an expression over the row `t`. */
+  readonly definition: string;
+  readonly columns: readonly string[];
+  readonly values: (definition: T) => readonly unknown[];
+}
+
+export const systemTable: ConfiguredTable<SystemDefinition> = {
+  table: 'data_source_configurations',
+  definition: `jsonb_strip_nulls(jsonb_build_object('name', t.name, 'kind', t.kind, 'owner', t.owner))
+    || jsonb_build_object('settings', t.settings)`,
+  columns: ['kind', 'settings', 'owner'],
+  values: (system) => [system.kind, JSON.stringify(system.settings), system.owner ?? null],
+};
+
+export const entityTypeTable: ConfiguredTable<EntityTypeDefinition> = {
+  table: 'entity_types',
+  definition: 't.definition',
+  columns: ['kind', 'definition'],
+  values: (type) => [type.kind, JSON.stringify(type)],
+};
+
+export const codeTableTable: ConfiguredTable<CodeTableDefinition> = {
+  table: 'code_tables',
+  definition: 't.definition',
+  columns: ['definition'],
+  values: (codes) => [JSON.stringify(codes)],
+};
+
+export const jobTable: ConfiguredTable<JobDefinition> = {
+  table: 'synchronization_jobs',
+  definition: 't.definition',
+  columns: ['definition'],
+  values: (job) => [JSON.stringify(job)],
+};
+
+/** What runs use is the snapshot in `mapping_versions`, with its rules; the row itself is what people look at. */
+export const mappingTable = (systemIds: ReadonlyMap<string, number>): ConfiguredTable<MappingDefinition> => ({
+  table: 'cross_system_mappings',
+  definition: `(select v.definition from mapping_versions v where v.mapping_id = t.id and v.version = t.version)`,
+  columns: ['system_id', 'entity', 'definition'],
+  values: (mapping) => [systemIds.get(mapping.system), mapping.entity, JSON.stringify(withoutRules(mapping))],
+});
+
+/** A rule and its place among those of its mapping. */
+export interface PlacedRule {
+  readonly name: string;
+  readonly position: number;
+  readonly rule: RuleDefinition;
+}
+
+export const ruleTable = (mappingId: number): ConfiguredTable<PlacedRule> => ({
+  table: 'data_quality_rules',
+  definition: `jsonb_build_object('name', t.name, 'position', t.position, 'rule', t.definition)`,
+  columns: ['mapping_id', 'position', 'definition'],
+  values: ({ position, rule }) => [mappingId, position, JSON.stringify(rule)],
+});
+
+/** All rows of the institution, archived ones too; `where` narrows them. */
+export async function readStored<T>(
+  client: PoolClient,
+  { table, definition }: ConfiguredTable<T>,
+  where: { readonly condition: string; readonly values: readonly unknown[] } = { condition: 'true', values: [] },
+): Promise<readonly Stored<T>[]> {
+  const answer = await client.query<Stored<T>>(
+    `select t.id, t.name, t.version, t.archived, ${definition} as definition
+     from ${table} t where ${where.condition} order by t.id`,
+    [...where.values],
+  );
+  return answer.rows;
+}
+
+/** Writes a new row at version 1 and returns its id. */
+export async function insertRow<T extends { readonly name: string }>(
+  client: PoolClient,
+  { table, columns, values }: ConfiguredTable<T>,
+  definition: T,
+  by: { readonly institutionId: number; readonly actor: string },
+): Promise<number> {
+  const placeholders = columns.map((_, index) => `$${index + 4}`);
+  const answer = await client.query<{ id: number }>(
+    `insert into ${table} (institution_id, name, updated_by, ${columns.join(', ')})
+     values ($1, $2, $3, ${placeholders.join(', ')}) returning id`,
+    [by.institutionId, definition.name, by.actor, ...values(definition)],
+  );
+  const [row] = answer.rows;
+  if (row === undefined) throw new SyncError('internal', `${table} took no row`);
+  return row.id;
+}
+
+/** Replaces a row, live again where it was archived, and returns its new version. */
+export async function updateRow<T>(
+  client: PoolClient,
+  { table, columns, values }: ConfiguredTable<T>,
+  stored: Stored<T>,
+  definition: T,
+  actor: string,
+): Promise<number> {
+  const assignments = columns.map((column, index) => `${column} = $${index + 3}`);
+  await client.query(
+    `update ${table} set ${assignments.join(', ')}, version = version + 1, archived = false, updated_by = $2, updated_at = now()
+     where id = $1`,
+    [stored.id, actor, ...values(definition)],
+  );
+  return stored.version + 1;
+}
+
+/** Takes rows out of use. They stay: images, runs and change sets refer to them. */
+export async function archiveRows(
+  client: PoolClient,
+  table: string,
+  rows: readonly { readonly id: number }[],
+  actor: string,
+): Promise<void> {
+  if (rows.length === 0) return;
+  await client.query(
+    `update ${table} set archived = true, updated_by = $2, updated_at = now() where id = any ($1::integer[])`,
+    [rows.map((row) => row.id), actor],
+  );
+}
+
+function withoutRules(mapping: MappingDefinition): MappingDefinition {
+  if (mapping.source === undefined) return mapping;
+  const { rules: _rules, ...source } = mapping.source;
+  return { ...mapping, source };
+}
