@@ -1,0 +1,170 @@
+import { addressEdits, amaraEmail, brunoPhone, castNames, elifNames, farid, gretaEmail } from './cast.js';
+import type { CastName } from './cast.js';
+import { csvText, sha256 } from './csv-text.js';
+import type { Population } from './population.js';
+import type { Address, Dual, Employee, SampleCell, SampleRow } from './records.js';
+import {
+  employeeColumns,
+  employeeRow,
+  preferredNameColumns,
+  preferredNameRow,
+  sisCountries,
+  spoiledEmployeeRows,
+} from './systems.js';
+
+/** Files that arrive together: a folder of that name in the incoming folder of the system. */
+export interface SampleDelivery {
+  readonly system: 'hr' | 'academic';
+  readonly name: string;
+  /** File name → content (UTF-8). */
+  readonly files: Readonly<Record<string, string>>;
+}
+
+/** What somebody at student information changes there. */
+export interface SampleEdit {
+  readonly sql: string;
+  readonly values: readonly SampleCell[];
+}
+
+/** What happens before a run, and the date as of which it runs. */
+export interface DayInput {
+  readonly asOf: string;
+  readonly edits: readonly SampleEdit[];
+  readonly deliveries: readonly SampleDelivery[];
+}
+
+export interface Days {
+  readonly dayOne: DayInput;
+  /** 5a: the file of HR is cut off, and its manifest says so. */
+  readonly truncated: DayInput;
+  /** 5b: a file of HR that is complete for the North campus; and student information changes Chiara's address. */
+  readonly northOnly: DayInput;
+  readonly dayTwo: DayInput;
+  /** Nothing arrives. Farid starts. */
+  readonly dayFour: DayInput;
+}
+
+const hrStyle = { delimiter: ';', byteOrderMark: true };
+const academicStyle = { delimiter: ',', byteOrderMark: false };
+
+interface Manifest {
+  readonly complete: boolean;
+  readonly scope: Readonly<Record<string, string>>;
+}
+
+const employeeDelivery = (name: string, rows: readonly SampleRow[], manifest: Manifest): SampleDelivery => {
+  const content = csvText(employeeColumns, rows, hrStyle);
+  const files = { 'employees.csv': { rows: rows.length, sha256: sha256(content) } };
+  const manifestText = `${JSON.stringify({ ...manifest, files }, null, 2)}\n`;
+  return { system: 'hr', name, files: { 'employees.csv': content, 'manifest.json': manifestText } };
+};
+
+/** The last two fifths never arrived. */
+const cutOff = (delivery: SampleDelivery, name: string): SampleDelivery => {
+  const content = delivery.files['employees.csv'] ?? '';
+  const files = { ...delivery.files, 'employees.csv': content.slice(0, Math.floor(content.length * 0.6)) };
+  return { ...delivery, name, files };
+};
+
+const preferredNameDelivery = (name: string, rows: readonly SampleRow[]): SampleDelivery => ({
+  system: 'academic',
+  name,
+  files: { 'preferred_names.csv': csvText(preferredNameColumns, rows, academicStyle) },
+});
+
+const addressEdit = (student: string, address: Address, phone?: string): SampleEdit => {
+  const country = sisCountries[address.country] ?? address.country;
+  const values = [student, address.street, address.postcode, address.city, country];
+  return phone === undefined
+    ? { sql: 'update students set street = $2, postcode = $3, city = $4, country = $5 where student_no = $1', values }
+    : {
+        sql: 'update students set street = $2, postcode = $3, city = $4, country = $5, phone = $6 where student_no = $1',
+        values: [...values, phone],
+      };
+};
+
+const hired: Employee = {
+  number: farid.number,
+  human: {
+    given: farid.given,
+    family: farid.family,
+    birthDate: farid.birthDate,
+    nationalId: farid.nationalId,
+    address: farid.address,
+    phone: '+41798010061',
+  },
+  campus: farid.campus,
+  status: 'ACT',
+  workEmail: farid.workEmail,
+  startDate: '2026-09-04',
+  endDate: null,
+  untidy: false,
+  writes: {},
+};
+
+/** What HR knows on day 2 of those whom it still names. */
+const employeesOfDayTwo = (population: Population, castOf: (name: CastName) => Dual): Employee[] => {
+  const changes = new Map<Employee, Partial<Employee>>();
+  changes.set(castOf('amara').employee, { workEmail: amaraEmail });
+  changes.set(castOf('greta').employee, { workEmail: gretaEmail });
+  for (const name of ['bruno', 'chiara', 'dana', 'emil', 'fenna', 'goran'] as const) {
+    const { employee } = castOf(name);
+    changes.set(employee, { human: { ...employee.human, address: addressEdits[name].hr } });
+  }
+  const staying = population.employees.filter((employee) => !population.leavers.has(employee));
+  return [...staying.map((employee) => ({ ...employee, ...changes.get(employee) })), hired];
+};
+
+/** What arrives on each day. */
+export const makeDays = (population: Population): Days => {
+  const castOf = (name: CastName): Dual => {
+    const dual = population.duals[castNames.indexOf(name)];
+    if (dual === undefined) throw new RangeError(`${name} is not there`);
+    return dual;
+  };
+  const complete = { complete: true, scope: {} };
+  const spoiled = spoiledEmployeeRows(population);
+  const everybody = [...population.employees.map(employeeRow), ...spoiled];
+  const whole = employeeDelivery('2026-09-01', everybody, complete);
+  const isNorth = (row: SampleRow): boolean => row[employeeColumns.indexOf('campus')] === 'North';
+  const north = { complete: true, scope: { campus: 'North' } };
+  const dayTwoRows = [...employeesOfDayTwo(population, castOf).map(employeeRow), ...spoiled];
+
+  const unknownNames = ['S777001', 'S777002'].map((number) => [number, '2001-01-01', 'Nobody', 'Known']);
+  const elif = castOf('elif').student;
+  const elifNow = { studentNumber: elif.number, birthDate: elif.human.birthDate ?? '', ...elifNames.now };
+  const conflicting = ['bruno', 'dana', 'emil', 'fenna', 'goran'] as const;
+  return {
+    dayOne: {
+      asOf: '2026-09-01',
+      edits: [],
+      deliveries: [
+        whole,
+        preferredNameDelivery('2026-09-01', [...population.preferredNames.map(preferredNameRow), ...unknownNames]),
+      ],
+    },
+    truncated: { asOf: '2026-09-01', edits: [], deliveries: [cutOff(whole, '2026-09-01-evening')] },
+    northOnly: {
+      asOf: '2026-09-01',
+      edits: [addressEdit(castOf('chiara').student.number, addressEdits.chiara.sis)],
+      deliveries: [employeeDelivery('2026-09-01-north', everybody.filter(isNorth), north)],
+    },
+    dayTwo: {
+      asOf: '2026-09-02',
+      edits: [
+        ...conflicting.map((name) =>
+          addressEdit(castOf(name).student.number, addressEdits[name].sis, name === 'bruno' ? brunoPhone : undefined),
+        ),
+        {
+          sql: "update students set directory_hold = 'Y' where student_no = $1",
+          values: [castOf('greta').student.number],
+        },
+      ],
+      deliveries: [
+        employeeDelivery('2026-09-02', dayTwoRows, complete),
+        preferredNameDelivery('2026-09-02', [preferredNameRow(elifNow)]),
+      ],
+    },
+    dayFour: { asOf: '2026-09-04', edits: [], deliveries: [] },
+  };
+};
