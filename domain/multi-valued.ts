@@ -32,9 +32,21 @@ export const mergeUnion = (values: readonly Stated[]): Stated => {
 
 /** What a system says itself in a list that also holds what we told it: its former own elements and those that golden does
  *  not have. So an element that its only speaker drops disappears everywhere, though others were told it. */
-export const ownElements = (read: Stated, formerlyOwn: Stated | null, golden: Stated | null): Stated => {
+export const ownElements = (read: Stated, formerlyOwn: Stated | null, told: Stated | null): Stated => {
   const own = elementsOf(formerlyOwn);
-  const known = elementsOf(golden);
+  const known = elementsOf(told);
   const kept = new Map([...elementsOf(read)].filter(([identity]) => own.has(identity) || !known.has(identity)));
   return toList(kept);
+};
+
+/** The elements of a list that another list has too. */
+export const commonElements = (list: Stated | null, other: Stated | null): Stated => {
+  const others = elementsOf(other);
+  return toList(new Map([...elementsOf(list)].filter(([identity]) => others.has(identity))));
+};
+
+/** Whether a list has every element of another. */
+export const coversAll = (list: Stated | null, other: Stated | null): boolean => {
+  const own = elementsOf(list);
+  return [...elementsOf(other).keys()].every((identity) => own.has(identity));
 };

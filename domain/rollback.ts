@@ -1,12 +1,19 @@
 import type { GoldenGroup, Statement } from './canonical.js';
+import type { Candidate } from './merge.js';
 
 /** A group before and after the run that is rolled back, and as it is now. */
 export interface GroupHistory {
   readonly before: GoldenGroup;
   readonly after: GoldenGroup;
   readonly current: GoldenGroup;
-  /** A question about the group was opened or changed by a later run. */
+  /** A question about the group was opened, changed or closed by a later run that was not itself undone, or the one that
+   *  would open again cannot (`hasPartyChanged`). */
   readonly questionSince: boolean;
+  /** The run brought the record about, and other images have joined it since: it may not end under them. */
+  readonly joinedSince?: boolean;
+  /** Versions that rollbacks wrote, each with the version that it set back to. So what was changed and changed back by an
+   *  undo is not changed since. */
+  readonly restorations?: ReadonlyMap<number, number>;
 }
 
 /** What a rollback does to a group: set back as a new version, kept because a later run changed it, or nothing to do. */
@@ -15,13 +22,22 @@ export type GroupRollback =
   | { readonly outcome: 'kept' }
   | { readonly outcome: 'untouched' };
 
-const sameGroup = (left: GoldenGroup, right: GoldenGroup): boolean =>
-  left.value === right.value && left.version === right.version && left.sticky === right.sticky;
+/** The version that first set what a version holds: rollbacks are followed back. */
+const firstSetBy = (version: number, restorations: ReadonlyMap<number, number> | undefined): number => {
+  const restored = restorations?.get(version);
+  return restored === undefined || restored >= version ? version : firstSetBy(restored, restorations);
+};
+
+const sameGroup = (left: GoldenGroup, right: GoldenGroup, restorations?: ReadonlyMap<number, number>): boolean =>
+  left.value === right.value &&
+  left.sticky === right.sticky &&
+  firstSetBy(left.version, restorations) === firstSetBy(right.version, restorations);
 
 /** Decides one group. `version` is the record version that the rollback writes. */
 export const planGroupRollback = (history: GroupHistory, version: number): GroupRollback => {
-  const { before, after, current } = history;
-  if (!sameGroup(after, current) || history.questionSince) return { outcome: 'kept' };
+  const { before, after, current, restorations } = history;
+  const changedSince = history.questionSince || history.joinedSince === true;
+  if (changedSince || !sameGroup(after, current, restorations)) return { outcome: 'kept' };
   if (sameGroup(before, after)) return { outcome: 'untouched' };
   return { outcome: 'reversed', golden: { ...before, version } };
 };
@@ -29,7 +45,7 @@ export const planGroupRollback = (history: GroupHistory, version: number): Group
 /** A version that was settled (or published) against the restored golden value counts as settled against the version that
  *  restores it: the record behaves as it did before the run. */
 export const rebase = (settled: number, restored: GoldenGroup, version: number): number =>
-  settled > 0 && settled >= restored.version ? version : settled;
+  settled > 0 && settled >= restored.version ? Math.max(settled, version) : settled;
 
 /** The statement that a rollback leaves: as before the run, unless its system was read with something else since. */
 export const planStatementRollback = (
@@ -43,4 +59,15 @@ export const planStatementRollback = (
     outcome: 'restored',
     statement: before === null ? null : { ...before, settled: rebase(before.settled, restored, version) },
   };
+};
+
+/** Whether an image that was party to a question says something else since: the question cannot open again as it stood. */
+export const hasPartyChanged = (
+  candidates: readonly Candidate[],
+  after: ReadonlyMap<string, Statement>,
+  current: ReadonlyMap<string, Statement>,
+): boolean => {
+  const saidIn = (statements: ReadonlyMap<string, Statement>, image: string): Statement['value'] =>
+    statements.get(image)?.value ?? null;
+  return candidates.flatMap(({ images }) => images).some((image) => saidIn(after, image) !== saidIn(current, image));
 };

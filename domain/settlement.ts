@@ -34,9 +34,9 @@ export const planDecision = (
   value: Stated,
   options: { readonly sticky: boolean },
 ): SettlementPlan => {
-  const winner = parties.find((party) => party.stored.value === value && party.stored.state === 'open');
+  const winners = parties.filter(({ stored }) => stored.value === value && stored.state === 'open');
   return {
-    golden: { value, origin: winner?.image ?? null, sticky: options.sticky },
+    golden: { value, origin: winners.map(({ image }) => image).sort()[0] ?? null, sticky: options.sticky },
     statements: present(parties.map((party) => settle(party, value, party.stored.state === 'open'))),
   };
 };

@@ -1,7 +1,15 @@
-import { EMPTY, toStated, unsaid, type GoldenGroup, type Stated, type Statement } from '../../domain/canonical.js';
+import {
+  EMPTY,
+  fromStated,
+  toStated,
+  unsaid,
+  type GoldenGroup,
+  type Stated,
+  type Statement,
+} from '../../domain/canonical.js';
 import { planGroup, type Candidate, type Party, type PlannedStatement } from '../../domain/merge.js';
 import { afterRefusedWrite, afterTold, desiredValue, isDue } from '../../domain/publish.js';
-import { planGroupRollback, planStatementRollback, rebase } from '../../domain/rollback.js';
+import { planGroupRollback, planStatementRollback, rebase, hasPartyChanged } from '../../domain/rollback.js';
 import { applyGolden, applyStatement, planDecision, planDiscard, planOverride } from '../../domain/settlement.js';
 import type { GroupPolicy } from '../../domain/strategy.js';
 import { ABSENT, type Expectation, type Scenario, type ScenarioWorld, type Value } from './scenario.js';
@@ -14,11 +22,14 @@ interface Image {
   live: boolean;
 }
 
-interface Question {
-  kind: 'value' | 'rolled_back_input';
-  candidates: readonly Candidate[];
+/** The run that opened a question (a decision is its child) and the one that last changed it. */
+interface Asked {
   openedBy: number;
   changedBy: number;
+}
+
+interface Conflict extends Asked {
+  candidates: readonly Candidate[];
 }
 
 /** Everything Concord holds of the one record. */
@@ -27,25 +38,119 @@ interface Store {
   exists: boolean;
   version: number;
   images: Map<string, Image>;
-  question: Question | null;
-  rolledBackInputs: Map<string, Value>;
+  conflict: Conflict | null;
+  /** Inputs that were rolled back; those of them that came again wait in `held`, all in one question. */
+  rolledBackInputs: Map<string, readonly Value[]>;
   held: Map<string, Value>;
+  heldAsked: Asked | null;
+}
+
+const copyOf = (store: Store): Store => ({
+  ...store,
+  images: new Map([...store.images].map(([system, image]) => [system, { ...image }])),
+  rolledBackInputs: new Map(store.rolledBackInputs),
+  held: new Map(store.held),
+});
+
+interface Write {
+  readonly system: string;
+  readonly before: Value;
+  readonly after: Value;
 }
 
 interface ChangeSet {
   parent: number | null;
   before: Store;
   after: Store;
-  written: { system: string; before: Value; after: Value }[];
+  written: Write[];
   /** What was read from each source and taken in. */
   read: ReadonlyMap<string, Value>;
   rolledBack: boolean;
   rollbackOf: number | null;
+  /** The runs that this rollback undid, each with whether it counted as rolled back before. */
+  undid: Map<number, boolean>;
 }
 
-const stated = (value: Value): Stated => (value === null ? EMPTY : toStated(value));
-const shown = (value: Stated | null): Value => (value === null ? ABSENT : (JSON.parse(value) as Value));
-const shownCandidate = (value: Stated): string => shown(value) ?? '(empty)';
+/** What happened between Concord and a system, in the order in which it happened. */
+export type WorldEvent =
+  | { readonly kind: 'read' | 'saw'; readonly system: string; readonly value: Value }
+  | { readonly kind: 'wrote'; readonly system: string; readonly before: Value; readonly after: Value };
+
+export interface ImageInspection {
+  readonly value: Stated | null;
+  readonly state: Statement['state'];
+  readonly raw: Value;
+  readonly live: boolean;
+  /** Whether a change of it would be accepted; whether it was told at all; whether its target has the newest golden value. */
+  readonly accepted: boolean;
+  readonly told: boolean;
+  readonly current: boolean;
+}
+
+/** The stores without versions: what equality after a rollback is about. */
+export interface Inspection {
+  readonly golden: { readonly value: Stated | null; readonly origin: string | null; readonly sticky: boolean };
+  readonly exists: boolean;
+  readonly images: Readonly<Record<string, ImageInspection>>;
+  readonly question: Expectation['question'];
+  readonly held: Readonly<Record<string, Value>>;
+  readonly rolledBackInputs: Readonly<Record<string, readonly Value[]>>;
+  readonly actual: Readonly<Record<string, Value>>;
+}
+
+/** In a group that is a list (`set_union`) the text `A+B` stands for a list of two. */
+const toText = (value: Value, list: boolean): Stated =>
+  value === null ? EMPTY : toStated(list ? value.split('+').sort() : value);
+
+const fromText = (text: Stated | null): Value => {
+  if (text === null) return ABSENT;
+  const value = fromStated(text);
+  return Array.isArray(value) ? value.join('+') : (value as Value);
+};
+
+const shownCandidate = (value: Stated): string => fromText(value) ?? '(empty)';
+
+const keyed = (left: string, right: string): number => (left < right ? -1 : 1);
+
+/** Candidates of several systems, those of one value together. */
+const groupedByValue = (held: ReadonlyMap<string, Value>): Record<string, string[]> => {
+  const grouped: Record<string, string[]> = {};
+  for (const [system, value] of [...held].sort(([left], [right]) => keyed(left, right))) {
+    (grouped[value ?? '(empty)'] ??= []).push(system);
+  }
+  return grouped;
+};
+
+/** Of an image that is gone only that it is gone matters. */
+const inspectImage = ({ statement, raw, live, published }: Image, version: number): ImageInspection =>
+  live
+    ? {
+        value: statement.value,
+        state: statement.state,
+        raw,
+        live,
+        accepted: statement.settled > 0 && statement.settled >= version,
+        told: statement.settled > 0,
+        current: published > 0 && published >= version,
+      }
+    : { value: null, state: 'live', raw: ABSENT, live, accepted: false, told: false, current: false };
+
+/** A run that found nothing to do for the record has nothing to undo either. */
+const changedNothing = ({ before, after, written, read }: ChangeSet): boolean =>
+  written.length === 0 && read.size === 0 && JSON.stringify(plain(before)) === JSON.stringify(plain(after));
+
+const plain = (store: Store): unknown => ({
+  ...store,
+  images: inOrder(store.images),
+  rolledBackInputs: null,
+  held: inOrder(store.held),
+});
+
+const statementsOf = ({ images }: Store): Map<string, Statement> =>
+  new Map([...images].flatMap(([system, { live, statement }]) => (live ? [[system, statement]] : [])));
+
+const inOrder = <T>(map: ReadonlyMap<string, T>): [string, T][] =>
+  [...map].sort(([left], [right]) => keyed(left, right));
 
 /** One record with one attribute group, and the systems around it, in memory; every decision is the core's. */
 export class MemoryWorld implements ScenarioWorld {
@@ -55,14 +160,19 @@ export class MemoryWorld implements ScenarioWorld {
     exists: false,
     version: 0,
     images: new Map(),
-    question: null,
+    conflict: null,
     rolledBackInputs: new Map(),
     held: new Map(),
+    heldAsked: null,
   };
   private readonly changeSets: ChangeSet[] = [];
+  /** Versions that rollbacks wrote, each with the one that it set back to. */
+  private readonly restorations = new Map<number, number>();
   private findings: string[] = [];
-  private written: ChangeSet['written'] = [];
+  private written: Write[] = [];
   private read: ReadonlyMap<string, Value> = new Map();
+  private undid = new Map<number, boolean>();
+  readonly events: WorldEvent[] = [];
 
   constructor(
     private readonly scenario: Scenario,
@@ -75,6 +185,10 @@ export class MemoryWorld implements ScenarioWorld {
   private get policy(): GroupPolicy {
     const { strategy, priority, authority } = this.scenario;
     return { strategy, fallback: 'source_priority', priority, authority, reassertion: 'reassert' };
+  }
+
+  private stated(value: Value): Stated {
+    return toText(value, this.scenario.strategy === 'set_union');
   }
 
   private is(system: string, role: 'source' | 'target'): boolean {
@@ -91,59 +205,50 @@ export class MemoryWorld implements ScenarioWorld {
   }
 
   private record(parent: number | null, rollbackOf: number | null, deed: () => void): void {
-    const before = structuredClone(this.store);
+    const before = copyOf(this.store);
     this.findings = [];
     this.written = [];
     this.read = new Map();
+    this.undid = new Map();
     deed();
-    const after = structuredClone(this.store);
-    const { written, read } = this;
-    this.changeSets.push({ parent, before, after, written, read, rolledBack: false, rollbackOf });
+    const after = copyOf(this.store);
+    const { written, read, undid } = this;
+    this.changeSets.push({ parent, before, after, written, read, rolledBack: false, rollbackOf, undid });
   }
 
   async run(systems: readonly string[]): Promise<void> {
     this.record(null, null, () => {
+      const before = this.store.held;
+      this.store.held = new Map([...before].filter(([system]) => !systems.includes(system)));
       const incoming = new Map<string, Value>();
-      this.store.held = new Map([...this.store.held].filter(([system]) => !systems.includes(system)));
-      for (const system of systems) {
-        const value = this.actual.get(system) ?? null;
-        const image = this.store.images.get(system);
-        const known = image?.live === true ? image.raw : ABSENT;
-        if (value === known) {
-          this.store.rolledBackInputs.delete(system);
-          continue;
-        }
-        if (this.store.rolledBackInputs.get(system) === value && this.store.rolledBackInputs.has(system)) {
-          this.findings.push(`rolled_back_input:${system}`);
-          this.store.held.set(system, value);
-          continue;
-        }
-        this.store.rolledBackInputs.delete(system);
-        incoming.set(system, value);
-      }
+      for (const system of this.order(systems)) this.readSource(system, incoming);
       this.merge(incoming);
       this.publish();
-      this.askAboutHeld();
+      this.askAboutHeld(before);
     });
   }
 
-  private askAboutHeld(): void {
-    if (this.store.held.size === 0) {
-      if (this.store.question?.kind === 'rolled_back_input') this.store.question = null;
+  private readSource(system: string, incoming: Map<string, Value>): void {
+    const { store } = this;
+    const value = this.actual.get(system) ?? null;
+    this.events.push({ kind: 'read', system, value });
+    const image = store.images.get(system);
+    const known = image?.live === true ? image.raw : ABSENT;
+    if (value !== known && store.rolledBackInputs.get(system)?.includes(value) === true) {
+      this.findings.push(`rolled_back_input:${system}`);
+      store.held.set(system, value);
       return;
     }
-    if (this.store.question?.kind === 'value') return;
-    const candidates = [...this.store.held].map(([system, value]) => ({
-      value: value === ABSENT ? '"∅"' : stated(value),
-      images: [system],
-    }));
+    store.rolledBackInputs.delete(system);
+    if (value !== known) incoming.set(system, value);
+  }
+
+  private askAboutHeld(before: ReadonlyMap<string, Value>): void {
+    const { store } = this;
     const now = this.changeSets.length;
-    this.store.question = {
-      kind: 'rolled_back_input',
-      candidates,
-      openedBy: this.store.question?.openedBy ?? now,
-      changedBy: this.store.question?.changedBy ?? now,
-    };
+    const same = JSON.stringify(groupedByValue(before)) === JSON.stringify(groupedByValue(store.held));
+    if (store.held.size === 0) store.heldAsked = null;
+    else if (!same) store.heldAsked = { openedBy: store.heldAsked?.openedBy ?? now, changedBy: now };
   }
 
   private party(system: string, incoming: ReadonlyMap<string, Value>): Party | null {
@@ -153,7 +258,7 @@ export class MemoryWorld implements ScenarioWorld {
     const known = image?.live === true;
     const base = { image: system, system, target: this.is(system, 'target'), stored: known ? image.statement : null };
     if (read === undefined) return known ? base : null;
-    return read === ABSENT ? { ...base, withdrawn: true } : { ...base, incoming: stated(read) };
+    return read === ABSENT ? { ...base, withdrawn: true } : { ...base, incoming: this.stated(read) };
   }
 
   private merge(incoming: ReadonlyMap<string, Value>): void {
@@ -180,7 +285,7 @@ export class MemoryWorld implements ScenarioWorld {
         store.version += 1;
         store.exists = false;
         store.golden = { value: null, version: store.version, origin: null, sticky: false };
-        store.question = null;
+        store.conflict = null;
       }
       return;
     }
@@ -202,34 +307,31 @@ export class MemoryWorld implements ScenarioWorld {
     }
   }
 
-  private ask(conflict: readonly Candidate[] | null): void {
+  private ask(candidates: readonly Candidate[] | null): void {
     const now = this.changeSets.length;
-    const open = this.store.question;
-    if (conflict === null) {
-      if (open?.kind === 'value') this.store.question = null;
-      return;
+    const open = this.store.conflict;
+    if (candidates === null) this.store.conflict = null;
+    else if (JSON.stringify(open?.candidates) !== JSON.stringify(candidates)) {
+      this.store.conflict = { candidates, openedBy: open?.openedBy ?? now, changedBy: now };
     }
-    const same = open?.kind === 'value' && JSON.stringify(open.candidates) === JSON.stringify(conflict);
-    if (same) return;
-    this.store.question = {
-      kind: 'value',
-      candidates: conflict,
-      openedBy: open?.kind === 'value' ? open.openedBy : now,
-      changedBy: now,
-    };
   }
 
   private publish(): void {
     for (const system of this.systems('target')) this.publishTo(system);
+    this.dropAnswered();
   }
 
   /** Compare-and-set on the system itself. */
   private write(system: string, before: Value, after: Value): 'written' | 'already' | 'origin_differs' {
     const actual = this.actual.get(system) ?? null;
-    if (actual === after) return 'already';
+    if (actual === after) {
+      this.events.push({ kind: 'saw', system, value: actual });
+      return 'already';
+    }
     if (actual !== before) return 'origin_differs';
     this.actual.set(system, after);
     this.written.push({ system, before, after });
+    this.events.push({ kind: 'wrote', system, before, after });
     return 'written';
   }
 
@@ -249,13 +351,15 @@ export class MemoryWorld implements ScenarioWorld {
     const desired = desiredValue(store.golden, known);
     if (desired === null) return;
     const seen = image?.live === true ? image.raw : ABSENT;
-    if (this.write(system, seen, shown(desired)) === 'origin_differs') {
+    // What we saw last of a row that waits in a question is the input that is held: it is not written meanwhile.
+    const waits = store.held.has(system) && this.actual.get(system) !== fromText(desired);
+    if (waits || this.write(system, seen, fromText(desired)) === 'origin_differs') {
       this.originDiffers(system, image);
       return;
     }
     store.images.set(system, {
-      statement: afterTold(store.golden, known, store.golden.version),
-      raw: shown(desired),
+      statement: afterTold(store.golden, known, store.golden.version, this.scenario.strategy),
+      raw: fromText(desired),
       published: store.golden.version,
       live: true,
     });
@@ -266,7 +370,8 @@ export class MemoryWorld implements ScenarioWorld {
     this.findings.push(`update_origin_differs:${system}`);
     if (!this.is(system, 'source')) {
       const raw = this.actual.get(system) ?? null;
-      const value = raw === ABSENT ? null : stated(raw);
+      this.events.push({ kind: 'saw', system, value: raw });
+      const value = raw === ABSENT ? null : this.stated(raw);
       const statement: Statement = { value, state: 'live', settled: 0 };
       this.store.images.set(system, { statement, raw, published: 0, live: raw !== ABSENT });
     } else if (image !== undefined) image.statement = afterRefusedWrite(image.statement);
@@ -279,9 +384,9 @@ export class MemoryWorld implements ScenarioWorld {
   }
 
   async decide(decision: { take?: string; keep?: boolean; value?: Value; apply?: boolean }): Promise<void> {
-    const { question } = this.store;
-    if (question === null) throw new Error('there is no question to decide');
-    this.record(question.openedBy, null, () => {
+    const asked = decision.apply === undefined ? this.store.conflict : this.store.heldAsked;
+    if (asked === null) throw new Error('there is no such question to decide');
+    this.record(asked.openedBy, null, () => {
       if (decision.apply !== undefined) this.decideHeld(decision.apply);
       else this.decideValue(decision);
       this.publish();
@@ -292,131 +397,247 @@ export class MemoryWorld implements ScenarioWorld {
     const { store } = this;
     const held = store.held;
     store.held = new Map();
-    store.question = null;
+    store.heldAsked = null;
     for (const system of held.keys()) store.rolledBackInputs.delete(system);
-    if (apply) {
-      this.merge(held);
+    if (apply) this.merge(held);
+    else for (const [system, value] of held) this.discard(system, value);
+  }
+
+  /** What a person discards is known and overruled, also where it is the first that we hold of its system. */
+  private discard(system: string, value: Value): void {
+    const image = this.store.images.get(system);
+    if (value === ABSENT) {
+      if (image !== undefined) image.live = false;
       return;
     }
-    for (const [system, value] of held) {
-      const image = store.images.get(system);
-      if (image === undefined || value === ABSENT) {
-        if (image !== undefined) image.live = false;
-        continue;
-      }
-      image.raw = value;
-      this.settle([planDiscard(system, stated(value), this.is(system, 'target'))]);
-    }
+    const statement: Statement = { value: null, state: 'live', settled: 0 };
+    this.store.images.set(system, image?.live === true ? image : { statement, raw: value, published: 0, live: true });
+    this.settle([planDiscard(system, this.stated(value), this.is(system, 'target'))]);
+    const discarded = this.store.images.get(system);
+    if (discarded !== undefined) discarded.raw = value;
   }
 
   private decideValue(decision: { take?: string; keep?: boolean; value?: Value }): void {
     const { store } = this;
     const taken = decision.take === undefined ? undefined : store.images.get(decision.take)?.statement.value;
-    const value = decision.keep === true ? store.golden.value : (taken ?? stated(decision.value ?? null));
-    const plan = planDecision(this.settledParties(), value ?? EMPTY, { sticky: this.scenario.strategy === 'sticky_human' });
+    const value = decision.keep === true ? store.golden.value : (taken ?? this.stated(decision.value ?? null));
+    const plan = planDecision(this.settledParties(), value ?? EMPTY, {
+      sticky: this.scenario.strategy === 'sticky_human',
+    });
     store.version += 1;
     store.golden = applyGolden(plan.golden, store.version, plan.golden.sticky);
-    store.question = null;
+    store.conflict = null;
     this.settle(plan.statements);
   }
 
   async override(value: Value): Promise<void> {
     this.record(null, null, () => {
-      const plan = planOverride(this.settledParties(), stated(value));
+      const plan = planOverride(this.settledParties(), this.stated(value));
       this.store.version += 1;
       this.store.golden = applyGolden(plan.golden, this.store.version, true);
-      if (this.store.question?.kind === 'value') this.store.question = null;
+      this.store.conflict = null;
       this.settle(plan.statements);
       this.publish();
     });
   }
 
   async rollback(run: number): Promise<void> {
-    this.record(null, run, () => {
-      const children = this.changeSets.flatMap((set, index) => (set.parent === run && !set.rolledBack ? [index] : []));
-      for (const child of children.reverse()) this.rollBackOne(child);
-      this.rollBackOne(run);
-    });
+    this.record(null, run, () => this.rollBackWithChildren(run));
+  }
+
+  /** The decisions of its questions, and of theirs, are rolled back first, the newest first. */
+  private rollBackWithChildren(run: number): void {
+    const children = this.changeSets.flatMap((set, index) => (set.parent === run && !set.rolledBack ? [index] : []));
+    for (const child of children.reverse()) this.rollBackWithChildren(child);
+    this.rollBackOne(run);
   }
 
   private rollBackOne(run: number): void {
     const { store } = this;
     const changes = this.changeSets[run];
     if (changes === undefined || changes.rolledBack) return;
+    this.mark(run, true);
+    if (changedNothing(changes)) {
+      this.restoreInputs(changes);
+      return;
+    }
     const { before, after } = changes;
     const version = store.version + 1;
-    const questionSince =
-      store.question !== null && store.question.changedBy > run && store.question.kind === 'value';
     const plan = planGroupRollback(
-      { before: before.golden, after: after.golden, current: store.golden, questionSince },
+      {
+        before: before.golden,
+        after: after.golden,
+        current: store.golden,
+        questionSince: this.questionSince(changes),
+        restorations: this.restorations,
+        joinedSince: this.joinedSince(changes),
+      },
       version,
     );
-    changes.rolledBack = true;
     if (plan.outcome === 'kept') {
       this.findings.push('kept_changed_since:golden');
       return;
     }
-    const restored = plan.outcome === 'reversed' ? plan.golden : store.golden;
-    if (plan.outcome === 'reversed') store.version = version;
-    store.golden = restored;
+    if (plan.outcome === 'reversed') {
+      store.version = version;
+      store.golden = plan.golden;
+      this.restorations.set(version, before.golden.version);
+    }
     store.exists = before.exists;
-    this.restoreImages(before, after, restored, changes);
-    store.question = before.question === null ? null : { ...before.question };
-    store.held = structuredClone(before.held);
-    this.restoreInputs(before, changes);
+    this.restoreImages(changes, store.golden);
+    store.conflict = before.conflict;
+    this.restoreInputs(changes);
   }
 
-  private restoreImages(before: Store, after: Store, restored: GoldenGroup, changes: ChangeSet): void {
-    const { store } = this;
-    for (const [system, current] of [...store.images]) {
-      const [was, became] = [before.images.get(system), after.images.get(system)];
-      const statement = planStatementRollback(
-        {
-          before: was?.live === true ? was.statement : null,
-          after: became?.live === true ? became.statement : null,
-          current: current.live ? current.statement : null,
-        },
-        before.golden,
-        restored.version,
-      );
-      const write = changes.written.find((one) => one.system === system);
-      const refused =
-        write !== undefined && this.write(system, write.after, write.before) === 'origin_differs';
-      if (refused) this.findings.push(`kept_changed_since:${system}`);
-      if (statement.outcome === 'kept') continue;
-      if (was === undefined && refused && !this.is(system, 'source')) continue;
-      if (was === undefined) store.images.delete(system);
-      else {
-        const settled = refused ? 0 : (statement.statement?.settled ?? was.statement.settled);
-        store.images.set(system, {
-          ...was,
-          statement: { ...was.statement, settled },
-          raw: refused && !this.is(system, 'source') ? (this.actual.get(system) ?? null) : was.raw,
-          published: refused ? 0 : rebase(was.published, before.golden, restored.version),
-        });
+  /** Whether a run counts as rolled back; a rollback of this run will set it back. */
+  private mark(run: number, rolledBack: boolean): void {
+    const set = this.changeSets[run];
+    if (set === undefined) return;
+    if (!this.undid.has(run)) this.undid.set(run, set.rolledBack);
+    set.rolledBack = rolledBack;
+  }
+
+  private restoreImages(changes: ChangeSet, restored: GoldenGroup): void {
+    const { before, after } = changes;
+    for (const system of new Set([...before.images.keys(), ...this.store.images.keys()])) {
+      const [was, became, current] = [before, after, this.store].map(({ images }) => images.get(system));
+      const { outcome, statement } = {
+        statement: null,
+        ...this.statementRollback(was, became, current, before, restored),
+      };
+      const refused = !this.takeBackWrites(system, changes.written);
+      if (outcome === 'kept') continue;
+      if (was === undefined) {
+        if (!refused || this.is(system, 'source')) this.store.images.delete(system);
+        continue;
       }
+      this.store.images.set(system, {
+        ...was,
+        statement: { ...(statement ?? was.statement), ...(refused ? { settled: 0 } : {}) },
+        raw: refused && !this.is(system, 'source') ? (this.actual.get(system) ?? null) : was.raw,
+        published: refused ? 0 : rebase(was.published, before.golden, restored.version),
+      });
     }
   }
 
-  /** What was read by the run comes again as one question; a rollback of a rollback takes that back. */
-  private restoreInputs(before: Store, changes: ChangeSet): void {
-    if (changes.rollbackOf !== null) {
-      this.store.rolledBackInputs = structuredClone(before.rolledBackInputs);
-      const original = this.changeSets[changes.rollbackOf];
-      if (original !== undefined) original.rolledBack = false;
-      return;
+  private statementRollback(
+    was: Image | undefined,
+    became: Image | undefined,
+    current: Image | undefined,
+    before: Store,
+    restored: GoldenGroup,
+  ): ReturnType<typeof planStatementRollback> {
+    const of = (image: Image | undefined): Statement | null => (image?.live === true ? image.statement : null);
+    return planStatementRollback(
+      { before: of(was), after: of(became), current: of(current) },
+      before.golden,
+      restored.version,
+    );
+  }
+
+  private questionSince({ before, after }: ChangeSet): boolean {
+    const { store } = this;
+    if (store.conflict?.changedBy !== after.conflict?.changedBy) return true;
+    return hasPartyChanged(before.conflict?.candidates ?? [], statementsOf(after), statementsOf(store));
+  }
+
+  /** Sources that say something of a record that this run brought about, and did not then. */
+  private joinedSince({ before, after }: ChangeSet): boolean {
+    if (before.exists || !after.exists) return false;
+    const lives = (store: Store, system: string): boolean => store.images.get(system)?.live === true;
+    return this.systems('source').some((system) => lives(this.store, system) && !lives(after, system));
+  }
+
+  /** Sets a target back from the last that a run wrote there to what it held before; false where it was edited since. */
+  private takeBackWrites(system: string, written: readonly Write[]): boolean {
+    const ours = written.filter((one) => one.system === system);
+    const [first, last] = [ours[0], ours.at(-1)];
+    if (first === undefined || last === undefined) return true;
+    const image = this.store.images.get(system);
+    const stands = (image?.live === true ? image.raw : ABSENT) === last.after;
+    if (stands && this.write(system, last.after, first.before) !== 'origin_differs') return true;
+    this.findings.push(`kept_changed_since:${system}`);
+    return false;
+  }
+
+  /** What was read by the run comes again as one question; a rollback of a rollback takes that back, and closes it. What the
+   *  run itself did to former inputs of that kind, and to their question, is undone. */
+  private restoreInputs({ before, after, read, undid }: ChangeSet): void {
+    const { store } = this;
+    for (const [undone, was] of undid) this.mark(undone, was);
+    for (const system of Object.keys(this.scenario.systems)) {
+      const [had, got, has] = [before, after, store].map((one) => new Set(one.rolledBackInputs.get(system)));
+      if (had === undefined || got === undefined || has === undefined) continue;
+      const kept = [...has].filter((value) => had.has(value) || !got.has(value));
+      const backAgain = [...had].filter((value) => !got.has(value));
+      const taken = read.get(system);
+      const all = new Set([...kept, ...backAgain, ...(taken === undefined ? [] : [taken])]);
+      if (all.size > 0) store.rolledBackInputs.set(system, [...all]);
+      else store.rolledBackInputs.delete(system);
     }
-    for (const [system, value] of changes.read) this.store.rolledBackInputs.set(system, value);
+    if (store.heldAsked?.changedBy === after.heldAsked?.changedBy) {
+      store.held = new Map(before.held);
+      store.heldAsked = before.heldAsked;
+    }
+    this.dropAnswered();
+  }
+
+  /** An input is held no longer where it was forgotten, or where our own image says the same by now. */
+  private dropAnswered(): void {
+    const { store } = this;
+    for (const [system, value] of store.held) {
+      const image = store.images.get(system);
+      const same = (image?.live === true ? image.raw : ABSENT) === value;
+      if (same) store.rolledBackInputs.delete(system);
+      if (same || store.rolledBackInputs.get(system)?.includes(value) !== true) store.held.delete(system);
+    }
+    if (store.held.size === 0) store.heldAsked = null;
+  }
+
+  /** Runs that were not rolled back. */
+  undoable(): number[] {
+    return this.changeSets.flatMap(({ rolledBack }, index) => (rolledBack ? [] : [index]));
+  }
+
+  get runs(): number {
+    return this.changeSets.length;
+  }
+
+  /** The run that opened the question that is shown; its decision will be that run's child. */
+  asked(): { readonly openedBy: number } | null {
+    return this.store.conflict ?? this.store.heldAsked;
+  }
+
+  inspect(): Inspection {
+    const { store } = this;
+    const { value, origin, sticky, version } = store.golden;
+    const images = [...store.images].map(([system, image]) => [system, inspectImage(image, version)] as const);
+    return {
+      golden: { value, origin, sticky },
+      exists: store.exists,
+      images: Object.fromEntries(images),
+      question: this.shownQuestion(),
+      held: Object.fromEntries(store.held),
+      rolledBackInputs: Object.fromEntries([...store.rolledBackInputs].map(([of, values]) => [of, [...values].sort()])),
+      actual: Object.fromEntries(this.actual),
+    };
+  }
+
+  /** The conflict where there is one; both may be open. */
+  private shownQuestion(): Expectation['question'] {
+    const { conflict, held } = this.store;
+    if (conflict !== null) {
+      const candidates = conflict.candidates.map(({ value, images }) => [shownCandidate(value), [...images]] as const);
+      return { kind: 'value', candidates: Object.fromEntries(candidates) };
+    }
+    return held.size === 0 ? null : { kind: 'rolled_back_input', candidates: groupedByValue(held) };
   }
 
   async observe(): Promise<Expectation> {
     const { store } = this;
-    const candidates = Object.fromEntries(
-      (store.question?.candidates ?? []).map(({ value, images }) => [shownCandidate(value), [...images]] as const),
-    );
     return {
-      golden: store.exists ? shown(store.golden.value) : ABSENT,
-      question: store.question === null ? null : { kind: store.question.kind, candidates },
+      golden: store.exists ? fromText(store.golden.value) : ABSENT,
+      question: this.shownQuestion(),
       actual: Object.fromEntries(this.actual),
       findings: [...this.findings].sort(),
     };
