@@ -76,7 +76,11 @@ export interface ReviewWork {
 export interface SyncActivities {
   // bookkeeping (short, idempotent: local activities)
   openRun(input: OpenRunInput & { readonly workflowId: string }): Promise<OpenedRun>;
-  closeRun(run: RunRef, outcome: 'completed' | 'cancelled' | 'failed' | 'rolled_back', failure?: RunFailure): Promise<RunSummary>;
+  closeRun(
+    run: RunRef,
+    outcome: 'completed' | 'cancelled' | 'failed' | 'rolled_back',
+    failure?: RunFailure,
+  ): Promise<RunSummary>;
 
   // extract … guard: staging only
   planExtract(run: RunRef): Promise<ExtractPlan>;

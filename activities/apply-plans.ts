@@ -1,0 +1,245 @@
+import type { PoolClient } from 'pg';
+import { stagingOf } from '../database/staging.js';
+import type { RunRef } from '../domain/run.js';
+import { insertIdentifiers } from './apply-lone.js';
+import type { EntityTypeRef, InstitutionContext } from './context.js';
+import { imagesStamp } from './merge.js';
+
+export interface AppliedBatch {
+  readonly applied: number;
+  /** Golden records that moved since they were planned; their plans were taken out. */
+  readonly moved: readonly string[];
+}
+
+/** Columns of a plan's golden part. */
+const goldenRecord = `(version integer, "values" text[], versions integer[], origin_image bigint, origins bigint[], sticky integer[], status text,
+  valid_from date, valid_to date, subject_key bigint, "references" jsonb)`;
+const imageRecord = `(id bigint, ord bigint, deleted boolean, untold boolean, effect boolean, statements text[], states text,
+  settled_version integer, settled integer[])`;
+
+const imageWithIdentifiers = (alias: string): string =>
+  `to_jsonb(${alias}) || jsonb_build_object('identifiers', (select jsonb_agg(to_jsonb(d)) from record_identifiers d where d.image_id = ${alias}.id))`;
+
+/** Takes the batch out of the plan table, locks its golden records in id order, and parts what moved meanwhile. */
+const takeBatch = async (client: PoolClient, table: string, last: string): Promise<string[]> => {
+  await client.query(
+    `select g.id from golden_records g join ${table} p on p.golden_id = g.id where p.golden_id <= $1 order by g.id for update of g`,
+    [last],
+  );
+  await client.query(
+    `create temp table batch on commit drop as with taken as (delete from ${table} where golden_id <= ${BigInt(last)} returning *)
+     select t.*, g.id is not null as there,
+       coalesce(g.version, 0) <> t.based_on or t.stamp is distinct from ${imagesStamp('t.golden_id')} as moved
+     from taken t left join golden_records g on g.id = t.golden_id`,
+  );
+  await client.query('analyze batch');
+  const { rows } = await client.query<{ id: string }>('delete from batch where moved returning golden_id::text as id');
+  return rows.map(({ id }) => id);
+};
+
+const writeGolden = async (client: PoolClient, run: RunRef, type: EntityTypeRef): Promise<void> => {
+  const self = type.definition.subject === 'self';
+  await client.query(
+    `create temp table next_golden on commit drop as
+     select b.golden_id, b.there, b.based_on, n.version, n."values", n.versions, n.origin_image, n.origins, n.sticky, n.status, n.valid_from, n.valid_to,
+       ${self ? 'b.golden_id' : 'n.subject_key'} as subject_key, n."references"
+     from batch b cross join lateral jsonb_to_record(b.golden) as n ${goldenRecord} where b.golden is not null`,
+  );
+  await client.query(
+    `insert into golden_record_versions (golden_id, version, institution_id, values, versions, origin_image, origins, sticky, status, valid_from, valid_to, subject_key, superseded_run)
+     select g.id, g.version, g.institution_id, g.values, g.versions, g.origin_image, g.origins, g.sticky, g.status, g.valid_from, g.valid_to, g.subject_key, $1
+     from golden_records g join next_golden n on n.golden_id = g.id and n.there`,
+    [run.runId],
+  );
+  await client.query(
+    `insert into change_set_entries (run_id, kind, row_id, institution_id, before_version, after_version, outcome, subject_key)
+     select $1, 'golden', n.golden_id, $2, n.based_on, n.version, 'written', n.subject_key from next_golden n where n.there
+     on conflict (run_id, kind, mapping_id, row_id) do update set after_version = excluded.after_version`,
+    [run.runId, run.institutionId],
+  );
+  await client.query(
+    `update golden_records g set version = n.version, values = n."values", versions = n.versions, origin_image = n.origin_image, origins = n.origins,
+       sticky = n.sticky, status = n.status, valid_from = n.valid_from, valid_to = n.valid_to, subject_key = coalesce(n.subject_key, g.subject_key),
+       updated_run = $1
+     from next_golden n where g.id = n.golden_id and n.there`,
+    [run.runId],
+  );
+  await client.query(
+    `insert into golden_records (id, institution_id, entity_type_id, version, values, versions, origin_image, origins, sticky, status, valid_from, valid_to,
+       subject_key, created_run, updated_run)
+     select n.golden_id, $2, $3, n.version, n."values", n.versions, n.origin_image, n.origins, n.sticky, n.status, n.valid_from, n.valid_to, n.subject_key, $1, $1
+     from next_golden n where not n.there`,
+    [run.runId, run.institutionId, type.id],
+  );
+  await client.query('delete from golden_references r using next_golden n where r.golden_id = n.golden_id');
+  await client.query(
+    `insert into golden_references (golden_id, path, target_id, institution_id, subject_key)
+     select n.golden_id, r.path, r.target, $1, n.subject_key from next_golden n
+     cross join lateral jsonb_to_recordset(n."references") as r (path text, target bigint)`,
+    [run.institutionId],
+  );
+};
+
+/** Whole images before and after, in the order in which a rollback needs them. */
+const recordImages = async (client: PoolClient, run: RunRef, when: 'before' | 'after'): Promise<void> => {
+  if (when === 'before') {
+    await client.query(
+      `insert into change_set_entries (run_id, kind, row_id, institution_id, before, outcome, subject_key)
+       select $1, 'image', i.id, $2, ${imageWithIdentifiers('i')}, 'written', i.subject_key
+       from record_images i join next_images n on n.id = i.id where i.created_run <> $1
+       on conflict (run_id, kind, mapping_id, row_id) do nothing`,
+      [run.runId, run.institutionId],
+    );
+    return;
+  }
+  await client.query(
+    `update change_set_entries e set after = to_jsonb(i) from record_images i join next_images n on n.id = i.id
+     where e.run_id = $1 and e.kind = 'image' and e.mapping_id = 0 and e.row_id = i.id`,
+    [run.runId],
+  );
+};
+
+const writeImages = async (client: PoolClient, run: RunRef, type: EntityTypeRef): Promise<void> => {
+  const { canon } = stagingOf(run.runId);
+  const staged = await client.query<{ name: string | null }>('select to_regclass($1)::text as name', [canon]);
+  const from =
+    staged.rows[0]?.name === null
+      ? `(select null::bigint as ord, null::integer as mapping_id, null::text as key, null::text as sub_key, null::boolean as main,
+      null::text as raw, null::uuid as hash, null::text as scope, null::text as effective_at, null::text as match_name, null::text as match_birth limit 0)`
+      : canon;
+  await client.query(
+    `create temp table next_images on commit drop as
+     select b.golden_id, n.*, c.mapping_id, c.key, c.sub_key, c.main, c.raw, c.hash, c.scope, c.effective_at, c.match_name, c.match_birth,
+       g.subject_key, exists (select 1 from record_images i where i.id = n.id) as there
+     from batch b cross join lateral jsonb_to_recordset(b.images) as n ${imageRecord}
+     left join ${from} c on c.ord = n.ord join golden_records g on g.id = b.golden_id`,
+  );
+  await client.query('analyze next_images');
+  await recordImages(client, run, 'before');
+  await client.query(
+    `update record_images i set deleted_run = $1, last_run = $1, read_run = $1 from next_images n where i.id = n.id and n.there and n.deleted`,
+    [run.runId],
+  );
+  await client.query(
+    `update record_images i set statements = n.statements, states = n.states, settled_version = n.settled_version, settled = n.settled,
+       untold = (i.untold and i.deleted_run is null) or n.untold, last_run = $1,
+       deleted_run = case when n.ord is null then i.deleted_run end,
+       raw = case when n.ord is null or not n.main then i.raw else n.raw end,
+       raw_hash = case when n.ord is null or not n.main then i.raw_hash else n.hash end,
+       read_hash = case when n.ord is null then i.read_hash end,
+       mapping_version = case when n.ord is null then i.mapping_version else p.version end,
+       scope_key = case when n.ord is null then i.scope_key else n.scope end,
+       effective_at = case when n.ord is null then i.effective_at else n.effective_at end,
+       match_name = case when n.ord is null then i.match_name else n.match_name end,
+       match_birth = case when n.ord is null then i.match_birth else n.match_birth end,
+       golden_id = n.golden_id, subject_key = coalesce(n.subject_key, i.subject_key),
+       read_run = case when n.ord is null then i.read_run else $1 end,
+       published_version = case when i.deleted_run is null then i.published_version else 0 end
+     from next_images n left join cross_system_mappings p on p.id = n.mapping_id
+     where i.id = n.id and n.there and not n.deleted`,
+    [run.runId],
+  );
+  await client.query(
+    `insert into record_images (id, institution_id, system_id, mapping_id, entity_type_id, source_key, sub_key, main, golden_id, raw, raw_hash, mapping_version,
+       scope_key, statements, states, settled_version, settled, untold, effective_at, match_name, match_birth, subject_key, created_run, read_run, last_run)
+     select n.id, $2, p.system_id, n.mapping_id, $3, n.key, n.sub_key, n.main, n.golden_id, n.raw, n.hash, p.version,
+       n.scope, n.statements, n.states, n.settled_version, n.settled, n.untold, n.effective_at, n.match_name, n.match_birth, n.subject_key, $1, $1, $1
+     from next_images n join cross_system_mappings p on p.id = n.mapping_id where not n.there and not n.deleted`,
+    [run.runId, run.institutionId, type.id],
+  );
+  await recordImages(client, run, 'after');
+  if (staged.rows[0]?.name === null) return;
+  await client.query(
+    'delete from record_identifiers d using next_images n where d.image_id = n.id and n.ord is not null',
+  );
+  await insertIdentifiers(
+    client,
+    run,
+    type,
+    'select n.ord, n.id as image_id, n.subject_key as subject from next_images n where n.ord is not null and not n.deleted',
+  );
+};
+
+/** Opens, changes and closes questions. The same question is not asked twice while its inputs stand. */
+const writeQuestions = async (
+  client: PoolClient,
+  run: RunRef,
+  context: InstitutionContext,
+  type: EntityTypeRef,
+): Promise<void> => {
+  const { rowCount } = await client.query(
+    `create temp table next_questions on commit drop as
+     select b.golden_id, g.subject_key, q.kind, q."group" as group_name, q.base, q.candidates, q.hash
+     from batch b join golden_records g on g.id = b.golden_id
+     cross join lateral jsonb_to_recordset(b.questions) as q (kind text, "group" text, base text, candidates jsonb, hash uuid) where b.questions is not null`,
+  );
+  if ((rowCount ?? 0) === 0) return;
+  await client.query(
+    `insert into change_set_entries (run_id, kind, row_id, institution_id, before, outcome, subject_key)
+     select $1, 'question', c.id, $2, to_jsonb(c), 'written', c.subject_key
+     from sync_conflict_resolutions c join next_questions q on q.golden_id = c.golden_id and q.kind = c.kind and q.group_name = c.group_name and c.state = 'open'
+     where c.input_hash is distinct from q.hash on conflict do nothing`,
+    [run.runId, run.institutionId],
+  );
+  await client.query(
+    `update sync_conflict_resolutions c set state = 'agreed', changed_run = $1, version = c.version + 1
+     from next_questions q where q.golden_id = c.golden_id and q.kind = c.kind and q.group_name = c.group_name and c.state = 'open' and q.candidates is null`,
+    [run.runId],
+  );
+  await client.query(
+    `update sync_conflict_resolutions c set candidates = q.candidates, base = q.base, input_hash = q.hash, changed_run = $1, version = c.version + 1
+     from next_questions q where q.golden_id = c.golden_id and q.kind = c.kind and q.group_name = c.group_name and c.state = 'open'
+       and q.candidates is not null and c.input_hash <> q.hash`,
+    [run.runId],
+  );
+  const dueDays = run.jobId === null ? 7 : (context.job(run.jobId).definition.review?.dueDays ?? 7);
+  await client.query(
+    `insert into sync_conflict_resolutions (institution_id, job_id, opened_run, changed_run, kind, entity_type_id, golden_id, group_name, base, candidates,
+       input_hash, due_at, subject_key)
+     select $2, $3, coalesce(r.parent_run_id, r.id), $1, q.kind, $4, q.golden_id, q.group_name, q.base, q.candidates, q.hash,
+       r.started_at + make_interval(days => $5), q.subject_key
+     from next_questions q, sync_runs r
+     where r.id = $1 and q.candidates is not null
+       and not exists (select 1 from sync_conflict_resolutions c where c.golden_id = q.golden_id and c.kind = q.kind and c.group_name = q.group_name
+                         and (c.state = 'open' or (q.kind = 'duplicate' and c.input_hash = q.hash)))`,
+    [run.runId, run.institutionId, run.jobId, type.id, dueDays],
+  );
+};
+
+const writeFindings = (client: PoolClient, run: RunRef, type: EntityTypeRef): Promise<unknown> =>
+  client.query(
+    `insert into findings (institution_id, run_id, kind, system_id, entity_type_id, golden_id, image_id, field, subject_key)
+     select $2, $1, f.kind, s.id, $3, b.golden_id, f.image, f.field, g.subject_key
+     from batch b join golden_records g on g.id = b.golden_id
+     cross join lateral jsonb_to_recordset(b.findings) as f (kind text, image bigint, system text, field text)
+     left join data_source_configurations s on s.institution_id = $2 and s.name = f.system where b.findings is not null`,
+    [run.runId, run.institutionId, type.id],
+  );
+
+/** What had an effect, so that a changed row that changed nothing is told apart. */
+const noteEffects = async (client: PoolClient, run: RunRef): Promise<void> => {
+  await client.query(
+    `create unlogged table if not exists ${stagingOf(run.runId).effects} (mapping_id integer not null, key text collate "C" not null)`,
+  );
+  await client.query(
+    `insert into ${stagingOf(run.runId).effects} select n.mapping_id, n.key from next_images n where n.ord is not null and n.effect`,
+  );
+};
+
+/** Applies the plans up to and with `last` in the caller's transaction. */
+export const applyPlans = async (
+  client: PoolClient,
+  run: RunRef,
+  context: InstitutionContext,
+  type: EntityTypeRef,
+  last: string,
+): Promise<AppliedBatch> => {
+  const moved = await takeBatch(client, stagingOf(run.runId).plan(type.id), last);
+  await writeGolden(client, run, type);
+  await writeImages(client, run, type);
+  await writeQuestions(client, run, context, type);
+  await writeFindings(client, run, type);
+  await noteEffects(client, run);
+  const { rows } = await client.query<{ count: string }>('select count(*) from batch');
+  return { applied: Number(rows[0]?.count ?? 0), moved };
+};

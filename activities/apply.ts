@@ -1,0 +1,194 @@
+import type { PoolClient } from 'pg';
+import { stagingOf } from '../database/staging.js';
+import { SyncError } from '../domain/errors.js';
+import type { RunRef } from '../domain/run.js';
+import { applyLone } from './apply-lone.js';
+import { applyPlans } from './apply-plans.js';
+import type { StepCounts } from './contract.js';
+import type { EntityTypeRef, InstitutionContext } from './context.js';
+import type { ActivityDependencies } from './dependencies.js';
+import { recordDispositions } from './dispositions.js';
+import { fenced, readChunks, recordChunk, takeLease, type Lease } from './lease.js';
+import { matchType, naturalKeyScheme } from './match.js';
+import { lonePathHolds, mergeType } from './merge.js';
+import { placeRestrictions } from './restrict.js';
+
+const loneBatch = 50_000;
+const planBatch = 1_000;
+
+/** Writes of the run are about to begin: from here on a failure is rolled back. Every target learns that there may be news. */
+const beginApply = async (client: PoolClient, run: RunRef, context: InstitutionContext): Promise<void> => {
+  await client.query('update sync_runs set apply_started = true where id = $1 and not apply_started', [run.runId]);
+  await client.query('insert into change_sets (run_id, institution_id) values ($1, $2) on conflict do nothing', [
+    run.runId,
+    run.institutionId,
+  ]);
+  const targets = context.mappings.filter(({ definition }) => definition.target !== undefined).map(({ id }) => id);
+  await client.query(
+    `insert into target_pending (mapping_id, run_id, institution_id) select m, $2, $3 from unnest($1::integer[]) m on conflict do nothing`,
+    [targets, run.runId, run.institutionId],
+  );
+};
+
+/** One writer at a time creates records of a type: two runs that meet the same new person make one record. */
+const lockCreation = (client: PoolClient, run: RunRef, type: EntityTypeRef): Promise<unknown> =>
+  client.query('select pg_advisory_xact_lock($1, $2)', [run.institutionId, type.id]);
+
+/** Whether another run may have created records of the type since this one matched. */
+const othersWrote = async (client: PoolClient, run: RunRef): Promise<boolean> => {
+  const { rowCount } = await client.query(
+    `select 1 from sync_runs o, sync_runs me where me.id = $1 and o.id <> $1 and o.apply_started
+       and (o.finished_at is null or o.finished_at > me.started_at) limit 1`,
+    [run.runId],
+  );
+  return (rowCount ?? 0) > 0;
+};
+
+/** New records that share an identifier (or natural key) with an image that another run made meanwhile. */
+const collides = async (client: PoolClient, run: RunRef, type: EntityTypeRef): Promise<boolean> => {
+  if (!(await othersWrote(client, run))) return false;
+  const staging = stagingOf(run.runId);
+  const own =
+    type.definition.kind === 'reconciled'
+      ? `select m.golden_id, '${naturalKeyScheme}' as scheme, r.natural_key as value from ${staging.match(type.id)} m join ${staging.resolved(type.id)} r on r.ord = m.ord where m.new_golden`
+      : `select m.golden_id, c.identifiers[n * 2 + 1] as scheme, c.identifiers[n * 2 + 2] as value
+         from ${staging.match(type.id)} m join ${staging.canon} c on c.ord = m.ord
+         cross join lateral generate_series(0, cardinality(c.identifiers) / 2 - 1) n where m.new_golden and c.identifiers is not null and m.rival is null`;
+  const { rowCount } = await client.query(
+    `select 1 from (${own}) o join record_identifiers d on d.entity_type_id = $1 and d.value = o.value and d.scheme = o.scheme
+     join record_images i on i.id = d.image_id and i.deleted_run is null and i.created_run <> $2 and i.golden_id <> o.golden_id
+     where not exists (select 1 from golden_records g where g.id = o.golden_id) limit 1`,
+    [type.id, run.runId],
+  );
+  return (rowCount ?? 0) > 0;
+};
+
+class Collision extends Error {}
+
+export const createApply = (dependencies: ActivityDependencies) => {
+  const { hub, configurations, heartbeat, cancelled, crashPoint } = dependencies;
+
+  /** A short type without keys to collide by, or a transaction that found none: under the creation lock. */
+  const creating = async <T>(
+    run: RunRef,
+    lease: Lease,
+    type: EntityTypeRef,
+    deed: (client: PoolClient) => Promise<T>,
+  ): Promise<T> =>
+    fenced(
+      hub,
+      lease,
+      async (client) => {
+        await lockCreation(client, run, type);
+        if (await collides(client, run, type)) throw new Collision();
+        return deed(client);
+      },
+      'bulk',
+    );
+
+  const applyLoneBatches = async (run: RunRef, lease: Lease, type: EntityTypeRef): Promise<number> => {
+    if (!lonePathHolds(type)) return 0;
+    const part = `${type.id}/lone`;
+    const { last, top } = await hub.read(run.institutionId, async (client) => {
+      const chunks = await readChunks(client, run.runId, 'apply', part);
+      const { rows } = await client.query<{ top: string | null }>(
+        `select max(ord)::text as top from ${stagingOf(run.runId).match(type.id)} where lone and rival is null and op = 'u'`,
+      );
+      return { last: chunks.at(-1), top: BigInt(rows[0]?.top ?? 0) };
+    });
+    let [from, chunk, written] = [BigInt(last?.cursor ?? 0), (last?.chunk ?? -1) + 1, 0];
+    while (from < top) {
+      const to = from + BigInt(loneBatch);
+      written += await creating(run, lease, type, async (client) => {
+        const rows = await applyLone(client, run, type, from.toString(), to.toString());
+        await recordChunk(client, { ...lease, part }, chunk, { cursor: to.toString(), counts: { created: rows } });
+        return rows;
+      });
+      from = to;
+      chunk += 1;
+      heartbeat();
+      cancelled()?.throwIfAborted();
+      crashPoint('apply');
+    }
+    return written;
+  };
+
+  /** Plans in batches by golden id. Records that moved since they were planned are planned again. */
+  const applyPlanBatches = async (
+    run: RunRef,
+    lease: Lease,
+    context: InstitutionContext,
+    type: EntityTypeRef,
+  ): Promise<number> => {
+    const table = stagingOf(run.runId).plan(type.id);
+    let written = 0;
+    for (;;) {
+      const { bounds } = await hub.read(run.institutionId, async (client) => {
+        const { rows } = await client.query<{ id: string }>(
+          `select golden_id::text as id from ${table} order by golden_id limit ${planBatch}`,
+        );
+        return { bounds: rows.map(({ id }) => id) };
+      });
+      const last = bounds.at(-1);
+      if (last === undefined) return written;
+      const moved = await creating(run, lease, type, async (client) => {
+        const result = await applyPlans(client, run, context, type, last);
+        written += result.applied;
+        return result.moved;
+      });
+      if (moved.length > 0) await mergeType(dependencies, run, lease, context, type, moved);
+      heartbeat();
+      cancelled()?.throwIfAborted();
+      crashPoint('apply');
+    }
+  };
+
+  return {
+    /** Carries out the plans of one entity type: golden records, versions, images, questions, findings and the change set, in
+     *  one transaction a batch. */
+    async apply(run: RunRef, entityTypeId: number): Promise<StepCounts> {
+      const context = await configurations.of(run.institutionId);
+      const type = context.entityType(entityTypeId);
+      const lease = await takeLease(hub, run, 'apply', String(entityTypeId));
+      await fenced(hub, lease, (client) => beginApply(client, run, context));
+      await checkPlanned(dependencies, run, type);
+      for (let attempt = 0; ; attempt += 1) {
+        try {
+          const created = await applyLoneBatches(run, lease, type);
+          const planned = await applyPlanBatches(run, lease, context, type);
+          return await fenced(
+            hub,
+            lease,
+            async (client) => {
+              const restricted = await placeRestrictions(client, run, type);
+              if (run.kind === 'sync' || run.kind === 'release') await recordDispositions(client, run, context);
+              return { created, planned, restricted };
+            },
+            'bulk',
+          );
+        } catch (error) {
+          if (!(error instanceof Collision) || attempt === 10) throw error;
+          await matchType(dependencies, run, lease, context, type);
+          await mergeType(dependencies, run, lease, context, type);
+        }
+      }
+    },
+  };
+};
+
+/** The match and plan tables are there: staging was not lost since. */
+const checkPlanned = async ({ hub }: ActivityDependencies, run: RunRef, type: EntityTypeRef): Promise<void> => {
+  await hub.read(run.institutionId, async (client) => {
+    const [merged] = await readChunks(client, run.runId, 'merge', String(type.id));
+    const table = stagingOf(run.runId).plan(type.id);
+    const { rows } = await client.query<{ name: string | null }>('select to_regclass($1)::text as name', [table]);
+    if (merged === undefined || rows[0]?.name === null)
+      throw new SyncError('staging_lost', `the plans of ${type.definition.name} are gone`);
+    const restarted = await client.query<{ lost: boolean }>(
+      `select pg_postmaster_start_time() > l.taken as lost from (select $1::timestamptz as taken) l`,
+      [merged.counts['at']],
+    );
+    if (restarted.rows[0]?.lost === true)
+      throw new SyncError('staging_lost', `the plans of ${type.definition.name} are gone`);
+  });
+};

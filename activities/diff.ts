@@ -1,0 +1,218 @@
+import type { PoolClient } from 'pg';
+import { recreate, stagingColumns, stagingOf } from '../database/staging.js';
+import { SyncError } from '../domain/errors.js';
+import type { RunRef } from '../domain/run.js';
+import type { StepCounts } from './contract.js';
+import type { InstitutionContext, MappingRef } from './context.js';
+import type { ActivityDependencies } from './dependencies.js';
+import { readSourcePlans, type SourcePlan } from './extract.js';
+import { fenced, readChunks, recordChunk, takeLease } from './lease.js';
+import { addFinding } from './problems.js';
+
+/** Keys that stand for "the row is not there" among hashes of rolled back inputs. */
+export const missingHash = '00000000-0000-0000-0000-000000000000';
+
+const one = async (client: PoolClient, sql: string, values: unknown[] = []): Promise<number> => {
+  const { rows } = await client.query<{ count: string }>(sql, values);
+  return Number(rows[0]?.count ?? 0);
+};
+
+/** A crash of the server empties unlogged tables: what the chunks counted must still be there. */
+const checkStaged = async (
+  client: PoolClient,
+  run: RunRef,
+  mapping: MappingRef,
+): Promise<{ staged: number; rejected: number }> => {
+  const chunks = (await readChunks(client, run.runId, 'extract')).filter(({ part }) =>
+    part.startsWith(`${mapping.id}/`),
+  );
+  const counted = chunks.reduce((total, { counts }) => total + Number(counts['rows'] ?? 0), 0);
+  const rejected = chunks.reduce((total, { counts }) => total + Number(counts['rejected'] ?? 0), 0);
+  const exists = await one(client, 'select count(to_regclass($1)) as count', [stagingOf(run.runId).raw(mapping.id)]);
+  const staged =
+    exists === 0 ? -1 : await one(client, `select count(*) as count from ${stagingOf(run.runId).raw(mapping.id)}`);
+  if (staged !== counted) throw new SyncError('staging_lost', `staging of ${mapping.definition.name} is gone`);
+  return { staged, rejected };
+};
+
+/** Rows of one source that share a key: none of them can be told to be the right one, so all are rejected. */
+const rejectDuplicateKeys = async (client: PoolClient, run: RunRef, mapping: MappingRef): Promise<number> => {
+  const raw = stagingOf(run.runId).raw(mapping.id);
+  return one(
+    client,
+    `with twice as (select key from ${raw} where key <> '' group by key having count(*) > 1),
+     gone as (delete from ${raw} r using twice t where r.key = t.key returning r.key, r.raw, r.hash),
+     kept as (
+       insert into rejected_records (institution_id, run_id, mapping_id, kind, source_key, position, raw, raw_hash, reason, detail)
+       select $1, $2, $3, 'rejected', key, '', raw, hash, 'duplicate_key', 'several rows of the source have this key' from gone returning 1)
+     select count(*) as count from kept`,
+    [run.institutionId, run.runId, mapping.id],
+  );
+};
+
+/** Rows that wait for their parent join every run, also where the source did not send them again. */
+const rejoinWaiting = async (client: PoolClient, run: RunRef, mapping: MappingRef): Promise<number> => {
+  const { raw, delta } = { raw: stagingOf(run.runId).raw(mapping.id), delta: stagingOf(run.runId).delta(mapping.id) };
+  const added = await one(
+    client,
+    `with back as (
+       insert into ${raw} (part, key, raw, hash)
+       select -1, w.source_key, w.raw, w.raw_hash from rejected_records w
+       where w.mapping_id = $1 and w.kind = 'waiting' and w.state = 'open' and w.run_id <> $2 and w.raw is not null
+         and not exists (select 1 from ${raw} r where r.key = w.source_key)
+       returning 1)
+     select count(*) as count from back`,
+    [mapping.id, run.runId],
+  );
+  await client.query(
+    `insert into ${delta} (key, class, hash)
+     select r.key, case when i.id is null then 'n' else 'c' end::"char", i.raw_hash
+     from rejected_records w join ${raw} r on r.key = w.source_key
+     left join record_images i on i.mapping_id = w.mapping_id and i.source_key = w.source_key and i.main and i.deleted_run is null
+     where w.mapping_id = $1 and w.kind = 'waiting' and w.state = 'open' and w.run_id <> $2
+       and not exists (select 1 from ${delta} d where d.key = w.source_key)`,
+    [mapping.id, run.runId],
+  );
+  await client.query(
+    `update rejected_records set state = 'resolved' where mapping_id = $1 and kind = 'waiting' and state = 'open' and run_id <> $2`,
+    [mapping.id, run.runId],
+  );
+  return added;
+};
+
+/** Rows that are new, or whose raw or mapping changed. Images stamped by this run are looked at again: a run that starts over
+ *  keeps its counts. */
+const insertChanges = (client: PoolClient, run: RunRef, mapping: MappingRef): Promise<unknown> => {
+  const staging = stagingOf(run.runId);
+  return client.query(
+    `insert into ${staging.delta(mapping.id)} (key, class, hash)
+     select r.key, case when i.id is null or i.deleted_run is not null or i.created_run = $2 then 'n' else 'c' end::"char",
+       case when i.deleted_run is null then i.raw_hash end
+     from ${staging.raw(mapping.id)} r
+     left join record_images i on i.mapping_id = $1 and i.source_key = r.key and i.main
+     where i.id is null or i.raw_hash is distinct from r.hash or i.mapping_version <> $3 or i.deleted_run is not null or i.read_run = $2`,
+    [mapping.id, run.runId, mapping.version],
+  );
+};
+
+/** Live rows inside the scope that a complete read did not bring. One that is absent because we withheld its record from this
+ *  system (a restriction) counts as unchanged. */
+const insertMissing = (
+  client: PoolClient,
+  run: RunRef,
+  mapping: MappingRef,
+  plan: SourcePlan,
+  recipientClasses: readonly string[],
+): Promise<unknown> => {
+  const staging = stagingOf(run.runId);
+  return client.query(
+    `insert into ${staging.delta(mapping.id)} (key, class, hash)
+     select i.source_key, 'm', i.raw_hash from record_images i
+     where i.mapping_id = $1 and i.main and i.raw_hash is not null and (i.deleted_run is null or i.deleted_run = $2)
+       and i.read_run is not null
+       and ($3::jsonb = '{}' or i.scope_key::jsonb @> $3::jsonb)
+       and not exists (select 1 from ${staging.raw(mapping.id)} r where r.key = i.source_key)
+       and not exists (select 1 from rejected_records x where x.run_id = $2 and x.mapping_id = $1 and x.source_key = i.source_key)
+       and not exists (
+         select 1 from restrictions h
+         where h.released_at is null and h.recipient_class = any ($4)
+           and (h.golden_id = i.golden_id or exists (select 1 from golden_references g where g.golden_id = i.golden_id and g.target_id = h.golden_id)))`,
+    [mapping.id, run.runId, JSON.stringify(plan.scope), recipientClasses],
+  );
+};
+
+/** Who receives rows of this system: what we withhold from them may be missing from what the system sends. */
+const recipientClassesOf = (context: InstitutionContext, mapping: MappingRef): string[] =>
+  context.mappings
+    .filter((other) => other.systemId === mapping.systemId)
+    .flatMap(({ definition }) => (definition.target === undefined ? [] : [definition.target.recipientClass]));
+
+export const createDiff = ({ hub, configurations, heartbeat, cancelled, crashPoint }: ActivityDependencies) => {
+  const diffSource = async (
+    client: PoolClient,
+    run: RunRef,
+    mapping: MappingRef,
+    plan: SourcePlan,
+    recipientClasses: readonly string[],
+  ): Promise<StepCounts | null> => {
+    const staging = stagingOf(run.runId);
+    const { staged, rejected } = await checkStaged(client, run, mapping);
+    await recreate(client, staging.delta(mapping.id), stagingColumns.delta);
+    const live = await one(
+      client,
+      'select count(*) as count from (select 1 from record_images where mapping_id = $1 and main and deleted_run is null and read_run is not null limit 1) x',
+      [mapping.id],
+    );
+    if (staged === 0 && plan.complete && Object.keys(plan.scope).length === 0 && live > 0) return null;
+    const duplicates = await rejectDuplicateKeys(client, run, mapping);
+    await client.query(`analyze ${staging.raw(mapping.id)}`);
+    await insertChanges(client, run, mapping);
+    if (plan.complete) await insertMissing(client, run, mapping, plan, recipientClasses);
+    const rejoined = await rejoinWaiting(client, run, mapping);
+    await client.query(`create index on ${staging.delta(mapping.id)} (key)`);
+    await client.query(`analyze ${staging.delta(mapping.id)}`);
+    const { rows } = await client.query<{ class: string; count: string }>(
+      `select class::text, count(*) from ${staging.delta(mapping.id)} group by class`,
+    );
+    const of = (letter: string): number => Number(rows.find((row) => row.class === letter)?.count ?? 0);
+    const extracted = staged + rejected + rejoined;
+    const touched = of('n') + of('c');
+    return {
+      extracted,
+      missing: of('m'),
+      rejected: rejected + duplicates,
+      new: of('n'),
+      changed: of('c'),
+      unchanged: staged + rejoined - duplicates - touched,
+    };
+  };
+
+  return {
+    /** Compares every staged source with what we hold: what is unchanged stops here. A source that had rows and gave none drops
+     *  out with `source_empty`. */
+    async diff(run: RunRef): Promise<StepCounts> {
+      const context = await configurations.of(run.institutionId);
+      const lease = await takeLease(hub, run, 'diff', '');
+      const { plans, done } = await hub.read(run.institutionId, async (client) => ({
+        plans: await readSourcePlans(client, run.runId),
+        done: await readChunks(client, run.runId, 'diff'),
+      }));
+      const totals: Record<string, number> = {};
+      const count = (counts: Readonly<Record<string, unknown>>): void => {
+        for (const [name, number] of Object.entries(counts)) totals[name] = (totals[name] ?? 0) + Number(number);
+      };
+      for (const { counts } of done) count(counts);
+      for (const [mappingId, plan] of plans) {
+        const mapping = context.mapping(mappingId);
+        if (context.isPosted(mapping) || done.some(({ part }) => part === String(mappingId))) continue;
+        heartbeat();
+        await fenced(
+          hub,
+          lease,
+          async (client) => {
+            const counts = await diffSource(client, run, mapping, plan, recipientClassesOf(context, mapping));
+            if (counts === null) {
+              await addFinding(client, run, {
+                kind: 'source_empty',
+                mappingId,
+                systemId: mapping.systemId,
+                detail: `${mapping.definition.name} had rows and now gives none; nothing was concluded from it`,
+              });
+              await client.query(`delete from run_chunks where run_id = $1 and step in ('plan') and part = $2`, [
+                run.runId,
+                String(mappingId),
+              ]);
+              return;
+            }
+            await recordChunk(client, { ...lease, part: String(mappingId) }, 0, { counts });
+            count(counts);
+          },
+          'bulk',
+        );
+        cancelled()?.throwIfAborted();
+        crashPoint('diff');
+      }
+      return totals;
+    },
+  };
+};

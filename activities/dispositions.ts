@@ -1,0 +1,67 @@
+import type { PoolClient } from 'pg';
+import { stagingOf } from '../database/staging.js';
+import type { RunRef } from '../domain/run.js';
+import type { InstitutionContext } from './context.js';
+import { readSourcePlans } from './extract.js';
+import { readChunks } from './lease.js';
+
+const exists = async (client: PoolClient, table: string): Promise<boolean> => {
+  const { rows } = await client.query<{ name: string | null }>('select to_regclass($1)::text as name', [table]);
+  return rows[0]?.name !== null;
+};
+
+/** One disposition for each row of the delta, by precedence: rejected, filtered, waiting, else what `diff` said; a changed row
+ *  of which no record changed has no effect. */
+const dispositionsOf = async (client: PoolClient, run: RunRef, mappingId: number): Promise<Record<string, number>> => {
+  const staging = stagingOf(run.runId);
+  if (!(await exists(client, staging.delta(mappingId)))) return {};
+  const problems = await exists(client, staging.problem);
+  const effects = await exists(client, staging.effects);
+  const problem = (kind: string): string =>
+    problems
+      ? `exists (select 1 from ${staging.problem} p where p.mapping_id = ${mappingId} and p.key = d.key and p.kind = '${kind}')`
+      : 'false';
+  const effect = effects
+    ? `exists (select 1 from ${staging.effects} e where e.mapping_id = ${mappingId} and e.key = d.key)`
+    : 'false';
+  const { rows } = await client.query<{ disposition: string; count: string }>(
+    `select case
+       when ${problem('rejected')} then 'rejected'
+       when ${problem('filtered')} then 'filtered'
+       when exists (select 1 from rejected_records w where w.run_id = $1 and w.mapping_id = $2 and w.kind = 'waiting' and w.source_key = d.key) then 'waiting'
+       when d.class = 'n' then 'new' when d.class = 'm' then 'deleted'
+       when ${effect} then 'changed' else 'no_effect' end as disposition, count(*)
+     from ${staging.delta(mappingId)} d group by 1`,
+    [run.runId, mappingId],
+  );
+  return Object.fromEntries(rows.map(({ disposition, count }) => [disposition, Number(count)]));
+};
+
+/** Keeps the dispositions of every source of the run in logged rows, before staging goes. Later calls correct earlier ones. */
+export const recordDispositions = async (
+  client: PoolClient,
+  run: RunRef,
+  context: InstitutionContext,
+): Promise<void> => {
+  for (const [mappingId] of await readSourcePlans(client, run.runId)) {
+    if (context.isPosted(context.mapping(mappingId))) continue;
+    const [diff] = await readChunks(client, run.runId, 'diff', String(mappingId));
+    const counts = diff?.counts ?? {};
+    const found = await dispositionsOf(client, run, mappingId);
+    const gone = Object.values(found).reduce((total, count) => total + count, 0);
+    const delta = Number(counts['new'] ?? 0) + Number(counts['changed'] ?? 0) + Number(counts['missing'] ?? 0);
+    const dispositions = {
+      ...found,
+      extracted: Number(counts['extracted'] ?? 0),
+      missing: Number(counts['missing'] ?? 0),
+      unchanged: Number(counts['unchanged'] ?? 0),
+      rejected: (found['rejected'] ?? 0) + Number(counts['rejected'] ?? 0),
+      held: delta - gone,
+    };
+    await client.query(
+      `insert into run_chunks (run_id, step, part, chunk, institution_id, counts) values ($1, 'dispositions', $2, 0, $3, $4)
+       on conflict (run_id, step, part, chunk) do update set counts = excluded.counts`,
+      [run.runId, String(mappingId), run.institutionId, JSON.stringify(dispositions)],
+    );
+  }
+};

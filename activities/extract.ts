@@ -1,0 +1,415 @@
+import type { PoolClient } from 'pg';
+import type { Connector, Delivery, Partition, ReadRequest, SnapshotReader } from '../connectors/capabilities.js';
+import { recreate, stagingColumns, stagingOf } from '../database/staging.js';
+import { SyncError } from '../domain/errors.js';
+import type { RawRow, RejectedRow } from '../domain/rows.js';
+import { keySeparator } from '../domain/rows.js';
+import type { RunRef } from '../domain/run.js';
+import { copyIn } from '../platform/copy.js';
+import { CopyEncoder } from '../platform/copy-text.js';
+import { hash128 } from '../platform/hash.js';
+import type { CompiledSource } from '../domain/mapping.js';
+import type { ExtractPlan, PartitionRef, StepCounts } from './contract.js';
+import type { MappingRef } from './context.js';
+import type { ActivityDependencies } from './dependencies.js';
+import { fenced, readChunks, recordChunk, takeLease, type Lease } from './lease.js';
+import { addFinding, addRejected } from './problems.js';
+
+/** How one source is read in this run; kept in `run_chunks` so that every later step knows it. */
+export interface SourcePlan {
+  readonly mode: 'full' | 'watermark';
+  /** Deletes may be concluded: everything inside the scope is read. */
+  readonly complete: boolean;
+  readonly scope: Readonly<Record<string, string>>;
+  readonly after: string | null;
+  readonly upTo: string | null;
+  readonly deliveryId: string | null;
+  readonly deliveryDigest: string | null;
+  readonly partitions: readonly Partition[];
+}
+
+const chunkRows = 50_000;
+
+/** The rows of a full table are complete; a file is what its manifest, else its mapping, says. */
+const completeness = (mapping: MappingRef, delivery: Delivery | null): Pick<SourcePlan, 'complete' | 'scope'> => {
+  if (delivery === null) return { complete: true, scope: {} };
+  if (delivery.manifest !== null) return { complete: delivery.manifest.complete, scope: delivery.manifest.scope };
+  return { complete: mapping.definition.source?.completeByDefault ?? false, scope: {} };
+};
+
+const requestOf = (mapping: MappingRef, plan: Pick<SourcePlan, 'mode' | 'after' | 'upTo'>): ReadRequest => {
+  const { source, entity } = mapping.definition;
+  if (source === undefined) throw new SyncError('internal', `mapping ${mapping.definition.name} has no source part`);
+  const { columns, key, watermark } = source;
+  const base = { entity, columns, key };
+  if (plan.mode === 'full' || watermark === undefined || plan.upTo === null) return base;
+  return { ...base, watermark: { column: watermark.column, after: plan.after, upTo: plan.upTo } };
+};
+
+const describeMissing = async (reader: Connector['catalogue'], mapping: MappingRef): Promise<void> => {
+  const shape = await reader.describeEntity(mapping.definition.entity);
+  const present = new Set(shape.columns.map(({ name }) => name));
+  const missing = (mapping.definition.source?.columns ?? []).filter((column) => !present.has(column));
+  if (missing.length === 0) return;
+  throw new SyncError('source_schema_changed', `${mapping.definition.name} has no column ${missing.join(', ')}`);
+};
+
+const retried = async <T>(deed: () => Promise<T>): Promise<T> => {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await deed();
+    } catch (error) {
+      if (!(error instanceof SyncError) || !error.retryable || attempt === 3) throw error;
+    }
+  }
+};
+
+export const createExtract = (dependencies: ActivityDependencies) => {
+  const { hub, configurations, openConnector, heartbeat, cancelled, crashPoint } = dependencies;
+
+  /** The oldest delivery that was not taken yet, remembered as seen by this run; null: there is no new one. */
+  const nextDelivery = async (
+    run: RunRef,
+    lease: Lease,
+    mapping: MappingRef,
+    connector: Connector,
+  ): Promise<{ delivery: Delivery; id: string } | null> => {
+    if (connector.deliveries === undefined) return null;
+    const deliveries = await connector.deliveries.listDeliveries();
+    return fenced(hub, lease, async (client) => {
+      const { rows } = await client.query<{ digest: string; state: string; run_id: string }>(
+        'select digest, state, run_id::text from deliveries where system_id = $1',
+        [mapping.systemId],
+      );
+      const known = new Map(rows.map((row) => [row.digest, row]));
+      const open = deliveries.find(({ digest }) => {
+        const before = known.get(digest);
+        return (
+          before === undefined ||
+          before.state === 'rolled_back' ||
+          (before.state === 'seen' && before.run_id === run.runId)
+        );
+      });
+      if (open === undefined) return null;
+      const inserted = await client.query<{ id: string }>(
+        `insert into deliveries (institution_id, system_id, digest, name, state, run_id, manifest)
+         values ($1, $2, $3, $4, 'seen', $5, $6)
+         on conflict (system_id, digest) do update set state = 'seen', run_id = excluded.run_id returning id::text`,
+        [run.institutionId, mapping.systemId, open.digest, open.name, run.runId, JSON.stringify(open.manifest)],
+      );
+      return { delivery: open, id: inserted.rows[0]?.id ?? '' };
+    });
+  };
+
+  const refuseDelivery = async (lease: Lease, id: string, error: SyncError): Promise<void> => {
+    await fenced(hub, lease, async (client) => {
+      await client.query(`update deliveries set state = 'refused', error_code = $2, reason = $3 where id = $1`, [
+        id,
+        error.code,
+        error.message,
+      ]);
+    });
+  };
+
+  const planWatermark = async (
+    run: RunRef,
+    connector: Connector,
+    mapping: MappingRef,
+  ): Promise<Pick<SourcePlan, 'mode' | 'after' | 'upTo'>> => {
+    const declared = mapping.definition.source?.watermark;
+    if (declared === undefined || connector.watermarks === undefined) return { mode: 'full', after: null, upTo: null };
+    const after = await hub.read(run.institutionId, async (client) => {
+      const { rows } = await client.query<{ value: string }>(
+        `select value from watermarks where mapping_id = $1 and kind = 'read'`,
+        [mapping.id],
+      );
+      return rows[0]?.value ?? null;
+    });
+    const upTo = await connector.watermarks.newestWatermark(
+      mapping.definition.entity,
+      declared.column,
+      declared.lagSeconds ?? 0,
+    );
+    return { mode: 'watermark', after, upTo };
+  };
+
+  /** Plans one source; null where it has nothing new to read. */
+  const planSource = async (
+    run: RunRef,
+    lease: Lease,
+    mapping: MappingRef,
+    options: {
+      connector: Connector;
+      delivery: { delivery: Delivery; id: string } | null;
+      watermark: boolean;
+      wanted: number;
+    },
+  ): Promise<SourcePlan | null> => {
+    const { connector, delivery } = options;
+    if (connector.deliveries !== undefined && delivery === null) return null;
+    if (delivery !== null && !delivery.delivery.files.some(({ entity }) => entity === mapping.definition.entity))
+      return null;
+    const reader: (SnapshotReader & Partial<Connector['catalogue']>) | undefined =
+      delivery === null ? connector.snapshots : connector.deliveries?.openDelivery(delivery.delivery);
+    if (reader === undefined)
+      throw new SyncError('configuration_invalid', `system ${mapping.system.name} cannot be read`);
+    const catalogue = delivery === null ? connector.catalogue : connector.deliveries?.openDelivery(delivery.delivery);
+    if (catalogue !== undefined) await describeMissing(catalogue, mapping);
+    const range = options.watermark
+      ? await planWatermark(run, connector, mapping)
+      : ({ mode: 'full', after: null, upTo: null } as const);
+    if (range.mode === 'watermark' && (range.upTo === null || range.upTo === range.after)) return null;
+    const partitions = await reader.planPartitions(requestOf(mapping, range), options.wanted);
+    const { complete, scope } = completeness(mapping, delivery?.delivery ?? null);
+    return {
+      ...range,
+      complete: complete && range.mode === 'full',
+      scope,
+      deliveryId: delivery?.id ?? null,
+      deliveryDigest: delivery?.delivery.digest ?? null,
+      partitions,
+    };
+  };
+
+  const reset = async (client: PoolClient, run: RunRef): Promise<void> => {
+    await client.query(
+      `delete from run_chunks where run_id = $1 and step in ('plan', 'extract', 'diff', 'guard', 'standardize', 'match', 'merge', 'apply')`,
+      [run.runId],
+    );
+    await client.query(`delete from rejected_records where run_id = $1`, [run.runId]);
+    await client.query(`delete from findings where run_id = $1 and golden_id is null`, [run.runId]);
+  };
+
+  return {
+    async planExtract(run: RunRef): Promise<ExtractPlan> {
+      const context = await configurations.of(run.institutionId);
+      const job = context.job(run.jobId ?? 0).definition;
+      const lease = await takeLease(hub, run, 'plan', '');
+      await fenced(hub, lease, (client) => reset(client, run));
+      const plan: { partitions: PartitionRef[]; posted: PartitionRef[]; dropped: { name: string; code: string }[] } = {
+        partitions: [],
+        posted: [],
+        dropped: [],
+      };
+      const mappings = job.sources.map((name) => context.mappingNamed(name));
+      const bySystem = new Map<string, MappingRef[]>();
+      for (const mapping of mappings)
+        bySystem.set(mapping.system.name, [...(bySystem.get(mapping.system.name) ?? []), mapping]);
+      const drop = async (mapping: MappingRef, error: SyncError): Promise<void> => {
+        plan.dropped.push({ name: mapping.definition.name, code: error.code });
+        await fenced(hub, lease, (client) =>
+          addFinding(client, run, {
+            kind: error.code,
+            mappingId: mapping.id,
+            systemId: mapping.systemId,
+            detail: error.message,
+          }),
+        );
+      };
+      for (const group of bySystem.values()) {
+        const [first] = group;
+        if (first === undefined) continue;
+        const connector = openConnector(first.system);
+        try {
+          const delivery = await retried(() => nextDelivery(run, lease, first, connector));
+          if (delivery !== null) {
+            try {
+              await connector.deliveries?.verifyDelivery(delivery.delivery);
+            } catch (error) {
+              if (!(error instanceof SyncError) || error.retryable) throw error;
+              await refuseDelivery(lease, delivery.id, error);
+              throw error;
+            }
+          }
+          for (const mapping of group) {
+            heartbeat();
+            try {
+              const source = await retried(() =>
+                planSource(run, lease, mapping, {
+                  connector,
+                  delivery,
+                  watermark: job.reading === 'watermark' || context.isPosted(mapping),
+                  wanted: job.partitions ?? 2,
+                }),
+              );
+              if (source === null) continue;
+              await fenced(hub, lease, async (client) => {
+                await recreate(client, stagingOf(run.runId).raw(mapping.id), stagingColumns.raw);
+                await recordChunk(client, { ...lease, part: String(mapping.id) }, 0, { counts: source });
+              });
+              const refs = source.partitions.map(({ ordinal }) => ({
+                mappingId: mapping.id,
+                name: mapping.definition.name,
+                ordinal,
+              }));
+              (context.isPosted(mapping) ? plan.posted : plan.partitions).push(...refs);
+            } catch (error) {
+              if (!(error instanceof SyncError)) throw error;
+              await drop(mapping, error);
+            }
+          }
+        } catch (error) {
+          if (!(error instanceof SyncError)) throw error;
+          for (const mapping of group) await drop(mapping, error);
+        } finally {
+          await connector.close();
+        }
+      }
+      return plan;
+    },
+
+    async extract(run: RunRef, ref: PartitionRef): Promise<StepCounts> {
+      const context = await configurations.of(run.institutionId);
+      const mapping = context.mapping(ref.mappingId);
+      const source = context.source(mapping);
+      const part = `${mapping.id}/${ref.ordinal}`;
+      const lease = await takeLease(hub, run, 'extract', part);
+      const { plan, done } = await hub.read(run.institutionId, async (client) => ({
+        plan: await readSourcePlan(client, run.runId, mapping.id),
+        done: await readChunks(client, run.runId, 'extract', part),
+      }));
+      const partition = plan.partitions.find(({ ordinal }) => ordinal === ref.ordinal);
+      if (partition === undefined) throw new SyncError('internal', `partition ${part} was not planned`);
+      const last = done.at(-1);
+      let counts = { rows: sum(done, 'rows'), rejected: sum(done, 'rejected') };
+      if (last?.counts['last'] === true) return counts;
+      const connector = openConnector(mapping.system);
+      try {
+        const reader = await readerOf(connector, plan);
+        const batches = reader.readPartition(
+          requestOf(mapping, plan),
+          partition,
+          last?.cursor ?? null,
+          cancelled() ?? new AbortController().signal,
+        );
+        let chunk = (last?.chunk ?? -1) + 1;
+        for await (const filled of chunked(batches, chunkRows, heartbeat)) {
+          await fenced(
+            hub,
+            lease,
+            async (client) => {
+              await copyRaw(client, stagingOf(run.runId).raw(mapping.id), ref.ordinal, source, filled.rows);
+              await addRejected(client, run, mapping.id, filled.rejected);
+              await recordChunk(client, lease, chunk, {
+                cursor: filled.cursor,
+                counts: { rows: filled.rows.length, rejected: filled.rejected.length, last: filled.last },
+              });
+            },
+            'bulk',
+          );
+          counts = { rows: counts.rows + filled.rows.length, rejected: counts.rejected + filled.rejected.length };
+          chunk += 1;
+          crashPoint('extract');
+        }
+        return counts;
+      } finally {
+        await connector.close();
+      }
+    },
+
+    async forgetStaging(run: RunRef): Promise<void> {
+      const lease = await takeLease(hub, run, 'plan', '');
+      await fenced(hub, lease, (client) => reset(client, run));
+    },
+  };
+};
+
+/** The reader of what the plan chose: a delivery by its digest, or the system itself. */
+export const readerOf = async (connector: Connector, plan: SourcePlan): Promise<SnapshotReader> => {
+  if (plan.deliveryDigest === null) {
+    if (connector.snapshots === undefined) throw new SyncError('configuration_invalid', 'the system cannot be read');
+    return connector.snapshots;
+  }
+  const deliveries = (await connector.deliveries?.listDeliveries()) ?? [];
+  const delivery = deliveries.find(({ digest }) => digest === plan.deliveryDigest);
+  if (delivery === undefined || connector.deliveries === undefined) {
+    throw new SyncError('delivery_incomplete', 'the delivery was changed or taken away while it was read');
+  }
+  return connector.deliveries.openDelivery(delivery);
+};
+
+export const readSourcePlan = async (client: PoolClient, runId: string, mappingId: number): Promise<SourcePlan> => {
+  const [chunk] = await readChunks(client, runId, 'plan', String(mappingId));
+  if (chunk === undefined) throw new SyncError('internal', `mapping ${mappingId} was not planned`);
+  return chunk.counts as unknown as SourcePlan;
+};
+
+/** The sources of a run that were planned, by mapping id. */
+export const readSourcePlans = async (client: PoolClient, runId: string): Promise<Map<number, SourcePlan>> => {
+  const chunks = (await readChunks(client, runId, 'plan')).filter(({ part }) => part !== '');
+  return new Map(chunks.map(({ part, counts }) => [Number(part), counts as unknown as SourcePlan]));
+};
+
+const sum = (chunks: readonly { counts: Readonly<Record<string, unknown>> }[], name: string): number =>
+  chunks.reduce((total, { counts }) => total + Number(counts[name] ?? 0), 0);
+
+interface Filled {
+  readonly rows: RawRow[];
+  readonly rejected: RejectedRow[];
+  readonly cursor: string | null;
+  readonly last: boolean;
+}
+
+/** Gathers batches into chunks of about `size` rows; the last one is told apart, and always comes, be it empty. */
+export async function* chunked(
+  batches: AsyncIterable<{ rows: readonly RawRow[]; rejected: readonly RejectedRow[]; cursor: string }>,
+  size: number,
+  alive: () => void,
+): AsyncGenerator<Filled, void, undefined> {
+  let rows: RawRow[] = [];
+  let rejected: RejectedRow[] = [];
+  let cursor: string | null = null;
+  for await (const batch of batches) {
+    alive();
+    for (const row of batch.rows) rows.push(row);
+    for (const row of batch.rejected) rejected.push(row);
+    cursor = batch.cursor;
+    if (rows.length < size) continue;
+    yield { rows, rejected, cursor, last: false };
+    [rows, rejected] = [[], []];
+  }
+  yield { rows, rejected, cursor, last: true };
+}
+
+/** The text by which a row's part of the declared scopes is compared: canonical JSON, null where none is declared. */
+const scopeReader = (source: CompiledSource): ((row: RawRow) => string | null) => {
+  const scope = source.mapping.source?.scope;
+  if (scope === undefined) return () => null;
+  const parts = Object.entries(scope)
+    .map(([name, column]) => [name, source.columns.indexOf(column)] as const)
+    .sort(([left], [right]) => (left < right ? -1 : 1));
+  return (row) => JSON.stringify(Object.fromEntries(parts.map(([name, index]) => [name, (row[index] ?? '').trim()])));
+};
+
+/** A row without a key is staged under none: standardizing rejects it. */
+const keyReader = (source: CompiledSource): ((row: RawRow) => string) => {
+  const [only, another] = source.keyColumns;
+  if (only !== undefined && another === undefined) return (row) => row[only] ?? '';
+  return (row) => source.keyColumns.map((index) => row[index] ?? '').join(keySeparator);
+};
+
+async function* encodeRaw(
+  part: number,
+  source: CompiledSource,
+  rows: readonly RawRow[],
+): AsyncGenerator<Buffer, void, undefined> {
+  const encoder = new CopyEncoder();
+  const [keyOf, scopeOf, ordinal] = [keyReader(source), scopeReader(source), String(part)];
+  for (const row of rows) {
+    const raw = JSON.stringify(row);
+    encoder.add([ordinal, keyOf(row), raw, hash128(raw), scopeOf(row)]);
+    if (encoder.size >= 65_536) yield encoder.take();
+  }
+  if (encoder.size > 0) yield encoder.take();
+}
+
+const copyRaw = async (
+  client: PoolClient,
+  table: string,
+  part: number,
+  source: CompiledSource,
+  rows: readonly RawRow[],
+): Promise<void> => {
+  if (rows.length === 0) return;
+  await copyIn(client, `copy ${table} (part, key, raw, hash, scope) from stdin`, encodeRaw(part, source, rows));
+};

@@ -1,0 +1,266 @@
+import type { PoolClient } from 'pg';
+import { stagingOf } from '../database/staging.js';
+import { SyncError } from '../domain/errors.js';
+import { judgeRows, type RowOperation } from '../domain/guard-rows.js';
+import type { RunRef } from '../domain/run.js';
+import type { StepCounts } from './contract.js';
+import type { InstitutionContext, MappingRef } from './context.js';
+import type { ActivityDependencies } from './dependencies.js';
+import { missingHash } from './diff.js';
+import { readSourcePlans } from './extract.js';
+import { fenced, readChunks, recordChunk, takeLease } from './lease.js';
+import { addFinding } from './problems.js';
+
+const classOf: Readonly<Record<RowOperation, string>> = { insert: 'n', update: 'c', delete: 'm' };
+
+interface Held {
+  readonly cause: 'limit' | 'rolled_back_input';
+  readonly operation: RowOperation | 'any';
+  readonly mapping: MappingRef | null;
+  readonly reason: string;
+  readonly base: number;
+  /** A query of the rows: mapping_id, key, operation, raw, hash, scope. */
+  readonly rows: string;
+}
+
+const operationCase = `case d.class when 'n' then 'insert' when 'c' then 'update' else 'delete' end`;
+
+const rowsOf = (run: RunRef, mappingId: number, where: string): string => {
+  const staging = stagingOf(run.runId);
+  return `select ${mappingId} as mapping_id, d.key, ${operationCase} as operation, r.raw, r.hash, r.scope
+    from ${staging.delta(mappingId)} d left join ${staging.raw(mappingId)} r on r.key = d.key where ${where}`;
+};
+
+const rolledBackRows = (run: RunRef, mappingId: number): string =>
+  rowsOf(
+    run,
+    mappingId,
+    `exists (select 1 from rolled_back_inputs b where b.mapping_id = ${mappingId} and b.source_key = d.key
+       and b.raw_hash = coalesce(r.hash, '${missingHash}'))`,
+  );
+
+/** Holds rows: kept in logged tables, taken out of the run. The same question is never asked twice while its inputs stand, and
+ *  one that a person discarded is not asked again. Returns how many rows left the run. */
+const hold = async (client: PoolClient, run: RunRef, held: Held, mappingIds: readonly number[]): Promise<number> => {
+  await client.query(`create temp table held_now on commit drop as ${held.rows}`);
+  const { rows } = await client.query<{ count: string; hash: string | null }>(
+    `select count(*), md5(string_agg(mapping_id || key || operation || coalesce(hash::text, ''), ',' order by mapping_id, key collate "C"))::uuid as hash from held_now`,
+  );
+  const count = Number(rows[0]?.count ?? 0);
+  const hash = rows[0]?.hash ?? null;
+  if (count > 0 && hash !== null) await ask(client, run, held, count, hash);
+  for (const mappingId of mappingIds) {
+    await client.query(
+      `delete from ${stagingOf(run.runId).delta(mappingId)} d using held_now h where h.mapping_id = $1 and d.key = h.key`,
+      [mappingId],
+    );
+  }
+  await client.query('drop table held_now');
+  return count;
+};
+
+const ask = async (client: PoolClient, run: RunRef, held: Held, count: number, hash: string): Promise<void> => {
+  const mappingId = held.mapping?.id ?? null;
+  const known = await client.query<{ id: string; state: string; input_hash: string }>(
+    `select id::text, state, input_hash::text from held_changes
+     where job_id is not distinct from $1 and cause = $2 and operation = $3 and mapping_id is not distinct from $4
+       and (state = 'held' or (state = 'discarded' and input_hash = $5)) order by state desc, id desc`,
+    [run.jobId, held.cause, held.operation, mappingId, hash],
+  );
+  if (known.rows.some((row) => row.state === 'discarded' || row.input_hash === hash)) return;
+  const open = known.rows.find((row) => row.state === 'held');
+  const id =
+    open === undefined
+      ? await openHeld(client, run, held, count, hash)
+      : await changeHeld(client, run, open.id, held, count, hash);
+  await client.query(
+    `insert into held_rows (held_id, mapping_id, source_key, operation, institution_id, raw, raw_hash, scope_key)
+     select $1, mapping_id, key, operation, $2, raw, hash, scope from held_now`,
+    [id, run.institutionId],
+  );
+};
+
+const openHeld = async (client: PoolClient, run: RunRef, held: Held, count: number, hash: string): Promise<string> => {
+  const { rows } = await client.query<{ id: string }>(
+    `insert into held_changes (institution_id, job_id, run_id, mapping_id, cause, operation, row_count, base_count, reason, input_hash)
+     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) returning id::text`,
+    [
+      run.institutionId,
+      run.jobId,
+      run.runId,
+      held.mapping?.id ?? null,
+      held.cause,
+      held.operation,
+      count,
+      held.base,
+      held.reason,
+      hash,
+    ],
+  );
+  return rows[0]?.id ?? '';
+};
+
+const changeHeld = async (
+  client: PoolClient,
+  run: RunRef,
+  id: string,
+  held: Held,
+  count: number,
+  hash: string,
+): Promise<string> => {
+  await client.query('delete from held_rows where held_id = $1', [id]);
+  await client.query(
+    `update held_changes set version = version + 1, run_id = $2, row_count = $3, base_count = $4, reason = $5, input_hash = $6 where id = $1`,
+    [id, run.runId, count, held.base, held.reason, hash],
+  );
+  return id;
+};
+
+/** What was held and is not over any more, though its source was read, is withdrawn: the input no longer stands. */
+const withdraw = async (
+  client: PoolClient,
+  run: RunRef,
+  mappingIds: readonly number[],
+  heldNow: readonly Held[],
+): Promise<void> => {
+  const kept = heldNow.map((held) => `${held.cause}/${held.operation}/${held.mapping?.id ?? 0}`);
+  await client.query(
+    `update held_changes set state = 'withdrawn' where state = 'held' and cause = 'limit' and mapping_id = any ($1)
+       and not (cause || '/' || operation || '/' || mapping_id = any ($2))`,
+    [mappingIds, kept],
+  );
+  if (kept.includes('rolled_back_input/any/0')) return;
+  await client.query(
+    `update held_changes h set state = 'withdrawn' where h.state = 'held' and h.cause = 'rolled_back_input' and h.job_id = $1
+       and not exists (select 1 from held_rows r where r.held_id = h.id and not (r.mapping_id = any ($2)))`,
+    [run.jobId, mappingIds],
+  );
+};
+
+export const createGuard = ({ hub, configurations, heartbeat, crashPoint }: ActivityDependencies) => {
+  const judgeSource = async (
+    client: PoolClient,
+    run: RunRef,
+    context: InstitutionContext,
+    mapping: MappingRef,
+  ): Promise<Held[]> => {
+    const limits = (context.job(run.jobId ?? 0).definition.limits ?? []).filter(
+      ({ entityType }) => entityType === undefined || entityType === context.mainType(mapping).definition.name,
+    );
+    if (limits.length === 0) return [];
+    const { rows } = await client.query<{ class: string; count: string }>(
+      `select class::text, count(*) from ${stagingOf(run.runId).delta(mapping.id)} group by class`,
+    );
+    const base = await client.query<{ count: string }>(
+      'select count(*) from record_images where mapping_id = $1 and main and deleted_run is null and created_run <> $2',
+      [mapping.id, run.runId],
+    );
+    const live = Number(base.rows[0]?.count ?? 0);
+    const totals = (['insert', 'update', 'delete'] as const).map((operation) => ({
+      operation,
+      count: Number(rows.find((row) => row.class === classOf[operation])?.count ?? 0),
+    }));
+    return judgeRows(totals, live, limits, mapping.definition.name).map(({ operation, reason }) => ({
+      cause: 'limit',
+      operation,
+      mapping,
+      reason,
+      base: live,
+      rows: rowsOf(run, mapping.id, `d.class = '${classOf[operation]}'`),
+    }));
+  };
+
+  return {
+    /** Holds what is over a limit, and what comes again after it was rolled back; the rest of the run goes on. */
+    async guard(run: RunRef): Promise<StepCounts> {
+      const context = await configurations.of(run.institutionId);
+      const lease = await takeLease(hub, run, 'guard', '');
+      const { plans, done } = await hub.read(run.institutionId, async (client) => ({
+        plans: await readSourcePlans(client, run.runId),
+        done: await readChunks(client, run.runId, 'guard', ''),
+      }));
+      const finished = done[0];
+      if (finished !== undefined) return finished.counts as StepCounts;
+      const mappings = [...plans.keys()]
+        .map((id) => context.mapping(id))
+        .filter((mapping) => !context.isPosted(mapping));
+      return fenced(
+        hub,
+        lease,
+        async (client) => {
+          const ids = mappings.map(({ id }) => id);
+          const holding: Held[] = [];
+          const counts: Record<string, number> = { held: 0, heldNew: 0, heldChanged: 0, heldMissing: 0 };
+          const take = async (held: Held, of: readonly number[]): Promise<void> => {
+            const left = await hold(client, run, held, of);
+            counts['held'] = (counts['held'] ?? 0) + left;
+            if (left > 0) holding.push(held);
+          };
+          await checkDeltas(client, run, mappings);
+          if (ids.length > 0) {
+            const rolledBack = ids.map((id) => rolledBackRows(run, id)).join(' union all ');
+            await findRolledBack(client, run, mappings);
+            await take(
+              {
+                cause: 'rolled_back_input',
+                operation: 'any',
+                mapping: null,
+                reason: 'this input was applied before and rolled back',
+                base: 0,
+                rows: rolledBack,
+              },
+              ids,
+            );
+          }
+          for (const mapping of mappings) {
+            heartbeat();
+            for (const held of await judgeSource(client, run, context, mapping)) await take(held, [mapping.id]);
+            crashPoint('guard');
+          }
+          await withdraw(client, run, ids, holding);
+          for (const mapping of mappings) {
+            const delta = await client.query<{ class: string; count: string }>(
+              `select class::text, count(*) from ${stagingOf(run.runId).delta(mapping.id)} group by class`,
+            );
+            const left = Object.fromEntries(delta.rows.map((row) => [row.class, Number(row.count)]));
+            await recordChunk(client, { ...lease, part: String(mapping.id) }, 0, { counts: left });
+          }
+          await recordChunk(client, lease, 0, { counts });
+          return counts;
+        },
+        'bulk',
+      );
+    },
+  };
+};
+
+/** One finding a system whose rolled back input came again. */
+const findRolledBack = async (client: PoolClient, run: RunRef, mappings: readonly MappingRef[]): Promise<void> => {
+  for (const mapping of mappings) {
+    const { rows } = await client.query<{ count: string }>(
+      `select count(*) from (${rolledBackRows(run, mapping.id)}) x`,
+    );
+    const count = Number(rows[0]?.count ?? 0);
+    if (count === 0) continue;
+    await addFinding(client, run, {
+      kind: 'rolled_back_input',
+      mappingId: mapping.id,
+      systemId: mapping.systemId,
+      detail: `${count} rows of ${mapping.definition.name} were applied before and rolled back; they are held`,
+    });
+  }
+};
+
+/** The deltas are as `diff` counted them, or staging is lost. */
+const checkDeltas = async (client: PoolClient, run: RunRef, mappings: readonly MappingRef[]): Promise<void> => {
+  const diffs = await readChunks(client, run.runId, 'diff');
+  for (const mapping of mappings) {
+    const counts = diffs.find(({ part }) => part === String(mapping.id))?.counts;
+    const expected = ['new', 'changed', 'missing'].reduce((total, name) => total + Number(counts?.[name] ?? 0), 0);
+    const { rows } = await client.query<{ count: string }>(
+      `select count(*) from ${stagingOf(run.runId).delta(mapping.id)}`,
+    );
+    if (Number(rows[0]?.count ?? -1) !== expected)
+      throw new SyncError('staging_lost', `the delta of ${mapping.definition.name} is gone`);
+  }
+};

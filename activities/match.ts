@@ -1,0 +1,327 @@
+import type { PoolClient } from 'pg';
+import { recreate, stagingColumns, stagingOf } from '../database/staging.js';
+import { canonicalRecordTools } from './references.js';
+import { SyncError } from '../domain/errors.js';
+import type { RunRef } from '../domain/run.js';
+import { copyOut } from '../platform/copy.js';
+import { CopySink, decodeTextArray, encodeTextArray } from '../platform/copy-sink.js';
+import type { StepCounts } from './contract.js';
+import type { EntityTypeRef, InstitutionContext } from './context.js';
+import type { ActivityDependencies } from './dependencies.js';
+import { fenced, readChunks, recordChunk, takeLease, type Lease } from './lease.js';
+
+/** The scheme under which the natural key of a reconciled record is kept among identifiers. */
+export const naturalKeyScheme = '#key';
+
+const matchColumns = `ord bigint not null, op "char" not null, image_id bigint not null, new_image boolean not null,
+  golden_id bigint not null, new_golden boolean not null, lone boolean not null, rival bigint`;
+
+/** Resolves references of records through the crosswalk. Records whose parent has not arrived wait: they are told apart by a
+ *  missing row in the resolved table. */
+const resolveReferences = async (
+  dependencies: ActivityDependencies,
+  run: RunRef,
+  lease: Lease,
+  type: EntityTypeRef,
+): Promise<void> => {
+  const { hub, heartbeat, cancelled } = dependencies;
+  const staging = stagingOf(run.runId);
+  const table = staging.resolved(type.id);
+  const tools = canonicalRecordTools(type.definition);
+  await fenced(hub, lease, (client) => recreate(client, table, stagingColumns.resolved));
+  await hub.bulk(run.institutionId, (reading) =>
+    fenced(
+      hub,
+      lease,
+      async (writing) => {
+        const sink = new CopySink(
+          writing,
+          `copy ${table} (ord, values, natural_key, paths, targets, subject) from stdin`,
+        );
+        const query = `copy (
+          select c.ord, c.values, c.refs, array_agg(coalesce(i.golden_id, 0) order by n)
+          from ${staging.canon} c
+          cross join lateral generate_series(0, coalesce(cardinality(c.refs), 0) / 6 - 1) n
+          left join record_images i on i.mapping_id = c.refs[n * 6 + 3]::integer and i.entity_type_id = c.refs[n * 6 + 4]::integer
+            and i.source_key = c.refs[n * 6 + 5] and i.sub_key = c.refs[n * 6 + 6] and i.deleted_run is null
+          where c.entity_type_id = ${type.id} and c.op = 'u' and c.refs is not null
+          group by c.ord, c.values, c.refs
+          union all
+          select c.ord, c.values, '{}', '{}' from ${staging.canon} c
+          where c.entity_type_id = ${type.id} and c.op = 'u' and c.refs is null) to stdout`;
+        for await (const rows of copyOut(reading, query, { signal: cancelled() })) {
+          for (const [ord, values, refs, targets] of rows) {
+            const resolved = tools.resolve(
+              decodeTextArray(values ?? '{}'),
+              decodeTextArray(refs ?? '{}').map((item) => item ?? ''),
+              decodeTextArray(targets ?? '{}').map((item) => item ?? '0'),
+            );
+            if (resolved === null) continue;
+            const wait = sink.add([
+              ord ?? '',
+              encodeTextArray(resolved.values),
+              resolved.naturalKey,
+              encodeTextArray(resolved.references.map(({ path }) => path)),
+              `{${resolved.references.map(({ target }) => target).join(',')}}`,
+              resolved.subject,
+            ]);
+            if (wait !== null) await wait;
+          }
+          heartbeat();
+        }
+        await sink.finish();
+        await writing.query(`create unique index on ${table} (ord)`);
+        await writing.query(`analyze ${table}`);
+      },
+      'bulk',
+    ),
+  );
+};
+
+/** Notes records that wait for a parent, with their row, so that they rejoin the next run. */
+const noteWaiting = async (client: PoolClient, run: RunRef, type: EntityTypeRef): Promise<number> => {
+  const staging = stagingOf(run.runId);
+  await client.query(`delete from rejected_records where run_id = $1 and kind = 'waiting' and rule = $2`, [
+    run.runId,
+    type.definition.name,
+  ]);
+  const { rowCount } = await client.query(
+    `insert into rejected_records (institution_id, run_id, mapping_id, kind, source_key, position, raw, raw_hash, rule, reason, detail)
+     select distinct on (c.mapping_id, c.key) $1::integer, $2::bigint, c.mapping_id, 'waiting', c.key, '', m.raw, m.hash, $3,
+       'parent_missing', 'a record that this one refers to has not arrived yet'
+     from ${staging.canon} c
+     left join ${staging.canon} m on m.mapping_id = c.mapping_id and m.key = c.key and m.main and m.op = 'u'
+     where c.entity_type_id = $4 and c.op = 'u' and not exists (select 1 from ${staging.resolved(type.id)} r where r.ord = c.ord)`,
+    [run.institutionId, run.runId, type.definition.name, type.id],
+  );
+  return rowCount ?? 0;
+};
+
+/** The crosswalk: records whose image is known. An image withdrawn by an earlier run is known too and comes back. */
+const joinCrosswalk = async (
+  client: PoolClient,
+  run: RunRef,
+  type: EntityTypeRef,
+  reconciled: boolean,
+): Promise<void> => {
+  const staging = stagingOf(run.runId);
+  const only = reconciled
+    ? `and (c.op = 'd' or exists (select 1 from ${staging.resolved(type.id)} r where r.ord = c.ord))`
+    : '';
+  await client.query(
+    `create temp table known on commit drop as
+     select c.ord, c.op, c.mapping_id, c.key, i.id as image_id, i.golden_id
+     from ${staging.canon} c
+     left join record_images i on i.mapping_id = c.mapping_id and i.entity_type_id = c.entity_type_id
+       and i.source_key = c.key and i.sub_key = c.sub_key
+     where c.entity_type_id = $1 ${only}`,
+    [type.id],
+  );
+  await client.query('analyze known');
+};
+
+/** Identifiers of records that no image is known of. Those that occur in several rows of one source are not unique there and
+ *  never link; placeholders were left out by the mapping. */
+const collectIdentifiers = async (
+  client: PoolClient,
+  run: RunRef,
+  type: EntityTypeRef,
+  reconciled: boolean,
+): Promise<number> => {
+  const staging = stagingOf(run.runId);
+  const own = reconciled
+    ? `select k.ord, k.mapping_id, '${naturalKeyScheme}' as scheme, r.natural_key as value, null::text as name, null::text as birth, true as sure
+       from known k join ${staging.resolved(type.id)} r on r.ord = k.ord where k.image_id is null and r.natural_key is not null`
+    : `select k.ord, k.mapping_id, c.identifiers[n * 2 + 1] as scheme, c.identifiers[n * 2 + 2] as value,
+         c.match_name as name, c.match_birth as birth, false as sure
+       from known k join ${staging.canon} c on c.ord = k.ord
+       cross join lateral generate_series(0, cardinality(c.identifiers) / 2 - 1) n
+       where k.image_id is null and c.identifiers is not null`;
+  await client.query(`create temp table offered on commit drop as ${own}`);
+  const { rowCount } = await client.query('analyze offered').then(() => client.query('select 1 from offered limit 1'));
+  if ((rowCount ?? 0) === 0) return 0;
+  await client.query(
+    `delete from offered o using (
+       select mapping_id, scheme, value from offered where not sure group by mapping_id, scheme, value having count(distinct ord) > 1) twice
+     where o.mapping_id = twice.mapping_id and o.scheme = twice.scheme and o.value = twice.value`,
+  );
+  await client.query('create index on offered (value, scheme)');
+  return rowCount ?? 0;
+};
+
+/** Links of new records to golden records by identifiers that other images hold. `linked`: corroborated by birth date or name,
+ *  and the golden record has no live image of the same mapping yet; else it is a question. */
+const linkToKnown = async (client: PoolClient, type: EntityTypeRef): Promise<void> => {
+  await client.query(
+    `create temp table hits on commit drop as
+     select o.ord, i.golden_id,
+       bool_or(o.sure or (o.birth is not null and o.birth = i.match_birth) or (o.name is not null and o.name = i.match_name)) as corroborated,
+       bool_or(not o.sure and exists (select 1 from record_images s where s.golden_id = i.golden_id and s.mapping_id = o.mapping_id
+         and s.entity_type_id = $1 and s.deleted_run is null and s.sub_key = '')) as occupied
+     from offered o
+     join record_identifiers d on d.entity_type_id = $1 and d.value = o.value and d.scheme = o.scheme and d.state = 'current'
+     join record_images i on i.id = d.image_id and i.deleted_run is null
+     group by o.ord, i.golden_id`,
+    [type.id],
+  );
+};
+
+/** Links of new records to each other: an edge where two of different mappings share a corroborated identifier. */
+const linkAmongNew = async (client: PoolClient): Promise<void> => {
+  await client.query(
+    `create temp table edges on commit drop as
+     select distinct a.ord as left_ord, b.ord as right_ord,
+       (a.sure or (a.birth is not null and a.birth = b.birth) or (a.name is not null and a.name = b.name)) as corroborated
+     from offered a join offered b on b.value = a.value and b.scheme = a.scheme and b.ord <> a.ord
+       and (a.sure or b.mapping_id <> a.mapping_id)`,
+  );
+};
+
+/** Clusters by label propagation: every record takes the smallest label among its neighbours until none changes.
+ *  Source: connected components by min-label, as in DESIGN §6. */
+const propagateLabels = async (client: PoolClient): Promise<void> => {
+  await client.query(
+    `create temp table labels on commit drop as
+     select ord, ord as label from (select left_ord as ord from edges where corroborated union select right_ord from edges where corroborated) x`,
+  );
+  await client.query('create unique index on labels (ord)');
+  for (;;) {
+    const { rowCount } = await client.query(
+      `update labels l set label = m.label
+       from (select e.left_ord as ord, min(n.label) as label from edges e join labels n on n.ord = e.right_ord where e.corroborated group by e.left_ord) m
+       where m.ord = l.ord and m.label < l.label`,
+    );
+    if ((rowCount ?? 0) === 0) return;
+  }
+};
+
+/** In a cluster with two records of one mapping nobody can tell which belongs: all but the first of that mapping stand alone
+ *  and are asked about. (Natural keys are sure: there the same key is the same record.) */
+const splitContradictions = async (client: PoolClient, reconciled: boolean): Promise<void> => {
+  if (reconciled) return;
+  await client.query(
+    `create temp table apart on commit drop as
+     select x.ord, x.label from (
+       select l.ord, l.label, row_number() over (partition by l.label, k.mapping_id order by l.ord) as place
+       from labels l join known k on k.ord = l.ord) x where x.place > 1`,
+  );
+  await client.query('update labels l set label = l.ord from apart a where a.ord = l.ord');
+};
+
+/** Writes the match table: the golden record of each record, and the rival it may be a duplicate of. */
+const assign = async (
+  client: PoolClient,
+  run: RunRef,
+  type: EntityTypeRef,
+  reconciled: boolean,
+  linked: boolean,
+): Promise<void> => {
+  const table = stagingOf(run.runId).match(type.id);
+  await recreate(client, table, matchColumns);
+  if (!linked) {
+    await client.query(
+      `insert into ${table} (ord, op, image_id, new_image, golden_id, new_golden, lone, rival)
+       select ord, op, coalesce(image_id, nextval('image_ids')), image_id is null, coalesce(golden_id, nextval('golden_ids')),
+         golden_id is null, golden_id is null, null from known order by ord`,
+    );
+    return;
+  }
+  await client.query(
+    `create temp table chosen on commit drop as
+     select coalesce(l.label, h.ord) as label, min(h.golden_id) as golden_id
+     from hits h left join labels l on l.ord = h.ord where h.corroborated and not h.occupied group by 1`,
+  );
+  await client.query(
+    `create temp table clusters on commit drop as
+     select x.label, coalesce(min(c.golden_id), nextval('golden_ids')) as golden_id, min(c.golden_id) is null as is_new, min(x.size) as size
+     from (select coalesce(l.label, k.ord) as label, count(*) as size from known k left join labels l on l.ord = k.ord
+           where k.image_id is null group by 1 order by 1) x
+     left join chosen c on c.label = x.label group by x.label`,
+  );
+  const apart = reconciled ? 'null::bigint' : '(select a.label from apart a where a.ord = k.ord)';
+  await client.query(
+    `insert into ${table} (ord, op, image_id, new_image, golden_id, new_golden, lone, rival)
+     select k.ord, k.op, coalesce(k.image_id, nextval('image_ids')), k.image_id is null, coalesce(k.golden_id, c.golden_id),
+       k.golden_id is null and c.is_new, k.golden_id is null and c.is_new and c.size = 1,
+       case when k.golden_id is null then coalesce(
+         (select min(h.golden_id) from hits h where h.ord = k.ord and h.golden_id <> c.golden_id and (not h.corroborated or h.occupied or not c.is_new)),
+         (select r.golden_id from clusters r where r.label = ${apart}),
+         (select min(r.golden_id) from edges e left join labels n on n.ord = e.right_ord join clusters r on r.label = coalesce(n.label, e.right_ord)
+          where e.left_ord = k.ord and not e.corroborated and r.golden_id < c.golden_id)) end
+     from known k left join labels l on l.ord = k.ord left join clusters c on c.label = coalesce(l.label, k.ord)
+     order by k.ord`,
+  );
+};
+
+export const createMatch = (dependencies: ActivityDependencies) => {
+  const { hub, configurations, crashPoint } = dependencies;
+  return {
+    /** Finds who is who among one entity type's records: by the crosswalk, then by corroborated identifiers (mastered) or the
+     *  natural key (reconciled). Scored matching would come in here as a further source of links. */
+    async match(run: RunRef, entityTypeId: number): Promise<StepCounts> {
+      const context = await configurations.of(run.institutionId);
+      const type = context.entityType(entityTypeId);
+      const lease = await takeLease(hub, run, 'match', String(entityTypeId));
+      await hub.read(run.institutionId, (client) => checkCanon(client, run));
+      const counts = await matchType(dependencies, run, lease, context, type);
+      crashPoint('match');
+      return counts;
+    },
+  };
+};
+
+/** Matches one entity type anew; also called by `apply` where another run created records meanwhile. */
+export const matchType = async (
+  dependencies: ActivityDependencies,
+  run: RunRef,
+  lease: Lease,
+  _context: InstitutionContext,
+  type: EntityTypeRef,
+): Promise<StepCounts> => {
+  const reconciled = type.definition.kind === 'reconciled';
+  if (reconciled) await resolveReferences(dependencies, run, lease, type);
+  return fenced(
+    dependencies.hub,
+    lease,
+    async (client) => {
+      const waiting = reconciled ? await noteWaiting(client, run, type) : 0;
+      await joinCrosswalk(client, run, type, reconciled);
+      const offered = await collectIdentifiers(client, run, type, reconciled);
+      if (offered > 0) {
+        await linkToKnown(client, type);
+        await linkAmongNew(client);
+        await propagateLabels(client);
+        await splitContradictions(client, reconciled);
+      }
+      await assign(client, run, type, reconciled, offered > 0);
+      const table = stagingOf(run.runId).match(type.id);
+      await client.query(`create index on ${table} (golden_id)`);
+      await client.query(`analyze ${table}`);
+      const { rows } = await client.query<{ records: string; created: string; rivals: string }>(
+        `select count(*) as records, count(*) filter (where new_golden) as created, count(rival) as rivals from ${table}`,
+      );
+      const counts = {
+        records: Number(rows[0]?.records ?? 0),
+        created: Number(rows[0]?.created ?? 0),
+        duplicates: Number(rows[0]?.rivals ?? 0),
+        waiting,
+      };
+      await recordChunk(client, { ...lease, step: 'match', part: String(type.id) }, 0, { counts });
+      return counts;
+    },
+    'bulk',
+  );
+};
+
+/** The canonical records are as they were written, or staging is lost. */
+export const checkCanon = async (client: PoolClient, run: RunRef): Promise<void> => {
+  const [chunk] = await readChunks(client, run.runId, 'standardize', '');
+  const table = stagingOf(run.runId).canon;
+  const there = await client.query<{ name: string | null }>('select to_regclass($1)::text as name', [table]);
+  const { rows } =
+    there.rows[0]?.name === null
+      ? { rows: [] }
+      : await client.query<{ count: string }>(`select count(*) from ${table}`);
+  if (Number(rows[0]?.count ?? -1) !== Number(chunk?.counts['canon'] ?? -1))
+    throw new SyncError('staging_lost', 'the canonical records are gone');
+};

@@ -1,0 +1,397 @@
+import type { PoolClient } from 'pg';
+import { recreate, stagingColumns, stagingOf } from '../database/staging.js';
+import type { Stated } from '../domain/canonical.js';
+import { compilePolicies, type PolicyReader } from '../domain/authority.js';
+import { deriveRecord } from '../domain/mapping.js';
+import {
+  packStatements,
+  planRecord,
+  unpackStatements,
+  type GoldenState,
+  type ImageState,
+  type IncomingState,
+  type RecordPlan,
+} from '../domain/record-merge.js';
+import type { RawRow } from '../domain/rows.js';
+import type { RunRef } from '../domain/run.js';
+import { copyOut } from '../platform/copy.js';
+import { CopySink } from '../platform/copy-sink.js';
+import { hash128 } from '../platform/hash.js';
+import type { StepCounts } from './contract.js';
+import type { EntityTypeRef, InstitutionContext, MappingRef } from './context.js';
+import { readRun } from './context.js';
+import type { ActivityDependencies } from './dependencies.js';
+import { fenced, recordChunk, takeLease, type Lease } from './lease.js';
+import { checkCanon } from './match.js';
+import { canonicalRecordTools, type RecordTools } from './references.js';
+
+/** An image as the merge query gives it. */
+export type ImageJson = readonly [
+  id: string,
+  mappingId: number,
+  key: string,
+  subKey: string,
+  raw: string | null,
+  mappingVersion: number,
+  statements: readonly (string | null)[] | null,
+  states: string | null,
+  settledVersion: number,
+  settled: readonly number[] | null,
+  deleted: boolean,
+];
+
+/** A golden record as the merge query gives it. */
+export type GoldenJson = readonly [
+  version: number,
+  values: readonly (string | null)[],
+  versions: readonly number[] | null,
+  originImage: string | null,
+  origins: readonly (string | null)[] | null,
+  sticky: readonly number[] | null,
+  status: 'active' | 'ended' | 'merged',
+];
+
+type IncomingJson = readonly [
+  ord: string,
+  imageId: string,
+  op: string,
+  mappingId: number,
+  values: readonly (string | null)[] | null,
+  effectiveAt: string | null,
+  rival: string | null,
+];
+
+export const goldenJson = `json_build_array(g.version, g.values, g.versions, g.origin_image::text, g.origins::text[], g.sticky, g.status)`;
+
+export const imagesJson = (golden: string): string =>
+  `(select json_agg(json_build_array(i.id::text, i.mapping_id, i.source_key, i.sub_key, i.raw, i.mapping_version, i.statements, i.states,
+      i.settled_version, i.settled, i.deleted_run is not null) order by i.id)
+    from record_images i where i.golden_id = ${golden})`;
+
+/** Tells whether any image of a golden record was touched since: golden may stand still while a statement moves. */
+export const imagesStamp = (golden: string): string =>
+  `(select md5(string_agg(s.id || ':' || s.last_run || ':' || s.published_version, ',' order by s.id)) from record_images s where s.golden_id = ${golden})`;
+
+/** The golden record as the core sees it. */
+export const readGolden = (json: GoldenJson | null): GoldenState | null => {
+  if (json === null) return null;
+  const [version, values, versions, originImage, origins, sticky, status] = json;
+  return {
+    version,
+    values,
+    versions: versions ?? values.map((value) => (value === null ? 0 : 1)),
+    origins: origins ?? values.map((value) => (value === null ? null : originImage)),
+    sticky: sticky ?? [],
+    status: status === 'active' ? 'active' : 'ended',
+  };
+};
+
+/** Whether a mapping reads records of this kind: images of pure targets take no part in a merge. */
+const reads = (mapping: MappingRef, type: EntityTypeRef): boolean =>
+  mapping.definition.source?.records.some(({ entityType }) => entityType === type.definition.name) ?? false;
+
+const writes = (context: InstitutionContext, mapping: MappingRef, type: EntityTypeRef): boolean =>
+  context.mappings.some(
+    (other) =>
+      other.systemId === mapping.systemId &&
+      other.id === mapping.id &&
+      other.definition.target?.root === type.definition.name,
+  );
+
+/** Makes stored images readable to the core: statements that are kept as raw only are derived again. */
+export class ImageReader {
+  constructor(
+    private readonly dependencies: Pick<ActivityDependencies, 'hub'>,
+    private readonly context: InstitutionContext,
+    private readonly type: EntityTypeRef,
+  ) {}
+
+  async read(images: readonly ImageJson[] | null): Promise<ImageState[]> {
+    const found: ImageState[] = [];
+    for (const image of images ?? []) {
+      const mapping = this.context.mapping(image[1]);
+      if (!reads(mapping, this.type)) continue;
+      const [id, , , , , , , states, settledVersion, settled, deleted] = image;
+      const statements = deleted ? [] : await this.statements(mapping, image);
+      found.push({
+        id,
+        system: mapping.system.name,
+        target: writes(this.context, mapping, this.type),
+        deleted,
+        statements: unpackStatements({ statements, states, settledVersion, settled }),
+      });
+    }
+    return found;
+  }
+
+  private async statements(mapping: MappingRef, image: ImageJson): Promise<readonly (Stated | null)[]> {
+    const [, , , subKey, raw, version, statements] = image;
+    const silent = this.type.definition.groups.map(() => null);
+    if (statements !== null || raw === null) return statements ?? silent;
+    const source = await this.context.sourceAt(this.dependencies.hub, mapping, version);
+    return deriveRecord(source, JSON.parse(raw) as RawRow, this.type.definition.name, subKey)?.values ?? silent;
+  }
+}
+
+/** What the query reads of each golden record that is touched and not lone. */
+const mergeQuery = (run: RunRef, type: EntityTypeRef, only: string): string => {
+  const staging = stagingOf(run.runId);
+  const reconciled = type.definition.kind === 'reconciled';
+  const values = reconciled ? 'r.values' : 'c.values';
+  const join = reconciled ? `left join ${staging.resolved(type.id)} r on r.ord = c.ord` : '';
+  return `copy (
+    select m.golden_id, case when g.id is null then null else ${goldenJson} end, ${imagesJson('m.golden_id')},
+      json_agg(json_build_array(m.ord::text, m.image_id::text, m.op, c.mapping_id, ${values}, c.effective_at, m.rival::text) order by m.ord),
+      ${imagesStamp('m.golden_id')}
+    from ${staging.match(type.id)} m
+    join ${staging.canon} c on c.ord = m.ord ${join}
+    left join golden_records g on g.id = m.golden_id
+    where ${only}
+    group by m.golden_id, g.id
+    order by m.golden_id) to stdout`;
+};
+
+const findingsJson = (plan: RecordPlan, type: EntityTypeRef): object[] =>
+  plan.findings.map(({ finding, image, system, group }) => ({
+    kind: finding,
+    image,
+    system,
+    field: type.definition.groups[group]?.name ?? '',
+  }));
+
+/** What a plan row holds of the golden record. */
+const goldenPlan = (plan: RecordPlan, tools: RecordTools): object => {
+  const { version, values, versions, origins, sticky, status } = plan.golden;
+  const { references, subject, validFrom, validTo } = tools.facts(values);
+  const [first = null] = origins.filter((origin) => origin !== null);
+  const uniform = origins.every((origin, index) => origin === (values[index] === null ? null : first));
+  return {
+    version,
+    values,
+    versions: version === 1 ? null : versions,
+    origin_image: uniform ? first : null,
+    origins: uniform ? null : origins,
+    sticky: sticky.length > 0 ? sticky : null,
+    status,
+    valid_from: validFrom,
+    valid_to: validTo,
+    subject_key: subject,
+    references,
+  };
+};
+
+const imagesPlan = (plan: RecordPlan, ords: ReadonlyMap<string, string>): object[] =>
+  plan.images.map((image) => ({
+    id: image.id,
+    ord: ords.get(image.id) ?? null,
+    deleted: image.deleted,
+    untold: image.untold,
+    effect: image.effect,
+    ...renamed(packStatements(image.statements)),
+  }));
+
+const renamed = (packed: ReturnType<typeof packStatements>): object => ({
+  statements: packed.statements,
+  states: packed.states,
+  settled_version: packed.settledVersion,
+  settled: packed.settled,
+});
+
+/** Questions with the systems behind each candidate. */
+const questionsPlan = (plan: RecordPlan, type: EntityTypeRef, systems: ReadonlyMap<string, string>): object[] =>
+  plan.questions.map(({ group, candidates, base }) => {
+    const told =
+      candidates?.map(({ value, images }) => ({
+        value,
+        images,
+        systems: [...new Set(images.map((id) => systems.get(id) ?? ''))].sort(),
+      })) ?? null;
+    const name = type.definition.groups[group]?.name ?? '';
+    return { kind: 'value', group: name, base, candidates: told, hash: hash128(JSON.stringify([name, base, told])) };
+  });
+
+/** A record that may be a duplicate of another: asked of a person, never linked. */
+const rivalQuestions = (
+  goldenId: string,
+  incoming: readonly IncomingJson[],
+  systems: ReadonlyMap<string, string>,
+): object[] =>
+  incoming
+    .filter(([, , , , , , rival]) => rival !== null && rival !== goldenId)
+    .slice(0, 1)
+    .map(([, imageId, , , , , rival]) => {
+      const candidates = [{ value: JSON.stringify(rival), images: [imageId], systems: [systems.get(imageId) ?? ''] }];
+      return {
+        kind: 'duplicate',
+        group: '',
+        base: null,
+        candidates,
+        hash: hash128(JSON.stringify(['duplicate', rival, imageId])),
+      };
+    });
+
+export interface PlannedRow {
+  readonly goldenId: string;
+  readonly basedOn: number;
+  readonly stamp: string | null;
+  readonly golden: object | null;
+  readonly images: object[];
+  readonly questions: object[];
+  readonly findings: object[];
+}
+
+export const addPlan = (sink: CopySink, row: PlannedRow): Promise<void> | null =>
+  sink.add([
+    row.goldenId,
+    String(row.basedOn),
+    row.stamp,
+    row.golden === null ? null : JSON.stringify(row.golden),
+    JSON.stringify(row.images),
+    row.questions.length === 0 ? null : JSON.stringify(row.questions),
+    row.findings.length === 0 ? null : JSON.stringify(row.findings),
+  ]);
+
+export const planColumns = 'golden_id, based_on, stamp, golden, images, questions, findings';
+
+interface MergeTools {
+  readonly context: InstitutionContext;
+  readonly type: EntityTypeRef;
+  readonly tools: RecordTools;
+  readonly images: ImageReader;
+  readonly policies: PolicyReader;
+  readonly asOf: string;
+}
+
+const mergeOne = async (
+  { context, type, tools, images, policies, asOf }: MergeTools,
+  goldenId: string,
+  goldenRow: GoldenJson | null,
+  imageRows: readonly ImageJson[] | null,
+  incomingRows: readonly IncomingJson[],
+): Promise<Omit<PlannedRow, 'stamp'>> => {
+  const golden = readGolden(goldenRow);
+  const known = await images.read(imageRows);
+  const incoming = incomingRows.map(([, id, op, mappingId, values, effectiveAt]): IncomingState => {
+    const mapping = context.mapping(mappingId);
+    const target = writes(context, mapping, type);
+    return { id, system: mapping.system.name, target, values: op === 'd' ? null : (values ?? null), effectiveAt };
+  });
+  const said = golden?.values ?? incoming.find(({ values }) => values !== null)?.values ?? [];
+  const plan = planRecord(golden, known, incoming, policies(said, asOf));
+  const ords = new Map(incomingRows.map(([ord, id]) => [id, ord]));
+  const systems = new Map([...known, ...incoming].map(({ id, system }) => [id, system]));
+  return {
+    goldenId,
+    basedOn: golden?.version ?? 0,
+    golden: plan.changed ? goldenPlan(plan, tools) : null,
+    images: imagesPlan(plan, ords),
+    questions: [...questionsPlan(plan, type, systems), ...rivalQuestions(goldenId, incomingRows, systems)],
+    findings: findingsJson(plan, type),
+  };
+};
+
+/** Lone new records whose outcome is what their only row says are merged in SQL by `apply`; the core gives the same (tested).
+ *  A type with authority rules or multi-valued groups always goes through the core. */
+export const lonePathHolds = (type: EntityTypeRef): boolean =>
+  type.definition.groups.every((group) => (group.authority ?? []).length === 0 && group.multiValued !== true) &&
+  validityGroups(type.definition) !== null;
+
+/** Positions of the groups that say from when to when a record holds; null where they are parts of larger groups. */
+export const validityGroups = (
+  definition: EntityTypeRef['definition'],
+): { from: number; to: number } | 'none' | null => {
+  if (definition.validity === undefined) return 'none';
+  const from = definition.groups.findIndex(({ name }) => name === definition.validity?.from);
+  const to = definition.groups.findIndex(({ name }) => name === definition.validity?.to);
+  return from < 0 || to < 0 ? null : { from, to };
+};
+
+/** Plans every touched golden record of a type into the plan table; or plans some again, whose former plans were taken out. */
+export const mergeType = async (
+  dependencies: ActivityDependencies,
+  run: RunRef,
+  lease: Lease,
+  context: InstitutionContext,
+  type: EntityTypeRef,
+  replan: readonly string[] | null = null,
+): Promise<StepCounts> => {
+  const { hub, heartbeat, cancelled } = dependencies;
+  const facts = await readRun(hub, run);
+  const table = stagingOf(run.runId).plan(type.id);
+  const tools: MergeTools = {
+    context,
+    type,
+    tools: canonicalRecordTools(type.definition),
+    images: new ImageReader(dependencies, context, type),
+    policies: compilePolicies(type.definition),
+    asOf: facts.asOf,
+  };
+  const lone = lonePathHolds(type) ? '(not m.lone or m.rival is not null)' : 'true';
+  const only = replan === null ? lone : `m.golden_id in (${replan.map((id) => BigInt(id).toString()).join(',')})`;
+  if (replan === null) await fenced(hub, lease, (client) => recreate(client, table, stagingColumns.plan));
+  return hub.bulk(run.institutionId, (reading) =>
+    fenced(
+      hub,
+      lease,
+      async (writing) => {
+        const sink = new CopySink(writing, `copy ${table} (${planColumns}) from stdin`);
+        for await (const rows of copyOut(reading, mergeQuery(run, type, only), { signal: cancelled() })) {
+          for (const [goldenId, golden, images, incoming, stamp] of rows) {
+            const planned = await mergeOne(
+              tools,
+              goldenId ?? '',
+              parsed<GoldenJson>(golden),
+              parsed<readonly ImageJson[]>(images),
+              parsed<readonly IncomingJson[]>(incoming) ?? [],
+            );
+            const wait = addPlan(sink, { ...planned, stamp: stamp ?? null });
+            if (wait !== null) await wait;
+          }
+          heartbeat();
+        }
+        await sink.finish();
+        return replan === null ? finishPlans(writing, run, lease, type, table) : { plans: replan.length };
+      },
+      'bulk',
+    ),
+  );
+};
+
+export const parsed = <T>(text: string | null | undefined): T | null =>
+  text === null || text === undefined ? null : (JSON.parse(text) as T);
+
+export const finishPlans = async (
+  client: PoolClient,
+  _run: RunRef,
+  lease: Lease,
+  type: EntityTypeRef,
+  table: string,
+): Promise<StepCounts> => {
+  await client.query(`create unique index on ${table} (golden_id)`);
+  await client.query(`analyze ${table}`);
+  const { rows } = await client.query<{ plans: string; changed: string; questions: string; at: string }>(
+    `select count(*) as plans, count(golden) as changed, count(questions) as questions, clock_timestamp()::text as at from ${table}`,
+  );
+  const [row] = rows;
+  const counts = {
+    plans: Number(row?.plans ?? 0),
+    changed: Number(row?.changed ?? 0),
+    questions: Number(row?.questions ?? 0),
+  };
+  await recordChunk(client, { ...lease, step: 'merge', part: String(type.id) }, 0, {
+    counts: { ...counts, at: row?.at },
+  });
+  return counts;
+};
+
+export const createMerge = (dependencies: ActivityDependencies) => ({
+  /** Decides every touched record of one entity type: statements and settlements in, plans out. Nothing is changed yet. */
+  async merge(run: RunRef, entityTypeId: number): Promise<StepCounts> {
+    const context = await dependencies.configurations.of(run.institutionId);
+    const lease = await takeLease(dependencies.hub, run, 'merge', String(entityTypeId));
+    await dependencies.hub.read(run.institutionId, (client) => checkCanon(client, run));
+    const counts = await mergeType(dependencies, run, lease, context, context.entityType(entityTypeId));
+    dependencies.crashPoint('merge');
+    return counts;
+  },
+});

@@ -1,0 +1,41 @@
+import type { PoolClient } from 'pg';
+import { stagingOf } from '../database/staging.js';
+import type { RunRef } from '../domain/run.js';
+import type { InstitutionContext, MappingRef } from './context.js';
+
+/** Runs the rules that look at many rows (`unique`, `reference_exists`) over the staged rows of a source and notes the keys
+ *  that break one. Blank cells are not looked at. */
+export const findBrokenSetRules = async (
+  client: PoolClient,
+  run: RunRef,
+  mapping: MappingRef,
+  context: InstitutionContext,
+): Promise<void> => {
+  const staging = stagingOf(run.runId);
+  const raw = staging.raw(mapping.id);
+  for (const rule of context.source(mapping).setRules) {
+    const cell = `nullif(trim(r.raw::jsonb ->> ${rule.column}), '')`;
+    const broken =
+      rule.check === 'unique'
+        ? `select key from (select r.key, count(*) over (partition by ${cell}) as times from ${raw} r where ${cell} is not null) x where times > 1`
+        : await unknownReferences(client, run, raw, cell, context.mappingNamed(rule.mapping ?? '').id);
+    await client.query(
+      `insert into ${staging.problem}_set (mapping_id, key, reason) select $1, x.key, $2 from (${broken}) x`,
+      [mapping.id, rule.name],
+    );
+  }
+};
+
+const unknownReferences = async (
+  client: PoolClient,
+  run: RunRef,
+  raw: string,
+  cell: string,
+  mappingId: number,
+): Promise<string> => {
+  const other = stagingOf(run.runId).raw(mappingId);
+  const { rows } = await client.query<{ name: string | null }>('select to_regclass($1)::text as name', [other]);
+  const staged = rows[0]?.name == null ? '' : `and not exists (select 1 from ${other} o where o.key = ${cell})`;
+  return `select r.key from ${raw} r where ${cell} is not null ${staged}
+    and not exists (select 1 from record_images i where i.mapping_id = ${mappingId} and i.source_key = ${cell} and i.deleted_run is null)`;
+};

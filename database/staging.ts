@@ -1,0 +1,74 @@
+import type { PoolClient } from 'pg';
+
+/** The names of a run's staging tables. Standalone, unlogged, no parent: creating one locks nothing of other runs. Names hold
+ *  numbers only. A crash of the server empties them (`staging_lost`). */
+export interface Staging {
+  /** One row a source row that was read: key, raw (JSON array in column order), hash, scope. */
+  raw(mappingId: number): string;
+  /** Source rows with something to do: key, class `n` new, `c` changed, `m` missing; the hash of what we hold. */
+  delta(mappingId: number): string;
+  /** Canonical records of all entity types: `op` u (upsert) or d (withdrawn). */
+  readonly canon: string;
+  /** What standardizing found: rejected, filtered, finding, restriction. */
+  readonly problem: string;
+  /** Per entity type: which image and golden record each canonical record belongs to. */
+  match(entityTypeId: number): string;
+  /** Per reconciled entity type: values with references resolved, and the natural key. */
+  resolved(entityTypeId: number): string;
+  /** Per entity type: what the merge planned, a row a golden record. */
+  plan(entityTypeId: number): string;
+  /** Keys of source rows of which a record changed. */
+  readonly effects: string;
+  /** Per target: the golden records to look at. */
+  candidates(mappingId: number): string;
+  /** Per target: scratch of the verification and of file merges. */
+  target(mappingId: number): string;
+}
+
+export const stagingOf = (runId: string): Staging => {
+  const prefix = `staging.r${BigInt(runId).toString()}`;
+  return {
+    raw: (mappingId) => `${prefix}_raw_${mappingId}`,
+    delta: (mappingId) => `${prefix}_delta_${mappingId}`,
+    canon: `${prefix}_canon`,
+    problem: `${prefix}_problem`,
+    match: (entityTypeId) => `${prefix}_match_${entityTypeId}`,
+    resolved: (entityTypeId) => `${prefix}_resolved_${entityTypeId}`,
+    plan: (entityTypeId) => `${prefix}_plan_${entityTypeId}`,
+    effects: `${prefix}_effects`,
+    candidates: (mappingId) => `${prefix}_candidates_${mappingId}`,
+    target: (mappingId) => `${prefix}_target_${mappingId}`,
+  };
+};
+
+/** Columns of the staging tables that are filled by `copy`. */
+export const stagingColumns = {
+  raw: 'part integer not null, key text collate "C" not null, raw text not null, hash uuid not null, scope text',
+  delta: 'key text collate "C" not null, class "char" not null, hash uuid',
+  canon: `ord bigint generated always as identity, mapping_id integer not null, entity_type_id integer not null,
+    key text collate "C" not null, sub_key text collate "C" not null, main boolean not null, op "char" not null, class "char" not null,
+    values text[] not null, refs text[], identifiers text[], match_name text, match_birth text, effective_at text,
+    raw text, hash uuid, scope text`,
+  problem: `mapping_id integer not null, key text, kind text not null, entity_type_id integer, sub_key text, field text,
+    reason text not null, detail text not null, raw text, hash uuid`,
+  resolved: `ord bigint not null, values text[] not null, natural_key text, paths text[] not null, targets bigint[] not null,
+    subject bigint`,
+  plan: `golden_id bigint not null, based_on integer not null, stamp text, golden jsonb, images jsonb not null, questions jsonb,
+    findings jsonb`,
+} as const;
+
+/** Makes a staging table anew. The caller holds the lease of its step, so no earlier attempt writes to the old one. */
+export const recreate = async (client: PoolClient, table: string, columns: string): Promise<void> => {
+  await client.query(`drop table if exists ${table}`);
+  await client.query(`create unlogged table ${table} (${columns}) with (autovacuum_enabled = off)`);
+};
+
+/** Drops every staging table of a run. */
+export const dropStagingTables = async (client: PoolClient, runId: string): Promise<void> => {
+  const { rows } = await client.query<{ name: string }>(
+    `select c.relname as name from pg_class c
+     where c.relnamespace = 'staging'::regnamespace and c.relkind = 'r' and c.relname like $1`,
+    [`r${BigInt(runId).toString()}\\_%`],
+  );
+  for (const { name } of rows) await client.query(`drop table if exists staging."${name}"`);
+};

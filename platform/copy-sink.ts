@@ -1,0 +1,107 @@
+import { once } from 'node:events';
+import type { ClientBase } from 'pg';
+import { from as copyFromStream } from 'pg-copy-streams';
+import { CopyEncoder, type CopyCells } from './copy-text.js';
+
+const flushAt = 64 * 1024;
+
+/** A `copy … from stdin` that is fed row by row, for a loop that feeds several of them (each on a connection of its own).
+ *  `add` resolves at once until the server lags behind. */
+export class CopySink {
+  private readonly stream: ReturnType<typeof copyFromStream>;
+  private readonly encoder = new CopyEncoder();
+  private failed: Error | null = null;
+  private added = 0;
+
+  constructor(client: ClientBase, sql: string) {
+    this.stream = client.query(copyFromStream(sql));
+    this.stream.on('error', (error: Error) => (this.failed = error));
+  }
+
+  /** Rows added so far. */
+  get rows(): number {
+    return this.added;
+  }
+
+  /** Null: go on; a promise: the server lags, wait for it. (A promise for each row would cost more than the row.) */
+  add(cells: CopyCells): Promise<void> | null {
+    this.encoder.add(cells);
+    this.added += 1;
+    return this.encoder.size < flushAt ? null : this.flush();
+  }
+
+  private async flush(): Promise<void> {
+    if (this.failed !== null) throw this.failed;
+    const accepted = this.stream.write(this.encoder.take());
+    if (!accepted) await once(this.stream, 'drain');
+    if (this.failed !== null) throw this.failed;
+  }
+
+  /** Ends the statement. @throws the server's error */
+  async finish(): Promise<void> {
+    if (this.encoder.size > 0) await this.flush();
+    await new Promise<void>((resolve, reject) => {
+      if (this.failed !== null) return reject(this.failed);
+      this.stream.once('error', reject);
+      this.stream.once('finish', resolve);
+      this.stream.end();
+    });
+  }
+
+  /** Gives the statement up: the server drops all of it. */
+  abandon(): void {
+    this.stream.destroy();
+  }
+}
+
+const quotes = /["\\]/;
+const everyQuote = /["\\]/g;
+
+/** The text of a PostgreSQL text array. */
+export const encodeTextArray = (items: readonly (string | null)[]): string => {
+  let text = '{';
+  for (let index = 0; index < items.length; index += 1) {
+    const item = items[index] ?? null;
+    if (index > 0) text += ',';
+    if (item === null) text += 'NULL';
+    else text += quotes.test(item) ? `"${item.replace(everyQuote, '\\$&')}"` : `"${item}"`;
+  }
+  return `${text}}`;
+};
+
+/** The items of a PostgreSQL text array of one dimension, as PostgreSQL writes it. */
+export const decodeTextArray = (text: string): (string | null)[] => {
+  const items: (string | null)[] = [];
+  let at = 1;
+  while (at < text.length - 1) {
+    if (text[at] === '"') {
+      let item = '';
+      at += 1;
+      while (text[at] !== '"') {
+        const stop = nextSpecial(text, at);
+        item += text.slice(at, stop);
+        at = stop;
+        if (text[at] === '\\') {
+          item += text[at + 1] ?? '';
+          at += 2;
+        }
+      }
+      items.push(item);
+      at += 1;
+    } else {
+      const comma = text.indexOf(',', at);
+      const end = comma < 0 ? text.length - 1 : comma;
+      const item = text.slice(at, end);
+      items.push(item === 'NULL' ? null : item);
+      at = end;
+    }
+    at += 1;
+  }
+  return items;
+};
+
+const nextSpecial = (text: string, from: number): number => {
+  let at = from;
+  while (text.charCodeAt(at) !== 0x22 && text.charCodeAt(at) !== 0x5c) at += 1;
+  return at;
+};
