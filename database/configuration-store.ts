@@ -17,7 +17,7 @@ import {
   systemTable,
   updateRow,
 } from './configuration-tables.js';
-import type { ConfiguredTable, PlacedRule } from './configuration-tables.js';
+import type { ConfiguredTable } from './configuration-tables.js';
 import { enterInstitution } from './hub.js';
 import type { Hub } from './hub.js';
 
@@ -187,11 +187,7 @@ async function applyRules(
   by: By,
 ): Promise<Difference> {
   const table = ruleTable(row.id);
-  const wanted = (mapping?.source?.rules ?? []).map((rule, position): PlacedRule => ({
-    name: rule.name,
-    position,
-    rule,
-  }));
+  const wanted = mapping?.source?.rules ?? [];
   const stored = await readStored(client, table, { condition: 't.mapping_id = $1', values: [row.id] });
   const plan = planChanges(stored, wanted);
   await carryOut(client, table, plan, by);

@@ -52,18 +52,12 @@ export const mappingTable = (systemIds: ReadonlyMap<string, number>): Configured
   values: (mapping) => [systemIds.get(mapping.system), mapping.entity, JSON.stringify(withoutRules(mapping))],
 });
 
-/** A rule and its place among those of its mapping. */
-export interface PlacedRule {
-  readonly name: string;
-  readonly position: number;
-  readonly rule: RuleDefinition;
-}
-
-export const ruleTable = (mappingId: number): ConfiguredTable<PlacedRule> => ({
+/** The order of a mapping's rules is kept in its snapshot. */
+export const ruleTable = (mappingId: number): ConfiguredTable<RuleDefinition> => ({
   table: 'data_quality_rules',
-  definition: `jsonb_build_object('name', t.name, 'position', t.position, 'rule', t.definition)`,
-  columns: ['mapping_id', 'position', 'definition'],
-  values: ({ position, rule }) => [mappingId, position, JSON.stringify(rule)],
+  definition: 't.definition',
+  columns: ['mapping_id', 'definition'],
+  values: (rule) => [mappingId, JSON.stringify(rule)],
 });
 
 /** All rows of the institution, archived ones too; `where` narrows them. */

@@ -57,8 +57,6 @@ export interface MappingVersion {
 
 export interface DataQualityRule extends ConfiguredRow {
   readonly mappingId: number;
-  /** Its place among the rules of the mapping. */
-  readonly position: number;
   readonly definition: RuleDefinition;
 }
 

@@ -70,7 +70,6 @@ create table concord.data_quality_rules (
   institution_id integer not null references concord.institutions (id),
   mapping_id integer not null references concord.cross_system_mappings (id),
   name text not null,
-  position integer not null,
   definition jsonb not null,
   version integer not null default 1,
   archived boolean not null default false,

@@ -28,9 +28,6 @@ export class DataQualityRuleEntity implements DataQualityRule {
   @Column({ name: 'mapping_id', type: 'integer' })
   mappingId: number;
 
-  @Column({ type: 'integer' })
-  position: number;
-
   @Column({ type: 'jsonb' })
   definition: RuleDefinition;
 }
