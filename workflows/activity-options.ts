@@ -68,13 +68,9 @@ export function stepsOf(pace: Pace = {}): Steps {
   };
 }
 
-/** What follows the name of our task queues: the scope of this installation, by default nothing. */
-export function scope(): string {
-  const { taskQueue } = workflowInfo();
-  const base = Object.values(taskQueues).find((name) => taskQueue.startsWith(name));
-  return base === undefined ? '' : taskQueue.slice(base.length);
-}
-
+/* The same installation's queue of another name: what follows the name of ours (its scope) follows that one too. */
 function siblingQueue(name: keyof typeof taskQueues): string {
-  return taskQueues[name] + scope();
+  const { taskQueue } = workflowInfo();
+  const base = Object.values(taskQueues).find((known) => taskQueue.startsWith(known));
+  return taskQueues[name] + (base === undefined ? '' : taskQueue.slice(base.length));
 }

@@ -42,6 +42,8 @@ export interface Pace {
   readonly heartbeatSeconds?: number;
   /** Wait before the second attempt of a step; it doubles from there. */
   readonly retrySeconds?: number;
+  /** A review begins afresh (continue-as-new) once its history has so many events. */
+  readonly historyEvents?: number;
 }
 
 export interface SyncRunInput {

@@ -12,7 +12,7 @@ import {
   workflowInfo,
 } from '@temporalio/workflow';
 import type { ReviewWork } from '../activities/contract.js';
-import { scope, stepsOf } from './activity-options.js';
+import { stepsOf } from './activity-options.js';
 import type { Steps } from './activity-options.js';
 import { failureOf } from './failures.js';
 import { reviewProgress, searchAttributesOf, summaries, wake, workflowIds } from './messages.js';
@@ -39,12 +39,15 @@ export async function review(input: ReviewInput): Promise<ReviewResult> {
 class Review {
   private readonly steps: Steps;
   private readonly failed: Map<string, FailedBatch>;
+  /* What follows our id. Not taken from the task queue: a replay has another, and ids of children must not change. */
+  private readonly scope: string;
   private settled: number;
   private woken = false;
   private work: ReviewWork = { batches: [], open: 0, nextDue: null };
 
   constructor(private readonly input: ReviewInput) {
     this.steps = stepsOf(input.pace);
+    this.scope = workflowInfo().workflowId.slice(workflowIds.review(input.jobId).length);
     this.failed = new Map((input.failed ?? []).map((batch) => [batch.batchId, batch]));
     this.settled = input.settled ?? 0;
     setHandler(wake, () => void (this.woken = true));
@@ -119,7 +122,7 @@ class Review {
     const known = workflowInfo().typedSearchAttributes.getAll().length > 0;
     return await CancellationScope.nonCancellable(() =>
       executeChild(settleRun, {
-        workflowId: workflowIds.settleRun(key, scope()),
+        workflowId: workflowIds.settleRun(key, this.scope),
         parentClosePolicy: ParentClosePolicy.ABANDON,
         cancellationType: ChildWorkflowCancellationType.ABANDON,
         staticSummary: summaries.settleRun(batch.batchId),
@@ -169,7 +172,8 @@ class Review {
   }
 
   private isLong(): boolean {
-    return workflowInfo().continueAsNewSuggested || workflowInfo().historyLength > longHistory;
+    const { continueAsNewSuggested, historyLength } = workflowInfo();
+    return continueAsNewSuggested || historyLength > (this.input.pace?.historyEvents ?? longHistory);
   }
 
   private async beginAfresh(): Promise<void> {

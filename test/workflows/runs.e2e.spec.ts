@@ -250,4 +250,9 @@ describe('a review', () => {
     const { result } = await run('review-woken');
     expect(result).toEqual({ settled: 1 });
   });
+
+  test('begins afresh before its history grows long, and forgets nothing', async () => {
+    const { result } = await run('review-begins-afresh');
+    expect(result).toEqual({ settled: 3 });
+  });
 });

@@ -44,11 +44,11 @@ const startSync = (stage: Stage, input: Partial<SyncRunInput> = {}): Promise<Han
     args: [{ ...ours(stage), actor: 'key:1', asOf: '2026-09-01', ...input }],
   });
 
-const startReview = (stage: Stage): Promise<Handle> =>
+const startReview = (stage: Stage, historyEvents = 2_000): Promise<Handle> =>
   stage.start(review, {
     workflowId: workflowIds.review(stage.number, stage.scope),
     queue: 'sync-interactive',
-    args: [{ ...ours(stage), timeZone: 'Europe/Paris' }],
+    args: [{ ...ours(stage), timeZone: 'Europe/Paris', pace: { ...pace, historyEvents } }],
   });
 
 const sync = (
@@ -99,7 +99,7 @@ const answering = (...answers: ReviewWork[]): (() => Promise<ReviewWork>) => {
 const nothingOpen: ReviewWork = { batches: [], open: 0, nextDue: null };
 const batch = (batchId: string): ReviewWork['batches'][number] => ({ batchId, kind: 'decision' });
 
-export const scenarios: readonly Scenario[] = [
+export const scenarios = listed([
   sync('completed', () => ({})),
   sync('completed-with-questions', () => ({
     closeRun: () => Promise.resolve(summaryOf('completed_with_questions', 2)),
@@ -263,10 +263,22 @@ export const scenarios: readonly Scenario[] = [
       return handle;
     },
   },
-];
+  {
+    name: 'review-begins-afresh',
+    fake: () =>
+      fakeActivities({
+        pendingReview: answering(
+          { batches: [batch('6'), batch('7')], open: 0, nextDue: null },
+          { batches: [batch('8')], open: 0, nextDue: null },
+          nothingOpen,
+        ),
+      }),
+    play: (stage) => startReview(stage, 10),
+  },
+]);
 
 /** Those that wait for days: on the server that skips time. */
-export const patientScenarios: readonly Scenario[] = [
+export const patientScenarios = listed([
   {
     name: 'review-expired',
     fake: () => {
@@ -291,7 +303,7 @@ export const patientScenarios: readonly Scenario[] = [
       let failures = 2;
       let settled = false;
       return fakeActivities({
-        pendingReview: () => Promise.resolve(settled ? nothingOpen : { batches: [batch('1')], open: 0, nextDue: null }),
+        pendingReview: () => Promise.resolve(settled ? nothingOpen : { batches: [batch('5')], open: 0, nextDue: null }),
         stageBatch: () => {
           failures -= 1;
           if (failures >= 0) throw refusal('internal');
@@ -302,7 +314,11 @@ export const patientScenarios: readonly Scenario[] = [
     },
     play: (stage) => startReview(stage),
   },
-];
+]);
+
+function listed(all: readonly Scenario[]): readonly Scenario[] {
+  return all;
+}
 
 function startRollback(stage: Stage): Promise<Handle> {
   return stage.start(rollbackRun, {

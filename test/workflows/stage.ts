@@ -1,11 +1,11 @@
-import type { Client } from '@temporalio/client';
+import type { Client, WorkflowHandle } from '@temporalio/client';
 import { Runtime } from '@temporalio/worker';
 import type { NativeConnection, WorkflowBundleOption } from '@temporalio/worker';
 import { createLog } from '../../platform/log.js';
 import { startWorkers, workflowsBundle } from '../../worker/create-worker.js';
 import type { RunningWorkers } from '../../worker/create-worker.js';
 import type { WorkflowActivities } from '../../workflows/activity-options.js';
-import { searchAttributesOf, withSearchAttributes } from '../../workflows/messages.js';
+import { searchAttributesOf } from '../../workflows/messages.js';
 import { uniqueSuffix } from '../harness/temporal.js';
 import { fakeActivities } from './fake-activities.js';
 import type { FakeActivities } from './fake-activities.js';
@@ -23,12 +23,14 @@ export class Theatre {
   private constructor(
     private readonly client: Client,
     private readonly scope: string,
+    private readonly searchable: boolean,
   ) {}
 
   private workers: RunningWorkers | null = null;
 
-  static async open(client: Client, connection: NativeConnection): Promise<Theatre> {
-    const theatre = new Theatre(client, `.${uniqueSuffix()}`);
+  /** `searchable`: the server knows our search attributes. */
+  static async open(client: Client, connection: NativeConnection, searchable = true): Promise<Theatre> {
+    const theatre = new Theatre(client, `.${uniqueSuffix()}`, searchable);
     const activities = theatre.routed();
     theatre.workers = await startWorkers({
       ...{ connection, namespace: 'default', scope: theatre.scope, activities, bundle: await testBundle() },
@@ -45,6 +47,11 @@ export class Theatre {
     return { fake, handle: await scenario.play(this.stage(number), fake) };
   }
 
+  /** Of what a handle leads to: the first of the executions that continue one another. */
+  firstRun(handle: Played['handle']): WorkflowHandle {
+    return this.client.workflow.getHandle(handle.workflowId, handle.firstExecutionRunId);
+  }
+
   async close(): Promise<void> {
     await this.workers?.drain();
   }
@@ -54,12 +61,11 @@ export class Theatre {
     return {
       ...{ scope: this.scope, number },
       start: (workflow, { workflowId, queue, args }) =>
-        withSearchAttributes(attributes, (searchable) =>
-          this.client.workflow.start(workflow.name, {
-            ...{ workflowId, taskQueue: queue + this.scope, ...searchable },
-            args: [...args],
-          }),
-        ),
+        this.client.workflow.start(workflow.name, {
+          ...{ workflowId, taskQueue: queue + this.scope },
+          ...(this.searchable ? { typedSearchAttributes: attributes } : {}),
+          args: [...args],
+        }),
     };
   }
 
@@ -75,7 +81,7 @@ export class Theatre {
         return await activity(first, ...rest);
       },
     ]);
-    return Object.fromEntries(entries) as unknown as WorkflowActivities;
+    return Object.fromEntries(entries);
   }
 }
 
