@@ -186,14 +186,13 @@ const mergeThreeWay = (
   };
 };
 
-/** What ranks: what systems say themselves; not our own writes, nor what was overruled. What a person set is not displaced by
- *  a statement that was known then and has not changed since. */
-const rankable = (golden: GoldenGroup, speaking: readonly Contender[]): Contender[] => {
-  const setByPerson = golden.origin === null && golden.value !== null;
-  return speaking.filter(
-    (one) => one.state === 'open' || (one.state === 'live' && (one.changed || !setByPerson || one.accepted)),
-  );
-};
+/** What ranks: what systems say themselves; not our own writes, nor what was overruled. */
+const rankable = (speaking: readonly Contender[]): Contender[] =>
+  speaking.filter((one) => one.state === 'live' || one.state === 'open');
+
+/** A statement that was known when a person set golden, and has not changed since: it ranks, but does not displace that. */
+const isStale = (golden: GoldenGroup, one: Contender): boolean =>
+  golden.origin === null && golden.value !== null && one.state === 'live' && !one.changed && !one.accepted;
 
 const mergeRanked = (
   golden: GoldenGroup,
@@ -202,15 +201,17 @@ const mergeRanked = (
   baseless: boolean,
   compare: (left: Contender, right: Contender) => number,
 ): Outcome => {
-  const pool = rankable(golden, speaking);
+  const pool = rankable(speaking);
   if (pool.length === 0) return nothing;
   const best = bestOf(pool, compare);
   if (best === null) return mergeThreeWay(golden, policy, speaking, baseless);
+  const stays = best.value === golden.value || isStale(golden, best);
+  const value = stays ? golden.value : best.value;
   return {
-    golden: best.value === golden.value ? null : { value: best.value, origin: best.party.image },
+    golden: stays ? null : { value: best.value, origin: best.party.image },
     conflict: [],
     findings: pool
-      .filter((one) => (one.changed || one.state === 'open') && one.value !== best.value)
+      .filter((one) => (one.changed || one.state === 'open') && one.value !== value)
       .map((one) => setAside(one, 'outranked')),
   };
 };
@@ -226,7 +227,7 @@ const mergeMostRecent = (
   speaking: readonly Contender[],
   baseless: boolean,
 ): Outcome => {
-  const pool = rankable(golden, speaking);
+  const pool = rankable(speaking);
   if (pool.some((one) => (one.party.effectiveAt ?? null) === null)) {
     return policy.fallback === 'source_priority'
       ? mergeRanked(golden, policy, speaking, baseless, compareRank(policy))
@@ -259,7 +260,7 @@ const dropsOthers = (one: Contender, before: Stated | null, after: Stated): bool
   one.party.target && one.accepted && one.read !== null && !coversAll(one.read, commonElements(before, after));
 
 const mergeSetUnion = (golden: GoldenGroup, speaking: readonly Contender[]): Outcome => {
-  const own = [...rankable(golden, speaking), ...speaking.filter((one) => one.state === 'echo')];
+  const own = speaking.filter((one) => one.state !== 'overruled');
   if (own.length === 0 && golden.origin === null) return nothing;
   const value = mergeUnion(own.map((one) => one.value));
   const findings = speaking

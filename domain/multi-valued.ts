@@ -24,8 +24,9 @@ const toList = (elements: ReadonlyMap<string, Json>): Stated =>
  *  the order of systems does not matter. */
 export const mergeUnion = (values: readonly Stated[]): Stated => {
   const union = new Map<string, Json>();
-  for (const value of [...values].sort().reverse()) {
-    for (const [identity, element] of elementsOf(value)) union.set(identity, element);
+  for (const [identity, element] of values.flatMap((value) => [...elementsOf(value)])) {
+    const held = union.get(identity);
+    if (held === undefined || toStated(element) < toStated(held)) union.set(identity, element);
   }
   return toList(union);
 };

@@ -4,7 +4,7 @@ import { agreementIsAsked, overwriteWatch, statementIsLost, targetDiffers, type 
 import { MemoryWorld, type Inspection } from './memory-world.js';
 import { ABSENT, playStep, type Expectation, type Scenario, type Step } from './scenario.js';
 
-const runs = { numRuns: Number(process.env['CONCORD_LAW_RUNS'] ?? 1200) };
+const runs = { numRuns: Number(process.env['CONCORD_LAW_RUNS'] ?? 1000) };
 
 const reraised = /^(rolled_back_input|update_origin_differs):/;
 const toldDiffers = ({ findings }: Expectation): boolean =>
