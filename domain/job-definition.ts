@@ -1,3 +1,6 @@
+import type { EntityTypeDefinition } from './entity-type.js';
+import type { MappingDefinition } from './mapping-definition.js';
+
 /** Limits of the guard, for one entity type (or all), operation and scope. A change over any of them is held. */
 export interface LimitDefinition {
   readonly entityType?: string;
@@ -50,10 +53,16 @@ export interface CodeTableDefinition {
 
 /** One institution's whole configuration, as read from a folder. */
 export interface Configuration {
-  readonly institution: { readonly code: string; readonly name: string; readonly timeZone: string };
+  readonly institution: {
+    readonly code: string;
+    readonly name: string;
+    readonly timeZone: string;
+    /** The classes of recipients that restrictions may name; absent: those that the targets name. */
+    readonly recipientClasses?: readonly string[];
+  };
   readonly systems: readonly SystemDefinition[];
-  readonly entityTypes: readonly import('./entity-type.js').EntityTypeDefinition[];
-  readonly mappings: readonly import('./mapping-definition.js').MappingDefinition[];
+  readonly entityTypes: readonly EntityTypeDefinition[];
+  readonly mappings: readonly MappingDefinition[];
   readonly codeTables: readonly CodeTableDefinition[];
   readonly jobs: readonly JobDefinition[];
 }
