@@ -17,7 +17,7 @@ const layers = {
     ...['launch', 'samples'],
   ],
   launch: ['config', 'platform'],
-  cli: ['config', 'launch', 'api/client'],
+  cli: ['config', 'launch', 'api/client', 'samples'],
   web: ['api/client'],
   samples: [],
 };

@@ -1,6 +1,7 @@
 import { addressEdits, amaraEmail, brunoPhone, castNames, elifNames, farid, gretaEmail } from './cast.js';
 import type { CastName } from './cast.js';
 import { csvText, sha256 } from './csv-text.js';
+import type { Dates } from './dates.js';
 import type { Population } from './population.js';
 import type { Address, Dual, Employee, SampleCell, SampleRow } from './records.js';
 import {
@@ -83,7 +84,7 @@ const addressEdit = (student: string, address: Address, phone?: string): SampleE
       };
 };
 
-const hired: Employee = {
+const hiredOn = (startDate: string): Employee => ({
   number: farid.number,
   human: {
     given: farid.given,
@@ -96,14 +97,14 @@ const hired: Employee = {
   campus: farid.campus,
   status: 'ACT',
   workEmail: farid.workEmail,
-  startDate: '2026-09-04',
+  startDate,
   endDate: null,
   untidy: false,
   writes: {},
-};
+});
 
 /** What HR knows on day 2 of those whom it still names. */
-const employeesOfDayTwo = (population: Population, castOf: (name: CastName) => Dual): Employee[] => {
+const employeesOfDayTwo = (population: Population, castOf: (name: CastName) => Dual, hired: Employee): Employee[] => {
   const changes = new Map<Employee, Partial<Employee>>();
   changes.set(castOf('amara').employee, { workEmail: amaraEmail });
   changes.set(castOf('greta').employee, { workEmail: gretaEmail });
@@ -116,7 +117,8 @@ const employeesOfDayTwo = (population: Population, castOf: (name: CastName) => D
 };
 
 /** What arrives on each day. */
-export const makeDays = (population: Population): Days => {
+export const makeDays = (population: Population, dates: Dates): Days => {
+  const [dayOne, dayTwo, dayFour] = [dates.dayOne, dates.after(1), dates.after(3)];
   const castOf = (name: CastName): Dual => {
     const dual = population.duals[castNames.indexOf(name)];
     if (dual === undefined) throw new RangeError(`${name} is not there`);
@@ -125,10 +127,10 @@ export const makeDays = (population: Population): Days => {
   const complete = { complete: true, scope: {} };
   const spoiled = spoiledEmployeeRows(population);
   const everybody = [...population.employees.map(employeeRow), ...spoiled];
-  const whole = employeeDelivery('2026-09-01', everybody, complete);
+  const whole = employeeDelivery(dayOne, everybody, complete);
   const isNorth = (row: SampleRow): boolean => row[employeeColumns.indexOf('campus')] === 'North';
   const north = { complete: true, scope: { campus: 'North' } };
-  const dayTwoRows = [...employeesOfDayTwo(population, castOf).map(employeeRow), ...spoiled];
+  const dayTwoRows = [...employeesOfDayTwo(population, castOf, hiredOn(dayFour)).map(employeeRow), ...spoiled];
 
   const unknownNames = ['S777001', 'S777002'].map((number) => [number, '2001-01-01', 'Nobody', 'Known']);
   const elif = castOf('elif').student;
@@ -136,21 +138,21 @@ export const makeDays = (population: Population): Days => {
   const conflicting = ['bruno', 'dana', 'emil', 'fenna', 'goran'] as const;
   return {
     dayOne: {
-      asOf: '2026-09-01',
+      asOf: dayOne,
       edits: [],
       deliveries: [
         whole,
-        preferredNameDelivery('2026-09-01', [...population.preferredNames.map(preferredNameRow), ...unknownNames]),
+        preferredNameDelivery(dayOne, [...population.preferredNames.map(preferredNameRow), ...unknownNames]),
       ],
     },
-    truncated: { asOf: '2026-09-01', edits: [], deliveries: [cutOff(whole, '2026-09-01-evening')] },
+    truncated: { asOf: dayOne, edits: [], deliveries: [cutOff(whole, `${dayOne}-evening`)] },
     northOnly: {
-      asOf: '2026-09-01',
+      asOf: dayOne,
       edits: [addressEdit(castOf('chiara').student.number, addressEdits.chiara.sis)],
-      deliveries: [employeeDelivery('2026-09-01-north', everybody.filter(isNorth), north)],
+      deliveries: [employeeDelivery(`${dayOne}-north`, everybody.filter(isNorth), north)],
     },
     dayTwo: {
-      asOf: '2026-09-02',
+      asOf: dayTwo,
       edits: [
         ...conflicting.map((name) =>
           addressEdit(castOf(name).student.number, addressEdits[name].sis, name === 'bruno' ? brunoPhone : undefined),
@@ -161,10 +163,10 @@ export const makeDays = (population: Population): Days => {
         },
       ],
       deliveries: [
-        employeeDelivery('2026-09-02', dayTwoRows, complete),
-        preferredNameDelivery('2026-09-02', [preferredNameRow(elifNow)]),
+        employeeDelivery(dayTwo, dayTwoRows, complete),
+        preferredNameDelivery(dayTwo, [preferredNameRow(elifNow)]),
       ],
     },
-    dayFour: { asOf: '2026-09-04', edits: [], deliveries: [] },
+    dayFour: { asOf: dayFour, edits: [], deliveries: [] },
   };
 };

@@ -1,3 +1,4 @@
+import { Dates } from './dates.js';
 import { makeDays } from './days.js';
 import type { Days } from './days.js';
 import { countFacts } from './facts.js';
@@ -20,19 +21,25 @@ export interface Lakeside {
   readonly facts: LakesideFacts;
 }
 
-/** Makes Lakeside, about 5,000 people over four systems. Pure: the same seed gives the same bytes. */
-export const generateLakeside = (seed = 20_260_901): Lakeside => {
-  const population = makePopulation(seed);
+export interface LakesideOptions {
+  readonly seed?: number;
+  /** The date of day 1 (`YYYY-MM-DD`). Decisions are carried out as of today: where they are part of the story, day 2 should be
+   *  today. */
+  readonly dayOne?: string;
+}
+
+/** Makes Lakeside, about 5,000 people over four systems. Pure: the same seed and day give the same bytes. */
+export const generateLakeside = ({ seed = 20_260_901, dayOne = '2026-09-01' }: LakesideOptions = {}): Lakeside => {
+  const dates = new Dates(dayOne);
+  const population = makePopulation(seed, dates);
   const students = makeStudentTable(population);
-  const enrolments = makeEnrolmentTable(population, seed + 1);
-  const payments = makePaymentTable(population, seed + 2);
+  const enrolments = makeEnrolmentTable(population, seed + 1, dates);
+  const payments = makePaymentTable(population, seed + 2, dates);
   const accounts = makeAccountTable(population);
-  const days = makeDays(population);
-  const tables = { students, enrolments, payments, accounts };
   return {
     sis: [students, enrolments, makeEmptyPaymentTable()],
     finance: [accounts, payments],
-    days,
-    facts: countFacts(population, tables, days.dayOne.asOf),
+    days: makeDays(population, dates),
+    facts: countFacts(population, { students, enrolments, payments, accounts }, dayOne),
   };
 };

@@ -7,7 +7,7 @@ import type { SampleTable } from './records.js';
 
 /** As much of a PostgreSQL client as is needed here. */
 export interface SampleClient {
-  query(sql: string, values?: unknown[]): Promise<unknown>;
+  query(sql: string, values?: unknown[]): Promise<{ readonly rows: readonly unknown[] }>;
 }
 
 /** Where the four systems of Lakeside are. */

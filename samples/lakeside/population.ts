@@ -1,4 +1,5 @@
 import { cast, castNames, elifNames } from './cast.js';
+import type { Dates } from './dates.js';
 import { accentedNames, familyNames, givenNames, otherScripts, streets, towns } from './names.js';
 import { Pool, Random } from './random.js';
 import type { Address, Campus, Dual, Employee, Guardian, Human, PreferredName, Student } from './records.js';
@@ -64,7 +65,10 @@ export interface Population {
 class Maker {
   private readonly seen = new Set<string>();
 
-  constructor(readonly random: Random) {}
+  constructor(
+    readonly random: Random,
+    readonly dates: Dates,
+  ) {}
 
   once(make: () => string): string {
     for (;;) {
@@ -139,8 +143,8 @@ const makeStudent = (maker: Maker, index: number): Student => {
     status: member === undefined && maker.random.chance(4) ? 'B' : 'A',
     email: `${number.toLowerCase()}@students.lakeside.example`,
     privateEmail: maker.random.chance(40) ? `${number.toLowerCase()}@post.example` : null,
-    enrolledOn: `${String(maker.random.between(2021, 2025))}-09-01`,
-    endsOn: maker.random.chance(20) ? '2027-08-31' : null,
+    enrolledOn: `${maker.dates.year(-maker.random.between(1, 5))}-09-01`,
+    endsOn: maker.random.chance(20) ? `${maker.dates.year(1)}-08-31` : null,
     directoryHold: false,
     guardians: [],
     untidy: false,
@@ -164,8 +168,8 @@ const makeEmployee = (maker: Maker, index: number, student: Student | null, camp
     campus,
     status: maker.random.chance(3) ? 'LVE' : 'ACT',
     workEmail: workEmail(maker, human, number),
-    startDate: `${String(maker.random.between(2010, 2025))}-${maker.random.pick(['01', '03', '08', '09'])}-01`,
-    endDate: maker.random.chance(15) ? '2027-12-31' : null,
+    startDate: `${maker.dates.year(-maker.random.between(1, 16))}-${maker.random.pick(['01', '03', '08', '09'])}-01`,
+    endDate: maker.random.chance(15) ? `${maker.dates.year(1)}-12-31` : null,
     untidy: false,
     writes: {},
   };
@@ -211,9 +215,9 @@ const mistype = (text: string): string => {
 
 const giveStudentsTheirTroubles = (maker: Maker, pool: Pool<Student>): void => {
   for (const student of pool.take(sizes.graduated))
-    Object.assign(student, { enrolledOn: '2021-09-01', endsOn: '2026-06-30' });
+    Object.assign(student, { enrolledOn: `${maker.dates.year(-5)}-09-01`, endsOn: maker.dates.after(-60) });
   for (const student of pool.take(sizes.futureStudents))
-    Object.assign(student, { enrolledOn: '2026-10-01', endsOn: null });
+    Object.assign(student, { enrolledOn: maker.dates.after(30), endsOn: null });
   for (const student of pool.take(sizes.holds)) student.directoryHold = true;
   for (const { human } of pool.take(sizes.studentsWithPlaceholder)) human.nationalId = maker.random.pick(placeholders);
   for (const { human } of pool.take(sizes.studentsWithoutId)) human.nationalId = null;
@@ -259,9 +263,9 @@ const makeGuardians = (maker: Maker, student: Student, count: number): Guardian[
 
 const giveEmployeesTheirTroubles = (maker: Maker, pool: Pool<Employee>, students: readonly Student[]): void => {
   const { random } = maker;
-  for (const employee of pool.take(sizes.formerEmployees)) employee.endDate = '2026-05-31';
+  for (const employee of pool.take(sizes.formerEmployees)) employee.endDate = maker.dates.after(-90);
   for (const employee of pool.take(sizes.futureEmployees))
-    Object.assign(employee, { startDate: '2026-10-01', endDate: null });
+    Object.assign(employee, { startDate: maker.dates.after(30), endDate: null });
   for (const employee of pool.take(sizes.employeesWithoutEmail)) employee.workEmail = null;
   for (const employee of pool.take(sizes.employeeEmailsBroken)) employee.workEmail = `${employee.number}@`;
   for (const employee of pool.take(sizes.countriesUnknown)) employee.writes.country = 'ZZ';
@@ -289,8 +293,8 @@ const choosePreferredNames = (maker: Maker, students: readonly Student[], elif: 
 };
 
 /** Everybody at Lakeside, and what is odd about them. The same seed makes the same people. */
-export const makePopulation = (seed: number): Population => {
-  const maker = new Maker(new Random(seed));
+export const makePopulation = (seed: number, dates: Dates): Population => {
+  const maker = new Maker(new Random(seed), dates);
   const students = Array.from({ length: sizes.students }, (_, index) => makeStudent(maker, index));
   const employees = Array.from({ length: sizes.employees }, (_, index) => {
     const student = index < sizes.duals ? atOf(students, index) : null;

@@ -1,3 +1,4 @@
+import type { Dates } from './dates.js';
 import type { Population } from './population.js';
 import { sizes } from './population.js';
 import { Pool, Random } from './random.js';
@@ -137,12 +138,12 @@ export const makeStudentTable = ({ students }: Population): SampleTable =>
 const sections = ['ARC', 'BIO', 'CHE', 'ECO', 'FRE', 'GEO', 'HIS', 'INF', 'LAW', 'MAT', 'MUS', 'PHY'].flatMap(
   (subject) => ['101', '120', '205', '310', '402'].map((course) => `${subject}-${course}`),
 );
-const session = '2026-AUTUMN';
 
 /** Two or three sections for everybody who studies in autumn. */
-export const makeEnrolmentTable = ({ students }: Population, seed: number): SampleTable => {
+export const makeEnrolmentTable = ({ students }: Population, seed: number, dates: Dates): SampleTable => {
+  const session = `${dates.year(0)}-AUTUMN`;
   const random = new Random(seed);
-  const studying = students.filter(({ endsOn }) => endsOn === null || endsOn > '2026-09-01');
+  const studying = students.filter(({ endsOn }) => endsOn === null || endsOn > dates.dayOne);
   const rows = studying.flatMap(({ number }): SampleCell[][] =>
     new Pool(sections, random)
       .take(random.between(2, 3))
@@ -151,7 +152,7 @@ export const makeEnrolmentTable = ({ students }: Population, seed: number): Samp
         section,
         session,
         random.chance(6) ? 'DR' : 'EN',
-        `2026-08-${String(random.between(10, 28))}`,
+        dates.after(-random.between(4, 22)),
       ]),
   );
   const spoiled = new Pool(rows, random).take(5);
@@ -161,7 +162,7 @@ export const makeEnrolmentTable = ({ students }: Population, seed: number): Samp
   });
   // Their students are set aside.
   const orphans = Array.from({ length: waitingEnrolments }, (_, index): SampleRow => {
-    return [`S${String(190_001 + index)}`, sections[index] ?? '', session, 'EN', '2026-08-20'];
+    return [`S${String(190_001 + index)}`, sections[index] ?? '', session, 'EN', dates.after(-12)];
   });
   const columns: Columns = [...textColumns('student_no section session status'), ['effective_date', 'date']];
   return tableOf('enrolments', columns, 'student_no, section, session', [...rows, ...orphans]);
@@ -175,7 +176,7 @@ const paymentColumns = (purpose: string): Columns => [
 ];
 
 /** What students paid, as finance books it. */
-export const makePaymentTable = ({ students }: Population, seed: number): SampleTable => {
+export const makePaymentTable = ({ students }: Population, seed: number, dates: Dates): SampleTable => {
   const random = new Random(seed);
   const payers = new Pool(students, random).take(1_600);
   const rows = payers.flatMap(({ number }): SampleCell[][] =>
@@ -183,7 +184,7 @@ export const makePaymentTable = ({ students }: Population, seed: number): Sample
       const purpose = random.pick(['TUI', 'TUI', 'HOU', 'LIB']);
       const amount =
         purpose === 'LIB' ? `${String(random.between(2, 60))}.50` : `${String(random.between(300, 2_400))}.00`;
-      return [number, amount, 'CHF', purpose, `2026-08-${String(random.between(10, 31))}`];
+      return [number, amount, 'CHF', purpose, dates.after(-random.between(1, 22))];
     }),
   );
   const numbered = rows.map((row, index): SampleCell[] => [`P${String(300_001 + index)}`, ...row]);

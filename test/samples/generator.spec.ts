@@ -64,14 +64,21 @@ const warnings = (rows: readonly StandardizedRow[]): string[] =>
   rows.flatMap(({ rejected, problems }) => (rejected === null ? problems.map(({ reason }) => reason) : []));
 
 test('the same seed makes the same bytes, another seed others', () => {
-  const text = (seed?: number): string => JSON.stringify(generateLakeside(seed));
+  const text = (seed?: number): string => JSON.stringify(generateLakeside(seed === undefined ? {} : { seed }));
   expect(text()).toBe(JSON.stringify(lakeside));
   expect(text(7)).not.toBe(text(8));
 });
 
+test('another day keeps the counts too', () => {
+  const { facts, days } = generateLakeside({ dayOne: '2031-02-27' });
+  expect([days.dayTwo.asOf, days.dayFour.asOf]).toEqual(['2031-02-28', '2031-03-02']);
+  const { accountsCreated, people, golden } = lakeside.facts;
+  expect([facts.accountsCreated, facts.people.length, facts.golden]).toEqual([accountsCreated, people.length, golden]);
+});
+
 test('every seed keeps the counts', () => {
   for (const seed of [1, 2, 3]) {
-    const { facts } = generateLakeside(seed);
+    const { facts } = generateLakeside({ seed });
     expect(facts.golden['person']).toBe(4_960);
     expect(facts.linked).toBe(140);
     expect(facts.leavers).toHaveLength(212);
