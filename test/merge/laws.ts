@@ -43,12 +43,9 @@ export const agreementIsAsked = (moment: Moment): Breach => {
   if (values.has(after.golden.value)) return 'golden itself is a candidate';
   const said = new Set(liveSources(moment).map(([, image]) => image.value));
   const allSettled = Object.keys(after.held).length === 0 && scenario.strategy !== 'manual';
-  const fromSystem = after.golden.origin !== null;
-  // A single system against a value that a person set, or that a pure rank chose, is a question of two sides all the same.
-  const bothSides = open.length > 1 || fromSystem;
-  return allSettled && bothSides && said.size === 1 && open.some(([, image]) => image.accepted)
-    ? 'all systems agree, yet it is asked'
-    : null;
+  // Where none of them was told golden (a write was refused), all are concurrent with it by definition (DESIGN §5).
+  const known = open.some(([, image]) => image.accepted);
+  return allSettled && known && said.size === 1 ? 'all systems agree, yet it is asked' : null;
 };
 
 const wasRead = ({ events, before }: Moment, system: string): Value | undefined => {
