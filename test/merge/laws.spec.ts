@@ -257,6 +257,7 @@ describe('laws of rollback', () => {
         ]);
       },
     );
-    await fc.assert(law, runs);
+    // Only about one history in six ends with a question.
+    await fc.assert(law, { numRuns: runs.numRuns * 6 });
   });
 });
