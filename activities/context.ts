@@ -4,7 +4,9 @@ import type { EntityTypeDefinition } from '../domain/entity-type.js';
 import { SyncError } from '../domain/errors.js';
 import type { JobDefinition, SystemDefinition } from '../domain/job-definition.js';
 import type { MappingDefinition } from '../domain/mapping-definition.js';
-import { compileSource, type CompiledSource } from '../domain/mapping.js';
+import type { Stated } from '../domain/canonical.js';
+import { compileSource, deriveRecord, type CompiledSource } from '../domain/mapping.js';
+import type { RawRow } from '../domain/rows.js';
 import { compileTarget, type CompiledTarget } from '../domain/projection.js';
 import type { RunRef } from '../domain/run.js';
 
@@ -100,6 +102,11 @@ export class InstitutionContext {
       );
     this.sources.set(key, compiled);
     return compiled;
+  }
+
+  /** What the main record of a raw row states, in the order of groups; null where the row makes none. */
+  derive(mapping: MappingRef, row: RawRow): readonly (Stated | null)[] | null {
+    return deriveRecord(this.source(mapping), row, mapping.definition.target?.root ?? this.mainType(mapping).definition.name, '')?.values ?? null;
   }
 
   target(mapping: MappingRef): CompiledTarget {

@@ -1,0 +1,136 @@
+import type { PoolClient } from 'pg';
+import { recreate, stagingOf } from '../database/staging.js';
+import type { NeededReference } from '../domain/projection-paths.js';
+import type { RunRef } from '../domain/run.js';
+import type { InstitutionContext, MappingRef } from './context.js';
+import { goldenJson, type GoldenJson } from './merge.js';
+
+/** What a target has not been offered yet: runs that are through with their golden writes, and this one. */
+export const pendingRuns = async (client: PoolClient, run: RunRef, mapping: MappingRef): Promise<string[]> => {
+  const { rows } = await client.query<{ id: string }>(
+    `select p.run_id::text as id from target_pending p join sync_runs r on r.id = p.run_id
+     where p.mapping_id = $1 and (p.run_id = $2 or r.finished_at is not null)`,
+    [mapping.id, run.runId],
+  );
+  return rows.map(({ id }) => id);
+};
+
+export const hasBaseline = async (client: PoolClient, mapping: MappingRef): Promise<boolean> => {
+  const { rowCount } = await client.query(`select 1 from watermarks where mapping_id = $1 and kind = 'baseline'`, [mapping.id]);
+  return (rowCount ?? 0) > 0;
+};
+
+/** A golden record and the records it reads, by way of references. */
+const rootsReading = (references: readonly NeededReference[], touched: string): string[] =>
+  references.map((reference, index) => {
+    const chain = chainOf(references, reference);
+    const joins = chain
+      .map((hop, depth) => `join golden_references h${index}_${depth} on h${index}_${depth}.golden_id = ${depth === 0 ? 'g.id' : `h${index}_${depth - 1}.target_id`} and h${index}_${depth}.path = '${relativePath(hop)}'`)
+      .join(' ');
+    return `select g.id from golden_records g ${joins} where g.entity_type_id = $2 and ${touched.replaceAll('GOLDEN', `h${index}_${chain.length - 1}.target_id`)}`;
+  });
+
+const chainOf = (references: readonly NeededReference[], reference: NeededReference): NeededReference[] => {
+  const parent = references.find(({ path }) => path === reference.parent);
+  return parent === undefined ? [reference] : [...chainOf(references, parent), reference];
+};
+
+/** The path of a reference within the record that makes it, as `golden_references` keeps it. Names are checked configuration. */
+const relativePath = ({ path, parent }: NeededReference): string =>
+  (parent === '' ? path : path.slice(parent.length + 1)).replaceAll("'", "''");
+
+/** Fills the table of golden records to look at. */
+export const collectCandidates = async (
+  client: PoolClient,
+  run: RunRef,
+  context: InstitutionContext,
+  mapping: MappingRef,
+  asOf: string,
+): Promise<string[]> => {
+  const table = stagingOf(run.runId).candidates(mapping.id);
+  const target = context.target(mapping);
+  const root = context.entityTypeNamed(target.root).id;
+  const pending = await pendingRuns(client, run, mapping);
+  await recreate(client, table, 'golden_id bigint not null');
+  if (!(await hasBaseline(client, mapping))) {
+    await client.query(`insert into ${table} select id from golden_records where entity_type_id = $1`, [root]);
+  } else {
+    const touched = `exists (select 1 from golden_records t where t.id = GOLDEN and t.updated_run = any ($3::bigint[]))`;
+    const restricted = `exists (select 1 from restrictions h where h.golden_id = GOLDEN and h.placed_run = any ($3::bigint[]))`;
+    const parts = [
+      'select id from golden_records g where g.entity_type_id = $2 and g.updated_run = any ($3::bigint[])',
+      `select g.id from golden_records g join restrictions h on h.golden_id = g.id where g.entity_type_id = $2 and h.placed_run = any ($3::bigint[])`,
+      ...rootsReading(target.references, touched),
+      ...rootsReading(target.references, restricted),
+      'select i.golden_id from record_images i where i.mapping_id = $1 and i.untold',
+      'select d.golden_id from target_due d where d.mapping_id = $1 and d.due <= $4::date',
+    ];
+    await client.query(
+      `insert into ${table} select distinct x.id from (${parts.join(' union all ')}) x (id) join golden_records r on r.id = x.id and r.entity_type_id = $2`,
+      [mapping.id, root, pending, asOf],
+    );
+  }
+  await client.query(`create unique index on ${table} (golden_id)`);
+  await client.query(`analyze ${table}`);
+  return pending;
+};
+
+/** An image as publishing sees it. */
+export type TargetImageJson = readonly [
+  id: string,
+  key: string,
+  rawHash: string | null,
+  raw: string | null,
+  mappingVersion: number,
+  statements: readonly (string | null)[] | null,
+  states: string | null,
+  settledVersion: number,
+  settled: readonly number[] | null,
+  published: number,
+  untold: boolean,
+  deleted: boolean,
+  read: boolean,
+];
+
+export interface Candidate {
+  readonly goldenId: string;
+  readonly golden: GoldenJson;
+  /** By reference path; null where there is none, or it has ended. */
+  readonly references: Readonly<Record<string, { readonly version: number; readonly values: readonly (string | null)[] } | null>>;
+  readonly image: TargetImageJson | null;
+  readonly restrictions: readonly (readonly [string, string | null, string | null])[] | null;
+  readonly identifiers: Readonly<Record<string, string>> | null;
+}
+
+const imageJson = `json_build_array(i.id::text, i.source_key, i.raw_hash, i.raw, i.mapping_version, i.statements, i.states, i.settled_version,
+  i.settled, i.published_version, i.untold, i.deleted_run is not null, i.read_run is not null)`;
+
+/** A query of candidates with everything that a projection reads, in the order of golden ids. */
+export const candidateQuery = (run: RunRef, context: InstitutionContext, mapping: MappingRef, after: string, most: number): string => {
+  const target = context.target(mapping);
+  const aliases = new Map<string, string>([['', 'g.id']]);
+  const joins = target.references.map((reference, index) => {
+    aliases.set(reference.path, `r${index}.target_id`);
+    return `left join golden_references r${index} on r${index}.golden_id = ${aliases.get(reference.parent) ?? 'g.id'} and r${index}.path = '${relativePath(reference)}'
+      left join golden_records p${index} on p${index}.id = r${index}.target_id and p${index}.status = 'active'`;
+  });
+  const references = target.references
+    .map(({ path }, index) => `'${path.replaceAll("'", "''")}', case when p${index}.id is null then null else json_build_object('version', p${index}.version, 'values', p${index}.values) end`)
+    .join(', ');
+  const subjects = ['g.id', ...target.references.map((_, index) => `r${index}.target_id`)].join(', ');
+  const identifiers = target.keys.some((key) => key.identifier !== undefined)
+    ? `(select json_object_agg(d.scheme, d.value) from record_images s join record_identifiers d on d.image_id = s.id and d.state = 'current'
+        where s.golden_id = ${aliases.get(target.keys.find((key) => key.identifier !== undefined)?.of ?? '') ?? 'g.id'} and s.deleted_run is null)`
+    : 'null';
+  return `copy (
+    select c.golden_id, ${goldenJson}, json_build_object(${references}),
+      case when i.id is null then null else ${imageJson} end,
+      (select json_agg(json_build_array(h.recipient_class, h.valid_from, h.valid_to)) from restrictions h
+       where h.golden_id in (${subjects}) and h.released_at is null),
+      ${identifiers}
+    from (select golden_id from ${stagingOf(run.runId).candidates(mapping.id)} where golden_id > ${BigInt(after)} order by golden_id limit ${most}) c
+    join golden_records g on g.id = c.golden_id
+    ${joins.join('\n')}
+    left join record_images i on i.golden_id = g.id and i.mapping_id = ${mapping.id} and i.sub_key = '' and i.entity_type_id = g.entity_type_id
+    order by c.golden_id) to stdout`;
+};

@@ -1,0 +1,306 @@
+import type { PoolClient } from 'pg';
+import type { Connector, RowTarget, RowWrite, TargetEntity } from '../connectors/capabilities.js';
+import type { Hub } from '../database/hub.js';
+import { stagingOf } from '../database/staging.js';
+import { SyncError } from '../domain/errors.js';
+import { keySeparator, type RawRow } from '../domain/rows.js';
+import type { RunRef } from '../domain/run.js';
+import { copyOut } from '../platform/copy.js';
+import { candidateQuery, collectCandidates, hasBaseline, type Candidate } from './candidates.js';
+import type { StepCounts, TargetRef } from './contract.js';
+import { readRun, type InstitutionContext, type MappingRef } from './context.js';
+import type { ActivityDependencies } from './dependencies.js';
+import { fenced, readChunks, recordChunk, takeLease, type Lease } from './lease.js';
+import { parsed } from './merge.js';
+import { hashOfRow, TargetJudge, type Judged, type TargetChange } from './projecting.js';
+import { publishFile } from './publish-file.js';
+import { noteDue, noteProblems, recordIntent, recordOutcome, type TargetOutcome } from './publish-record.js';
+
+const pageSize = 5_000;
+const bulkPage = 50_000;
+
+/** Everything that publishing to one target needs. */
+export interface Publishing {
+  readonly dependencies: ActivityDependencies;
+  readonly run: RunRef;
+  readonly lease: Lease;
+  readonly context: InstitutionContext;
+  readonly mapping: MappingRef;
+  readonly judge: TargetJudge;
+  readonly connector: Connector;
+  readonly target: TargetEntity;
+  readonly asOf: string;
+  readonly baseline: boolean;
+}
+
+export interface PublishCounts {
+  written: number;
+  already: number;
+  differs: number;
+  refused: number;
+  withheld: number;
+}
+
+/** One publisher a target at a time: an advisory lock on a connection of its own, gone when that dies. */
+const holdingTarget = <T>(hub: Hub, run: RunRef, mapping: MappingRef, deed: () => Promise<T>): Promise<T> =>
+  hub.bulk(run.institutionId, async (client) => {
+    await client.query('select pg_advisory_xact_lock($1, $2)', [-run.institutionId, mapping.id]);
+    return deed();
+  });
+
+export const createPublish = (dependencies: ActivityDependencies) => {
+  const { hub, configurations, openConnector } = dependencies;
+  return {
+    /** The targets of a run: those of its job that take golden records. Posted types are written by `post`. */
+    async listTargets(run: RunRef): Promise<readonly TargetRef[]> {
+      const context = await configurations.of(run.institutionId);
+      if (run.jobId === null) return [];
+      return context
+        .job(run.jobId)
+        .definition.targets.map((name) => context.mappingNamed(name))
+        .filter((mapping) => !context.isPosted(mapping))
+        .map((mapping) => ({ mappingId: mapping.id, name: mapping.definition.name }));
+    },
+
+    /** Writes to one target what golden records say on the run's date and it does not hold yet: intent, then compare-and-set
+     *  there, then outcome. What is already so is `already`; what was edited there meanwhile is left alone and told. */
+    async publish(run: RunRef, ref: TargetRef): Promise<StepCounts> {
+      const context = await configurations.of(run.institutionId);
+      const mapping = context.mapping(ref.mappingId);
+      const lease = await takeLease(hub, run, 'publish', String(mapping.id));
+      const { asOf } = await readRun(hub, run);
+      const connector = openConnector(mapping.system);
+      try {
+        return await holdingTarget(hub, run, mapping, async () => {
+          const { pending, baseline } = await fenced(
+            hub,
+            lease,
+            async (client) => ({
+              pending: await collectCandidates(client, run, context, mapping, asOf),
+              baseline: await hasBaseline(client, mapping),
+            }),
+            'bulk',
+          );
+          const compiled = context.target(mapping);
+          const target = { entity: mapping.definition.entity, key: compiled.keyColumns, columns: compiled.columns };
+          const publishing: Publishing = {
+            dependencies,
+            run,
+            lease,
+            context,
+            mapping,
+            judge: new TargetJudge(context, mapping, asOf),
+            connector,
+            target,
+            asOf,
+            baseline,
+          };
+          const counts = compiled.target.wholeFile === true ? await publishFile(publishing) : await publishRows(publishing);
+          await fenced(hub, lease, (client) => finishTarget(client, publishing, pending, counts));
+          return { ...counts };
+        });
+      } finally {
+        await connector.close();
+      }
+    },
+  };
+};
+
+/** The target has been offered everything: nothing of it is pending any more. */
+const finishTarget = async (client: PoolClient, publishing: Publishing, pending: readonly string[], counts: PublishCounts): Promise<void> => {
+  const { run, mapping, asOf, lease } = publishing;
+  await client.query('delete from target_pending where mapping_id = $1 and run_id = any ($2::bigint[])', [mapping.id, pending]);
+  await client.query(
+    `delete from target_due d using ${stagingOf(run.runId).candidates(mapping.id)} c where d.mapping_id = $1 and d.due <= $2::date and d.golden_id = c.golden_id`,
+    [mapping.id, asOf],
+  );
+  await client.query(
+    `insert into watermarks (mapping_id, kind, institution_id, value, run_id) values ($1, 'baseline', $2, $3, $4) on conflict (mapping_id, kind) do nothing`,
+    [mapping.id, run.institutionId, asOf, run.runId],
+  );
+  const before = await readChunks(client, run.runId, 'publish', `${mapping.id}/counts`);
+  const former = before[0]?.counts ?? {};
+  const total = Object.fromEntries(Object.entries(counts).map(([name, count]) => [name, Number(former[name] ?? 0) + Number(count)]));
+  await recordChunk(client, { ...lease, part: `${mapping.id}/counts` }, 0, { counts: total });
+};
+
+/** Candidates in pages of golden ids, each judged. */
+export async function* judgedPages(publishing: Publishing, size: number): AsyncGenerator<Judged & { goldenId: string }, void, undefined> {
+  const { dependencies, run, context, mapping, judge } = publishing;
+  let after = '0';
+  for (;;) {
+    const page = await dependencies.hub.read(run.institutionId, async (client) => {
+      const found: (Judged & { goldenId: string })[] = [];
+      let last = after;
+      for await (const rows of copyOut(client, candidateQuery(run, context, mapping, after, size), { signal: dependencies.cancelled() })) {
+        for (const row of rows) {
+          const candidate = readCandidate(row);
+          last = candidate.goldenId;
+          const judged = judge.judge(candidate);
+          if (judged.change !== null || judged.nextDue !== null || judged.problems.length > 0) found.push({ ...judged, goldenId: candidate.goldenId });
+        }
+        dependencies.heartbeat();
+      }
+      return { found, last };
+    });
+    yield* page.found;
+    if (page.last === after) return;
+    after = page.last;
+  }
+}
+
+const readCandidate = ([goldenId, golden, references, image, restrictions, identifiers]: readonly (string | null)[]): Candidate => {
+  const read = parsed<Candidate['golden']>(golden);
+  if (goldenId === null || goldenId === undefined || read === null) throw new SyncError('internal', 'a candidate without its record');
+  return {
+    goldenId,
+    golden: read,
+    references: parsed<Candidate['references']>(references) ?? {},
+    image: parsed(image),
+    restrictions: parsed(restrictions),
+    identifiers: parsed(identifiers),
+  };
+};
+
+const none = (): PublishCounts => ({ written: 0, already: 0, differs: 0, refused: 0, withheld: 0 });
+
+/** Gathers what is judged into pages of changes; due dates and problems are noted as they come. */
+async function* changePages(publishing: Publishing, size: number, counts: PublishCounts): AsyncGenerator<TargetChange[], void, undefined> {
+  const { dependencies, lease, mapping, run } = publishing;
+  let changes: TargetChange[] = [];
+  let noted: (Judged & { goldenId: string })[] = [];
+  const note = async (): Promise<void> => {
+    if (noted.length === 0) return;
+    await fenced(dependencies.hub, lease, async (client) => {
+      await noteDue(client, run, mapping, noted);
+      await noteProblems(client, run, mapping, noted);
+    });
+    noted = [];
+  };
+  for await (const judged of judgedPages(publishing, size)) {
+    if (judged.nextDue !== null || judged.problems.length > 0) noted.push(judged);
+    if (judged.problems.length > 0) counts.withheld += 1;
+    if (judged.change !== null) changes.push(judged.change);
+    if (noted.length >= 1_000) await note();
+    if (changes.length < size) continue;
+    yield changes;
+    changes = [];
+  }
+  await note();
+  if (changes.length > 0) yield changes;
+}
+
+const publishRows = async (publishing: Publishing): Promise<PublishCounts> => {
+  const { dependencies, connector, target, run, lease, mapping } = publishing;
+  if (connector.rows === undefined) throw new SyncError('configuration_invalid', `system ${mapping.system.name} takes no rows`);
+  const rows = connector.rows;
+  const counts = none();
+  const chunks = await dependencies.hub.read(run.institutionId, (client) => readChunks(client, run.runId, 'publish', `${mapping.id}/bulk`));
+  // A chunk that was begun and not finished may stand in the target: from then on every row is compared.
+  let bulk = !publishing.baseline && !publishing.judge.shared && chunks.every(({ state }) => state === 'done');
+  let chunk = (chunks.at(-1)?.chunk ?? -1) + 1;
+  for await (const changes of changePages(publishing, bulk ? bulkPage : pageSize, counts)) {
+    dependencies.heartbeat();
+    const inserts = changes.every(({ image, row }) => image === null && row !== null);
+    if (bulk && inserts) {
+      const done = await insertBulk(publishing, rows, changes, chunk);
+      chunk += 1;
+      if (done) {
+        counts.written += changes.length;
+        continue;
+      }
+      bulk = false;
+    }
+    for (let from = 0; from < changes.length; from += pageSize) {
+      await writePage(publishing, rows, changes.slice(from, from + pageSize), counts);
+    }
+    dependencies.crashPoint('publish');
+  }
+  if (chunks.some(({ state }) => state === 'intended')) {
+    await fenced(dependencies.hub, lease, async (client) => {
+      await client.query(`update run_chunks set state = 'done' where run_id = $1 and step = 'publish' and part = $2`, [run.runId, `${mapping.id}/bulk`]);
+    });
+  }
+  return counts;
+};
+
+/** Many new rows at once: their chunk is the intent, their images the outcome. False where any of them stands there already. */
+const insertBulk = async (publishing: Publishing, rows: RowTarget, changes: readonly TargetChange[], chunk: number): Promise<boolean> => {
+  const { dependencies, lease, run, mapping, target } = publishing;
+  const part = { ...lease, part: `${mapping.id}/bulk` };
+  const range = { cursor: `${changes[0]?.goldenId ?? ''}-${changes.at(-1)?.goldenId ?? ''}`, counts: { rows: changes.length } };
+  await fenced(dependencies.hub, lease, (client) => recordChunk(client, part, chunk, { ...range, state: 'intended' }));
+  try {
+    await rows.insertRows(target, batchesOf(changes));
+  } catch (error) {
+    if (error instanceof SyncError && error.code === 'target_row_exists') return false;
+    throw error;
+  }
+  dependencies.crashPoint('publish');
+  await fenced(
+    dependencies.hub,
+    lease,
+    async (client) => {
+      await recordOutcome(client, { run, mapping, context: publishing.context }, changes.map((change) => ({ change, status: 'written', actual: null })), false);
+      await recordChunk(client, part, chunk, { ...range, state: 'done' });
+    },
+    'bulk',
+  );
+  return true;
+};
+
+async function* batchesOf(changes: readonly TargetChange[]): AsyncGenerator<readonly RawRow[], void, undefined> {
+  for (let from = 0; from < changes.length; from += pageSize) {
+    yield changes.slice(from, from + pageSize).map(({ row }) => row ?? []);
+  }
+}
+
+/** The writes of one change. A record whose key changed is taken away under the old one and set under the new. */
+const keyCellsOf = (keyText: string): RawRow => keyText.split(keySeparator);
+
+const writePage = async (publishing: Publishing, rows: RowTarget, changes: readonly TargetChange[], counts: PublishCounts): Promise<void> => {
+  const { dependencies, lease, run, mapping, target, context } = publishing;
+  const keys = [...new Set(changes.flatMap(({ keyText, image }) => (image === null ? [keyText] : [keyText, image[1]])))];
+  const there = await rows.readRows(target, keys.map(keyCellsOf));
+  const compared = changes.map((change) => comparedWith(publishing, change, there));
+  const toWrite = compared.filter((one): one is Extract<Compared, { write: unknown }> => 'write' in one);
+  await fenced(dependencies.hub, lease, (client) => recordIntent(client, run, mapping, toWrite.map(({ change, before }) => ({ change, before }))));
+  dependencies.crashPoint('publish');
+  const outcomes = await rows.writeRows(target, toWrite.flatMap(({ write }) => write));
+  dependencies.crashPoint('publish');
+  let at = 0;
+  const told = compared.map((one): TargetOutcome => {
+    if (!('write' in one)) return one;
+    const own = outcomes.slice(at, at + one.write.length);
+    at += one.write.length;
+    const worst = own.find(({ status }) => status === 'refused' || status === 'origin_differs') ?? own.at(-1);
+    if (worst === undefined) return { change: one.change, status: 'already', actual: null };
+    return { change: one.change, status: worst.status, actual: worst.status === 'origin_differs' ? worst.actual : null, reason: worst.status === 'refused' ? worst.reason : undefined };
+  });
+  for (const { status } of told) counts[status === 'origin_differs' ? 'differs' : status] += 1;
+  await fenced(dependencies.hub, lease, (client) => recordOutcome(client, { run, mapping, context }, told, true));
+};
+
+type Compared = TargetOutcome | { readonly change: TargetChange; readonly before: RawRow | null; readonly write: readonly RowWrite[] };
+
+/** What is there against what we last saw there: equal, and it may be written; else it was edited. At the first publish to a
+ *  target, what stands there is its baseline and may be written over: it has been read. */
+const comparedWith = (publishing: Publishing, change: TargetChange, there: ReadonlyMap<string, RawRow>): Compared => {
+  const { judge, baseline } = publishing;
+  const oldKey = change.image?.[1] ?? change.keyText;
+  const actual = there.get(oldKey) ?? null;
+  if (change.row !== null && oldKey === change.keyText && actual !== null && hashOfRow(actual) === change.rowHash) {
+    return { change, status: 'already', actual };
+  }
+  if (change.row === null && actual === null) return { change, status: 'already', actual };
+  const known = actual === null ? null : hashOfRow(actual);
+  const takeover = !baseline && !judge.shared && change.image === null;
+  if (known !== change.knownHash && !takeover) return { change, status: 'origin_differs', actual };
+  const key = keyCellsOf(change.keyText);
+  if (oldKey === change.keyText) return { change, before: actual, write: [{ key, before: actual, after: change.row }] };
+  const write = [
+    { key: keyCellsOf(oldKey), before: actual, after: null },
+    { key, before: there.get(change.keyText) ?? null, after: change.row },
+  ];
+  return { change, before: actual, write };
+};

@@ -1,0 +1,163 @@
+import type { PoolClient } from 'pg';
+import type { Connector, RowTarget, TargetEntity } from '../connectors/capabilities.js';
+import { recreate, stagingOf } from '../database/staging.js';
+import { keyOf, keySeparator, type RawRow } from '../domain/rows.js';
+import type { RunRef } from '../domain/run.js';
+import { CopySink } from '../platform/copy-sink.js';
+import { hash128 } from '../platform/hash.js';
+import type { StepCounts, TargetRef } from './contract.js';
+import type { InstitutionContext, MappingRef } from './context.js';
+import type { ActivityDependencies } from './dependencies.js';
+import { fenced, readChunks, takeLease, type Lease } from './lease.js';
+import { asFileRow, hashOfRow } from './projecting.js';
+
+const pageSize = 5_000;
+
+interface Verifying {
+  readonly dependencies: ActivityDependencies;
+  readonly run: RunRef;
+  readonly lease: Lease;
+  readonly context: InstitutionContext;
+  readonly mapping: MappingRef;
+  readonly connector: Connector;
+  readonly target: TargetEntity;
+}
+
+export const createVerify = (dependencies: ActivityDependencies) => {
+  const { hub, configurations, openConnector } = dependencies;
+  return {
+    /** Reads back what the run wrote. A difference is a finding; of a system that is read too, the row read back becomes what
+     *  we know of it, so that our own write coming back is unchanged. */
+    async verify(run: RunRef, ref: TargetRef): Promise<StepCounts> {
+      const context = await configurations.of(run.institutionId);
+      const mapping = context.mapping(ref.mappingId);
+      const lease = await takeLease(hub, run, 'verify', String(mapping.id));
+      const compiled = context.target(mapping);
+      const connector = openConnector(mapping.system);
+      const target = { entity: mapping.definition.entity, key: compiled.keyColumns, columns: compiled.columns };
+      const verifying: Verifying = { dependencies, run, lease, context, mapping, connector, target };
+      try {
+        const bulk = await hub.read(run.institutionId, (client) => readChunks(client, run.runId, 'publish', `${mapping.id}/bulk`));
+        const whole = compiled.target.wholeFile === true || bulk.length > 1;
+        const counts = whole ? await verifyWhole(verifying) : await verifyKeys(verifying);
+        dependencies.crashPoint('verify');
+        return counts;
+      } finally {
+        await connector.close();
+      }
+    },
+  };
+};
+
+interface Written {
+  readonly id: string;
+  readonly key: string;
+  readonly hash: string | null;
+  readonly golden: string;
+}
+
+const writtenBy = (run: RunRef, mapping: MappingRef): string =>
+  `select i.id::text as id, i.source_key as key, i.raw_hash as hash, i.golden_id::text as golden from record_images i
+   where i.mapping_id = ${mapping.id} and i.last_run = ${BigInt(run.runId)} and i.published_version > 0 and i.deleted_run is null and not i.untold`;
+
+/** Row by row, by key. */
+const verifyKeys = async (verifying: Verifying): Promise<StepCounts> => {
+  const { dependencies, run, mapping, connector } = verifying;
+  const { rows: written } = await dependencies.hub.read(run.institutionId, (client) => client.query<Written>(`${writtenBy(run, mapping)} order by i.id`));
+  let differing = 0;
+  for (let from = 0; from < written.length; from += pageSize) {
+    const page = written.slice(from, from + pageSize);
+    if (connector.rows !== undefined) differing += await verifyPage(verifying, connector.rows, page);
+    dependencies.heartbeat();
+  }
+  return { verified: written.length, differing };
+};
+
+const verifyPage = async (verifying: Verifying, rows: RowTarget, page: readonly Written[]): Promise<number> => {
+  const { dependencies, lease, mapping, target } = verifying;
+  const source = mapping.definition.source;
+  const read = source === undefined ? target : { ...target, columns: source.columns };
+  const there = await rows.readRows(read, page.map(({ key }) => key.split(keySeparator)));
+  return fenced(dependencies.hub, lease, async (client) => {
+    if (source !== undefined) return rememberRows(client, verifying, page, there);
+    const differing = page.filter(({ key, hash }) => {
+      const row = there.get(key);
+      return (row === undefined ? null : hashOfRow(row)) !== hash;
+    });
+    await findDiffering(client, verifying, differing);
+    return differing.length;
+  });
+};
+
+/** The row read back is what the system says now. What it changed of our write (its own spelling) is what it states. */
+const rememberRows = async (client: PoolClient, verifying: Verifying, page: readonly Written[], there: ReadonlyMap<string, RawRow>): Promise<number> => {
+  const found = page.flatMap((written) => {
+    const row = there.get(written.key);
+    return row === undefined ? [] : [{ ...written, raw: JSON.stringify(row) }];
+  });
+  const changed = found.filter(({ raw, hash }) => hash128(raw) !== hash);
+  await client.query(
+    `update record_images i set raw = r.raw, raw_hash = r.hash, mapping_version = $1 from unnest($2::bigint[], $3::text[], $4::uuid[]) as r (id, raw, hash) where i.id = r.id`,
+    [verifying.mapping.version, changed.map(({ id }) => id), changed.map(({ raw }) => raw), changed.map(({ raw }) => hash128(raw))],
+  );
+  const gone = page.filter(({ key }) => !there.has(key));
+  await findDiffering(client, verifying, gone);
+  return gone.length;
+};
+
+const findDiffering = async (client: PoolClient, { run, mapping }: Verifying, differing: readonly Pick<Written, 'golden' | 'key'>[]): Promise<void> => {
+  if (differing.length === 0) return;
+  await client.query(
+    `insert into findings (institution_id, run_id, kind, mapping_id, system_id, golden_id, source_key, detail, subject_key)
+     select $1, $2, 'verify_differs', $3, $4, d.id, d.key, 'what was read back is not what was written', g.subject_key
+     from unnest($5::bigint[], $6::text[]) as d (id, key) join golden_records g on g.id = d.id`,
+    [run.institutionId, run.runId, mapping.id, mapping.systemId, differing.map(({ golden }) => golden), differing.map(({ key }) => key)],
+  );
+};
+
+/** The whole target is read once, staged by key and hash, and joined. */
+const verifyWhole = async (verifying: Verifying): Promise<StepCounts> => {
+  const { dependencies, run, lease, mapping, target } = verifying;
+  const table = `${stagingOf(run.runId).target(mapping.id)}_verify`;
+  const places = target.key.map((column) => target.columns.indexOf(column));
+  const isFile = verifying.connector.file !== undefined && verifying.connector.rows === undefined;
+  return fenced(
+    dependencies.hub,
+    lease,
+    async (client) => {
+      await recreate(client, table, 'key text collate "C" not null, hash uuid not null');
+      const sink = new CopySink(client, `copy ${table} (key, hash) from stdin`);
+      for await (const rows of targetRows(verifying)) {
+        for (const row of rows) {
+          const kept = isFile ? asFileRow(row) : row;
+          const wait = sink.add([keyOf(places.map((place) => kept[place] ?? null)) ?? '', hashOfRow(kept)]);
+          if (wait !== null) await wait;
+        }
+        dependencies.heartbeat();
+      }
+      await sink.finish();
+      await client.query(`analyze ${table}`);
+      const { rows } = await client.query<{ golden: string; key: string }>(
+        `select w.golden, w.key from (${writtenBy(run, mapping)}) w left join ${table} t on t.key = w.key where t.hash is distinct from w.hash limit 1000`,
+      );
+      const counted = await client.query<{ count: string }>(`select count(*) from (${writtenBy(run, mapping)}) w`);
+      await findDiffering(client, verifying, rows);
+      await client.query(`drop table ${table}`);
+      return { verified: Number(counted.rows[0]?.count ?? 0), differing: rows.length };
+    },
+    'bulk',
+  );
+};
+
+async function* targetRows({ connector, target, dependencies }: Verifying): AsyncGenerator<readonly RawRow[], void, undefined> {
+  if (connector.file !== undefined && connector.rows === undefined) {
+    yield* connector.file.readWhole(target);
+    return;
+  }
+  const { snapshots } = connector;
+  if (snapshots === undefined) return;
+  const signal = dependencies.cancelled() ?? new AbortController().signal;
+  for (const partition of await snapshots.planPartitions(target, 1)) {
+    for await (const { rows } of snapshots.readPartition(target, partition, null, signal)) yield rows;
+  }
+}
