@@ -2,14 +2,17 @@ import { EMPTY, fromStated, toStated, type Stated } from './canonical.js';
 import type { AttributeType } from './entity-type.js';
 import { isJsonObject } from './paths.js';
 
-const needsCare = /["\\\u0000-\u001f\ud800-\udfff]/;
+/** What JSON escapes: quotes, backslashes, control characters, halves of surrogate pairs. */
+const needsCare = /["\\\p{Cc}\p{Cs}]/u;
+const halfPair = /\p{Cs}/u;
+
 /** PostgreSQL's jsonb refuses the character NUL and halves of surrogate pairs. */
-const unstorable = /\u0000|\p{Surrogate}/u;
+const isStorable = (text: string): boolean => !text.includes('\u0000') && !halfPair.test(text);
 
 /** The canonical JSON of a text; null where it holds a character that cannot be stored. */
 export const quoted = (text: string): Stated | null => {
   if (!needsCare.test(text)) return `"${text}"`;
-  return unstorable.test(text) ? null : JSON.stringify(text);
+  return isStorable(text) ? JSON.stringify(text) : null;
 };
 
 /** The canonical JSON of a standardized text of an attribute type; null where it holds a character that cannot be stored. */

@@ -51,13 +51,13 @@ import { strategies } from './strategy.js';
 
 const date: Reader<string> = (value, at) => {
   const read = text(value, at);
-  if (read === undefined || isDate(read)) return read;
+  if (read === null || isDate(read)) return read;
   return at.note('this is no date', 'write a date as YYYY-MM-DD, in quotes');
 };
 
 const timeZone: Reader<string> = (value, at) => {
   const read = text(value, at);
-  if (read === undefined) return undefined;
+  if (read === null) return null;
   try {
     new Intl.DateTimeFormat('en', { timeZone: read });
     return read;
@@ -151,7 +151,7 @@ export const entityType: Reader<EntityTypeDefinition> = object<EntityTypeDefinit
 const step: Reader<StandardizerStep> = (value, at) => {
   const use = text(memberOf(value, 'use'), at.child('use'));
   const options = dictionary(anything)(value, at);
-  return use === undefined || options === undefined ? undefined : { ...options, use };
+  return use === null || options === null ? null : { ...options, use };
 };
 
 const field: Reader<FieldMapping> = (value, at) => {
@@ -252,7 +252,7 @@ const checkName = word('required', 'type', 'range', 'length', 'pattern', 'in_set
 /** A rule: told by its check. Exported for rules that are written without a file. */
 export const rule: Reader<RuleDefinition> = (value, at) => {
   const check = checkName(memberOf(value, 'check'), at.child('check'));
-  return check === undefined ? undefined : ruleReaders[check](value, at);
+  return check === null ? null : ruleReaders[check](value, at);
 };
 
 const source: Reader<SourceMapping> = object<SourceMapping>({
@@ -348,7 +348,7 @@ const clockTime =
   (most: number): Reader<number> =>
   (value: unknown, at: Place) => {
     const read = count(value, at);
-    return read !== undefined && read > most ? at.note(`at most ${String(most)}`, 'write a time of day') : read;
+    return read !== null && read > most ? at.note(`at most ${String(most)}`, 'write a time of day') : read;
   };
 
 const schedule: Reader<Schedule> = object<Schedule>({

@@ -48,7 +48,7 @@ const readAll = <T>(documents: unknown, read: Reader<T>, at: Place): Placed<T> =
   return documents.flatMap((document: unknown, index) => {
     const place = at.child(index);
     const item = read(document, place);
-    return item === undefined ? [] : [{ item, at: place }];
+    return item === null ? [] : [{ item, at: place }];
   });
 };
 

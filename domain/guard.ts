@@ -62,5 +62,5 @@ export const judge = (totals: readonly ChangeTotal[], limits: readonly LimitDefi
       .filter((limit) => concerns(limit, total))
       .map((limit) => judgeOne(total, limit))
       .find((held) => held !== null);
-    return broken === undefined || broken === null ? [] : [broken];
+    return broken === undefined ? [] : [broken];
   });

@@ -14,7 +14,7 @@ import { mergeUnion } from './multi-valued.js';
 import type { StepContext, StepProblem } from './standardizer-options.js';
 
 /** What a row says about a group: canonical text, '' where all is blank, null where nothing may be said. */
-type ElementReader = (reading: RowReading, referenced: boolean) => Stated | '' | null;
+type ElementReader = (reading: RowReading, referenced: boolean) => Stated | null;
 
 /** What a row says about a group, references left out. `referenced`: a reference attribute of the group has a key. */
 export type GroupReader = (reading: RowReading, referenced: boolean) => Stated | null;

@@ -1,4 +1,4 @@
-const beyondAscii = /[^\u0000-\u007f]/;
+const beyondAscii = /\P{ASCII}/u;
 const marks = /\p{M}+/gu;
 const withinWords = /['’ʼ`´.]/gu;
 const betweenWords = /[^\p{L}\p{N}]+/u;

@@ -1,5 +1,5 @@
 /** Checked reading of plain data into our types. Every reader notes what is wrong where it is wrong and goes on, so that all
- *  problems of a document are told together; a value that cannot be used is `undefined`. */
+ *  problems of a document are told together; null stands for a value that cannot be used. */
 
 export interface ShapeProblem {
   /** JSON pointer (RFC 6901): `/mappings/0/source/key`. */
@@ -19,10 +19,10 @@ export class Place {
     return new Place(`${this.path}/${String(name).replaceAll('~', '~0').replaceAll('/', '~1')}`, this.problems);
   }
 
-  /** Notes a problem of this place. */
-  note(reason: string, remedy: string): undefined {
+  /** Notes a problem of this place. Gives null, so that a reader can end with it. */
+  note(reason: string, remedy: string): null {
     this.problems.push({ path: this.path, reason, remedy });
-    return undefined;
+    return null;
   }
 
   /** How many problems there are so far, here and elsewhere. */
@@ -31,7 +31,7 @@ export class Place {
   }
 }
 
-export type Reader<T> = (value: unknown, at: Place) => T | undefined;
+export type Reader<T> = (value: unknown, at: Place) => T | null;
 
 const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
@@ -43,7 +43,7 @@ const kindOf = (value: unknown): string => {
   return typeof value === 'object' ? 'an object' : `a ${typeof value}`;
 };
 
-const expected = (what: string, value: unknown, at: Place, remedy = `write ${what}`): undefined =>
+const expected = (what: string, value: unknown, at: Place, remedy = `write ${what}`): null =>
   at.note(`expected ${what}, found ${kindOf(value)}`, remedy);
 
 /** A text that is not empty. */
@@ -85,7 +85,7 @@ export const list =
     if (!Array.isArray(value)) return expected('a list', value, at);
     if (value.length < least) return at.note('the list is empty', 'write at least one item');
     const items = value.map((one: unknown, index) => item(one, at.child(index)));
-    return items.every((one) => one !== undefined) ? items : undefined;
+    return items.every((one) => one !== null) ? items : null;
   };
 
 /** An object of any names, with values of one kind. */
@@ -97,13 +97,14 @@ export const dictionary =
     const names = Object.keys(value);
     for (const name of names) {
       const read = member(value[name], at.child(name));
-      if (read !== undefined) members.push([name, read]);
+      if (read !== null) members.push([name, read]);
     }
-    return members.length === names.length ? Object.fromEntries(members) : undefined;
+    return members.length === names.length ? Object.fromEntries(members) : null;
   };
 
 /** Anything at all; checked by others. */
-export const anything: Reader<unknown> = (value, at) => (value === undefined ? expected('a value', value, at) : value);
+export const anything: Reader<unknown> = (value, at) =>
+  value === undefined || value === null ? expected('a value', value, at) : value;
 
 interface Field<T> {
   readonly read: Reader<T>;
@@ -145,7 +146,7 @@ export const object =
       members.push([name, field.read(value[name], at.child(name))]);
     }
     // Sound because every member was read by the reader of its type and none was refused.
-    return at.count === before ? (Object.fromEntries(members) as T) : undefined;
+    return at.count === before ? (Object.fromEntries(members) as T) : null;
   };
 
 /** Whether a value is an object that has a member. */

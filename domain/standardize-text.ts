@@ -26,7 +26,7 @@ export const letterCase: Standardizer = {
   },
 };
 
-const beyondAscii = /[^\u0000-\u007f]/;
+const beyondAscii = /\P{ASCII}/u;
 const normalize = (text: string): string => (beyondAscii.test(text) ? text.normalize('NFC') : text);
 
 /** Unicode normalization form C: one spelling for letters with accents. */

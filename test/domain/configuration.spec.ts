@@ -71,14 +71,16 @@ const whole: Plain = {
   ],
 };
 
+const asObject = (value: unknown): object => (typeof value === 'object' && value !== null ? value : {});
+
 /** A copy with one place changed; `undefined` removes it. */
 const changed = (document: unknown, path: string, value: unknown): unknown => {
   const copy: unknown = structuredClone(document);
   const parts = path.split('/').slice(1);
   const last = parts.pop() ?? '';
-  const parent = parts.reduce<unknown>((node, part) => Reflect.get(Object(node), part), copy);
-  if (value === undefined) Reflect.deleteProperty(Object(parent), last);
-  else Reflect.set(Object(parent), last, value);
+  const parent = parts.reduce<object>((node, part) => asObject(Reflect.get(node, part)), asObject(copy));
+  if (value === undefined) Reflect.deleteProperty(parent, last);
+  else Reflect.set(parent, last, value);
   return copy;
 };
 

@@ -321,7 +321,7 @@ describe('standardizing', () => {
       fc.property(fc.string({ unit: 'grapheme', minLength: 1 }), (text) => {
         const value = plain.standardize(['1', text]).records[0]?.values[0] ?? null;
         fc.pre(value !== null);
-        expect(fromStated(value ?? '')).toBe(text);
+        expect(fromStated(value)).toBe(text);
       }),
     );
   });
@@ -381,8 +381,6 @@ describe('helpers of mappings', () => {
   ])('refuse %s', (_, change, words) => {
     const compileIt = (): unknown =>
       compileSource({ ...mapping, source: { ...source, ...change } }, [person, guardianship], [genders]);
-    expect(compileIt).toThrow(
-      expect.objectContaining({ code: 'configuration_invalid', message: expect.stringContaining(words) }),
-    );
+    expect(compileIt).toThrow(words);
   });
 });

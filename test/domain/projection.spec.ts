@@ -238,9 +238,7 @@ describe('a projection', () => {
     ['no key', { key: [] }, 'no key'],
     ['an unknown root', { root: 'ghost' }, 'ghost'],
   ])('refuses %s', (_, change, words) => {
-    expect(() => compileTarget({ ...mapping, target: { ...target, ...change } }, types, [genders])).toThrow(
-      expect.objectContaining({ code: 'configuration_invalid', message: expect.stringContaining(words) }),
-    );
+    expect(() => compileTarget({ ...mapping, target: { ...target, ...change } }, types, [genders])).toThrow(words);
   });
 });
 
