@@ -33,12 +33,13 @@ export interface Catalogue {
   describeEntity(entity: string): Promise<EntityShape>;
 }
 
-/** What to read: columns in this order, the first `key.length` of the identity named by `key`. */
+/** What to read: columns in this order; `key` names those among them that tell rows apart. */
 export interface ReadRequest {
   readonly entity: string;
   readonly columns: readonly string[];
   readonly key: readonly string[];
-  /** Only rows with `after < column <= upTo` (text of the column's own type; `after` null: from the start). */
+  /** Only rows with `after < column <= upTo` (text of the column's own type). `after` null: from the start, rows without a value
+   *  in the column included. @throws SyncError configuration_invalid where the source has no watermarks (files) */
   readonly watermark?: { readonly column: string; readonly after: string | null; readonly upTo: string };
 }
 
@@ -50,7 +51,8 @@ export interface Partition {
   readonly estimatedRows: number;
 }
 
-/** Rows of one partition in key order. `cursor` continues after the last row (opaque, safe to store; holds a key at most). */
+/** Rows of one partition: in key order (code points for text) from a database, in file order from a file, whose keys stand as
+ *  they come. `cursor` continues after the last row (opaque, safe to store; holds a key at most). */
 export interface RawBatch {
   readonly rows: readonly RawRow[];
   readonly rejected: readonly RejectedRow[];
@@ -58,14 +60,21 @@ export interface RawBatch {
 }
 
 /** Reads partitions that together cover every row exactly once. Idempotent: the same cursor gives the same rows while the
- *  source is unchanged. Memory does not grow with the partition.
+ *  source is unchanged. Memory does not grow with the partition. A source may give fewer partitions than wanted (a file is
+ *  one). The signal ends the read at the source too; the iteration then throws the signal's reason.
  *  @throws SyncError source_unreachable (retryable), source_schema_changed (secretary), delivery_unreadable (secretary) */
 export interface SnapshotReader {
   planPartitions(request: ReadRequest, wanted: number): Promise<Partition[]>;
-  readPartition(request: ReadRequest, partition: Partition, after: string | null, signal: AbortSignal): AsyncIterable<RawBatch>;
+  readPartition(
+    request: ReadRequest,
+    partition: Partition,
+    after: string | null,
+    signal: AbortSignal,
+  ): AsyncIterable<RawBatch>;
 }
 
-/** Tells the newest value of a rising column, minus a declared lag, as text of that column's type; null where there are no rows. */
+/** Tells the newest value of a rising column, minus a declared lag, as text of that column's type; null where there are no rows.
+ *  The lag holds back the last moments, in which rows may still become visible; a column of numbers has none. */
 export interface WatermarkReader {
   newestWatermark(entity: string, column: string, lagSeconds: number): Promise<string | null>;
 }
@@ -79,8 +88,10 @@ export interface Delivery {
 }
 
 export interface DeliveredFile {
-  /** The file's name as the configuration's entities name it. */
+  /** The entity as the configuration names it. */
   readonly entity: string;
+  /** The name that the file has. */
+  readonly name: string;
   readonly sha256: string;
   readonly bytes: number;
 }
@@ -92,8 +103,9 @@ export interface DeliveryManifest {
   readonly files: Readonly<Record<string, { readonly rows?: number; readonly sha256?: string }>>;
 }
 
-/** Finds deliveries of a file source, in name order. A reader opened on one delivery reads only its files.
- *  `verifyDelivery` compares the files with the manifest.
+/** Finds deliveries of a file source, in name order. A reader opened on one delivery reads only its files, and refuses a file
+ *  that is no longer what was listed. `verifyDelivery` compares the files with the listing and the manifest (all there, rows,
+ *  sha256). A manifest that cannot be read is listed as none and refused by `verifyDelivery`.
  *  @throws SyncError delivery_incomplete, delivery_unreadable */
 export interface DeliveryReader {
   listDeliveries(): Promise<Delivery[]>;
@@ -108,7 +120,9 @@ export interface TargetEntity {
   readonly columns: readonly string[];
 }
 
-/** One compare-and-set: `before` null: must not be there; `after` null: delete. Rows are in `TargetEntity.columns` order. */
+/** One compare-and-set: `before` null: must not be there; `after` null: delete. Rows are in `TargetEntity.columns` order, `key`
+ *  in `TargetEntity.key` order. States are compared in the spelling of the target's own types (`1.5` is `1.50` in a column of
+ *  two decimals). Columns that the target computes are compared and read, not written. */
 export interface RowWrite {
   readonly key: RawRow;
   readonly before: RawRow | null;
@@ -127,9 +141,11 @@ export type RowOutcome =
 export interface RowTarget {
   /** The rows that are there now, by key text (`keyOf`); absent keys are absent. */
   readRows(target: TargetEntity, keys: readonly RawRow[]): Promise<Map<string, RawRow>>;
-  /** One transaction of the target; outcomes in the order of `writes`. A refused row never stops the others. */
+  /** One transaction of the target; outcomes in the order of `writes`. A refused row never stops the others; `reason` names
+   *  constraint, column and SQLSTATE, never a value. Several writes of one key follow one another. */
   writeRows(target: TargetEntity, writes: readonly RowWrite[]): Promise<RowOutcome[]>;
-  /** All or nothing, streamed. @throws SyncError target_row_exists where any key is there already: then nothing was written */
+  /** All or nothing, streamed. @throws SyncError target_row_exists where any key is there already, or any row is refused for
+   *  another reason: nothing was written, and `writeRows` tells which */
   insertRows(target: TargetEntity, rows: AsyncIterable<readonly RawRow[]>): Promise<number>;
   /** Count and content digest of the rows with `from <= key < to` over the target's columns (independent of row order). */
   digestRange(target: TargetEntity, from: RawRow | null, to: RawRow | null): Promise<{ count: number; digest: string }>;
@@ -163,4 +179,3 @@ export interface Connector {
 
 /** Settings of a system with secrets already resolved. */
 export type ConnectorSettings = Readonly<Record<string, unknown>>;
-

@@ -1,6 +1,6 @@
 import { Client } from 'pg';
 
-const cancelTimeoutMs = 5_000;
+const cancelTimeoutMs = 10_000;
 
 /** Ends what this client is running, by `pg_cancel_backend` over a second connection with the same settings. Where that
  *  cannot be opened, the client's own socket is destroyed: the server then ends the query when it next writes to it. Never throws. */

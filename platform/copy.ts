@@ -40,9 +40,13 @@ export async function* copyOutLines(
   const { signal } = options;
   signal?.throwIfAborted();
   const stream = client.query(copyToStream(sql, { highWaterMark: 256 * 1024 }));
-  // Settled by whatever ends the stream, also when it ends while nobody is iterating.
-  const ended = new Promise<void>((resolve) => stream.once('close', resolve));
-  const cancel = (): void => void cancelQuery(client);
+  // An error of the server does not close this kind of stream by itself, and may come when nobody is iterating.
+  const ended = new Promise<void>((resolve) => stream.once('close', resolve).on('error', () => resolve()));
+  // Once only: a second cancel might meet the client's next query.
+  const cancelling: Promise<void>[] = [];
+  const cancel = (): void => {
+    if (cancelling.length === 0) cancelling.push(cancelQuery(client));
+  };
   signal?.addEventListener('abort', cancel, { once: true });
   try {
     const splitter = new CopyLineSplitter();
@@ -56,17 +60,16 @@ export async function* copyOutLines(
     throw error;
   } finally {
     signal?.removeEventListener('abort', cancel);
-    if (!stream.readableEnded && !stream.destroyed) await abandon(client, stream, ended);
+    // A COPY that nobody reads to its end is ended, so that the connection can serve the next query.
+    const isOver = stream.readableEnded || stream.destroyed;
+    if (!isOver) {
+      stream.resume();
+      cancel();
+    }
+    await Promise.all(cancelling);
+    if (!isOver) await ended;
   }
 }
-
-/** Ends a COPY that nobody reads to its end, so that the connection can serve the next query. */
-const abandon = async (client: Client, stream: Readable, ended: Promise<void>): Promise<void> => {
-  stream.once('error', () => undefined);
-  stream.resume();
-  await cancelQuery(client);
-  await ended;
-};
 
 /** As `copyOutLines`, decoded into cells. */
 export async function* copyOut(
