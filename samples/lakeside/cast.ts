@@ -1,7 +1,18 @@
 import type { Address, Campus } from './records.js';
 
 /** The people of whom the story tells. All of them study and work, but Farid, who is hired on day 2. Invented names. */
-export const castNames = ['amara', 'bruno', 'chiara', 'dana', 'emil', 'fenna', 'goran', 'elif', 'greta'] as const;
+export const castNames = [
+  'amara',
+  'bruno',
+  'chiara',
+  'dana',
+  'emil',
+  'fenna',
+  'goran',
+  'elif',
+  'greta',
+  'hanno',
+] as const;
 export type CastName = (typeof castNames)[number];
 
 export interface CastMember {
@@ -21,6 +32,7 @@ export const cast: Readonly<Record<CastName, CastMember>> = {
   goran: { given: 'Goran', family: 'Kestenović', birthDate: '2001-07-11', campus: 'North' },
   elif: { given: 'Elif', family: 'Yıldıray', birthDate: '2002-02-27', campus: 'North' },
   greta: { given: 'Greta', family: 'Stillmann', birthDate: '2003-09-08', campus: 'South' },
+  hanno: { given: 'Hanno', family: 'Brückmaier', birthDate: '2000-04-04', campus: 'North' },
 };
 
 /** Who is hired on day 2 and starts on day 4. */
@@ -41,7 +53,7 @@ export const elifNames = {
   now: { given: 'Eli', family: 'Aydınlar' },
 };
 
-/** Whose address student information and HR change differently, and to what. The first alone is changed on two days. */
+/** Whose address student information and HR change differently on day 2 (Chiara: student information a day before), and to what. */
 export const addressEdits: Readonly<Record<'bruno' | 'chiara' | 'dana' | 'emil' | 'fenna' | 'goran', AddressEdit>> = {
   bruno: edit(['Hafenplatz 3', '9912', 'Oberlaken'], ['Lindenhof 17', '9917', 'Lindau am Ried']),
   chiara: edit(['Seeweg 101', '9911', 'Seewald'], ['Rebbergstrasse 8', '9923', 'Steinsee']),
@@ -49,6 +61,12 @@ export const addressEdits: Readonly<Record<'bruno' | 'chiara' | 'dana' | 'emil' 
   emil: edit(['Werftstrasse 12', '9921', 'Nordhorn-Ufer'], ['Waldrand 5', '9911', 'Seewald']),
   fenna: edit(['Obstgasse 70', '9914', 'Fährbach'], ['Uferstrasse 9', '9912', 'Oberlaken']),
   goran: edit(['Schilfgasse 21', '9911', 'Seewald'], ['Südrain 33', '9917', 'Lindau am Ried']),
+};
+
+/** Hanno's is changed by both on the evening of day 1, and by student information once more on day 2. */
+export const hannoEdit = {
+  ...edit(['Quellenweg 2', '9923', 'Steinsee'], ['Gartenstrasse 90', '9912', 'Oberlaken']),
+  sisAgain: swiss(['Hangweg 77', '9928', 'Untermatt']),
 };
 
 export interface AddressEdit {

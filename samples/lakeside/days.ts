@@ -1,4 +1,4 @@
-import { addressEdits, amaraEmail, brunoPhone, castNames, elifNames, farid, gretaEmail } from './cast.js';
+import { addressEdits, amaraEmail, brunoPhone, castNames, elifNames, farid, gretaEmail, hannoEdit } from './cast.js';
 import type { CastName } from './cast.js';
 import { csvText, sha256 } from './csv-text.js';
 import type { Dates } from './dates.js';
@@ -38,7 +38,8 @@ export interface Days {
   readonly dayOne: DayInput;
   /** 5a: the file of HR is cut off, and its manifest says so. */
   readonly truncated: DayInput;
-  /** 5b: a file of HR that is complete for the North campus; and student information changes Chiara's address. */
+  /** 5b: a file of HR that is complete for the North campus. Student information changes the address of Chiara; both change
+   *  that of Hanno. */
   readonly northOnly: DayInput;
   readonly dayTwo: DayInput;
   /** Nothing arrives. Farid starts. */
@@ -103,11 +104,18 @@ const hiredOn = (startDate: string): Employee => ({
   writes: {},
 });
 
+/** Hanno as HR knows him from the evening of day 1 on. */
+const hannoOf = (castOf: (name: CastName) => Dual): Employee => {
+  const { employee } = castOf('hanno');
+  return { ...employee, human: { ...employee.human, address: hannoEdit.hr } };
+};
+
 /** What HR knows on day 2 of those whom it still names. */
 const employeesOfDayTwo = (population: Population, castOf: (name: CastName) => Dual, hired: Employee): Employee[] => {
   const changes = new Map<Employee, Partial<Employee>>();
   changes.set(castOf('amara').employee, { workEmail: amaraEmail });
   changes.set(castOf('greta').employee, { workEmail: gretaEmail });
+  changes.set(castOf('hanno').employee, { human: hannoOf(castOf).human });
   for (const name of ['bruno', 'chiara', 'dana', 'emil', 'fenna', 'goran'] as const) {
     const { employee } = castOf(name);
     changes.set(employee, { human: { ...employee.human, address: addressEdits[name].hr } });
@@ -128,6 +136,8 @@ export const makeDays = (population: Population, dates: Dates): Days => {
   const spoiled = spoiledEmployeeRows(population);
   const everybody = [...population.employees.map(employeeRow), ...spoiled];
   const whole = employeeDelivery(dayOne, everybody, complete);
+  const hanno = hannoOf(castOf);
+  const evening = everybody.map((row) => (row[0] === hanno.number ? employeeRow(hanno) : row));
   const isNorth = (row: SampleRow): boolean => row[employeeColumns.indexOf('campus')] === 'North';
   const north = { complete: true, scope: { campus: 'North' } };
   const dayTwoRows = [...employeesOfDayTwo(population, castOf, hiredOn(dayFour)).map(employeeRow), ...spoiled];
@@ -148,8 +158,11 @@ export const makeDays = (population: Population, dates: Dates): Days => {
     truncated: { asOf: dayOne, edits: [], deliveries: [cutOff(whole, `${dayOne}-evening`)] },
     northOnly: {
       asOf: dayOne,
-      edits: [addressEdit(castOf('chiara').student.number, addressEdits.chiara.sis)],
-      deliveries: [employeeDelivery(`${dayOne}-north`, everybody.filter(isNorth), north)],
+      edits: [
+        addressEdit(castOf('chiara').student.number, addressEdits.chiara.sis),
+        addressEdit(castOf('hanno').student.number, hannoEdit.sis),
+      ],
+      deliveries: [employeeDelivery(`${dayOne}-north`, evening.filter(isNorth), north)],
     },
     dayTwo: {
       asOf: dayTwo,
@@ -157,6 +170,7 @@ export const makeDays = (population: Population, dates: Dates): Days => {
         ...conflicting.map((name) =>
           addressEdit(castOf(name).student.number, addressEdits[name].sis, name === 'bruno' ? brunoPhone : undefined),
         ),
+        addressEdit(castOf('hanno').student.number, hannoEdit.sisAgain),
         {
           sql: "update students set directory_hold = 'Y' where student_no = $1",
           values: [castOf('greta').student.number],

@@ -52,7 +52,7 @@ export interface LakesideFacts {
   readonly people: readonly SampleRow[];
   readonly leavers: readonly string[];
   readonly employeesNorth: number;
-  /** Those whose address is in question after day 2. */
+  /** Those whose address comes into question on day 2; that of Hanno is since the evening of day 1. */
   readonly addressQuestions: readonly CastName[];
 }
 

@@ -9,6 +9,7 @@ export class Told {
   private readonly runs = new Map<'dayTwo', RunReport>();
   private readonly photographs = new Map<'beforeDayTwo' | 'decided', Photograph>();
   private peopleText = '';
+  private seen: QuestionReport | null = null;
 
   constructor(
     readonly systems: LakesideSystems,
@@ -40,6 +41,15 @@ export class Told {
 
   dayTwo(): RunReport {
     return known(this.runs.get('dayTwo'), 'the run of day 2');
+  }
+
+  /** A question as somebody saw it before it changed. */
+  rememberSeen(question: QuestionReport | null): void {
+    this.seen = question;
+  }
+
+  seenQuestion(): QuestionReport {
+    return known(this.seen ?? undefined, 'the question about Hanno');
   }
 
   /** The golden id of one of the cast, by the student's number. */

@@ -1,31 +1,16 @@
-import { readFileSync, readdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { parse } from 'yaml';
-import type { EntityTypeDefinition } from '../../domain/entity-type.js';
-import type {
-  CodeTableDefinition,
-  Configuration,
-  JobDefinition,
-  SystemDefinition,
-} from '../../domain/job-definition.js';
-import type { MappingDefinition } from '../../domain/mapping-definition.js';
+import { expect } from '@jest/globals';
+import { readConfigurationFolder } from '../../config/files.js';
+import { judgeConfiguration } from '../../domain/configuration.js';
+import type { Configuration } from '../../domain/job-definition.js';
 
-/** Reads a sample's configuration without the checks of `config/`: the tests of that folder see to them. */
-export function readSampleConfiguration(name: 'lakeside' | 'ipeds'): Configuration {
+/** Reads a sample's configuration as `apply` does. Fails where anything is wrong with it. */
+export async function readSampleConfiguration(name: 'lakeside' | 'ipeds'): Promise<Configuration> {
   const folder = fileURLToPath(new URL(`../../samples/${name}/configuration/`, import.meta.url));
-  const read = (path: string): unknown => parse(readFileSync(`${folder}${path}`, 'utf8'));
-  const all = (part: string): unknown[] =>
-    readdirSync(folder).includes(part)
-      ? readdirSync(`${folder}${part}`)
-          .sort()
-          .map((file) => read(`${part}/${file}`))
-      : [];
-  return {
-    institution: read('institution.yaml') as Configuration['institution'],
-    systems: all('systems') as SystemDefinition[],
-    entityTypes: all('entity-types') as EntityTypeDefinition[],
-    mappings: all('mappings') as MappingDefinition[],
-    codeTables: all('code-tables') as CodeTableDefinition[],
-    jobs: all('jobs') as JobDefinition[],
-  };
+  const files = await readConfigurationFolder(folder);
+  const judged = judgeConfiguration(files.document);
+  expect(files.problems).toEqual([]);
+  expect(judged.problems).toEqual([]);
+  if (judged.configuration === null) throw new Error(`the configuration of ${name} is wrong`);
+  return judged.configuration;
 }

@@ -30,8 +30,8 @@ async function rowsOf(year: string): Promise<Map<string, readonly Cell[]>> {
   return rows;
 }
 
-test('the configuration compiles', () => {
-  const { mappings, entityTypes, codeTables } = readSampleConfiguration('ipeds');
+test('the configuration compiles', async () => {
+  const { mappings, entityTypes, codeTables } = await readSampleConfiguration('ipeds');
   const [hd, register] = mappings;
   if (hd === undefined || register === undefined) throw new Error('both mappings are needed');
   const tabbed = ['240985', '\tEducational Technical College', '6', '2', '3', '-2'];
