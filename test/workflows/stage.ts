@@ -22,7 +22,7 @@ export class Theatre {
 
   private constructor(
     private readonly client: Client,
-    private readonly scope: string,
+    readonly scope: string,
     private readonly searchable: boolean,
   ) {}
 
@@ -52,6 +52,17 @@ export class Theatre {
     return this.client.workflow.getHandle(handle.workflowId, handle.firstExecutionRunId);
   }
 
+  /** For what a scenario had started by others than its stage. */
+  handleOf(workflowId: string): Played['handle'] {
+    const handle = this.client.workflow.getHandle(workflowId);
+    return Object.assign(handle, { firstExecutionRunId: '', eagerlyStarted: false });
+  }
+
+  /** Has what an institution's activities are asked go to this fake from now on. */
+  cast(institutionId: number, fake: FakeActivities): void {
+    this.fakes.set(institutionId, fake);
+  }
+
   async close(): Promise<void> {
     await this.workers?.drain();
   }
@@ -72,7 +83,7 @@ export class Theatre {
   /* An activity belongs to the scenario whose institution its first argument names. */
   private routed(): WorkflowActivities {
     const names = Object.keys(fakeActivities().activities) as (keyof WorkflowActivities)[];
-    const entries = names.map((name) => [
+    const entries = names.map((name): [string, unknown] => [
       name,
       async (first: number | { institutionId: number }, ...rest: unknown[]): Promise<unknown> => {
         const fake = this.fakes.get(typeof first === 'number' ? first : first.institutionId);
@@ -81,7 +92,7 @@ export class Theatre {
         return await activity(first, ...rest);
       },
     ]);
-    return Object.fromEntries(entries);
+    return Object.fromEntries(entries) as unknown as WorkflowActivities;
   }
 }
 

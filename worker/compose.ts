@@ -1,0 +1,68 @@
+import { Context } from '@temporalio/activity';
+import { createApply } from '../activities/apply.js';
+import { ConfigurationCache } from '../activities/context.js';
+import type { ActivityDependencies } from '../activities/dependencies.js';
+import { createDiff } from '../activities/diff.js';
+import { createExtract } from '../activities/extract.js';
+import { createGuard } from '../activities/guard.js';
+import { createMatch } from '../activities/match.js';
+import { createMerge } from '../activities/merge.js';
+import { createStandardize } from '../activities/standardize.js';
+import { createConnector } from '../connectors/registry.js';
+import type { Hub } from '../database/hub.js';
+import type { WorkflowActivities } from '../workflows/activity-options.js';
+import { createDropSource } from './drop-source.js';
+import type { CrashPoints } from './faults.js';
+import { resolveSecrets } from './secrets.js';
+
+/** What the activities of a worker stand on. */
+export interface Foundations {
+  readonly hub: Hub;
+  readonly crashPoints: CrashPoints;
+}
+
+/** Every activity, made over its dependencies. The only place that knows all of them. */
+export function composeActivities(foundations: Foundations): WorkflowActivities {
+  const dependencies = dependenciesOf(foundations);
+  return complete({
+    ...createExtract(dependencies),
+    ...createDropSource(dependencies),
+    ...createDiff(dependencies),
+    ...createGuard(dependencies),
+    ...createStandardize(dependencies),
+    ...createMatch(dependencies),
+    ...createMerge(dependencies),
+    ...createApply(dependencies),
+  });
+}
+
+function dependenciesOf({ hub, crashPoints }: Foundations): ActivityDependencies {
+  return {
+    hub,
+    configurations: new ConfigurationCache(hub),
+    openConnector: ({ kind, settings }) => createConnector(kind, resolveSecrets(settings)),
+    heartbeat: () => {
+      const context = Context.current();
+      context.heartbeat();
+      context.cancellationSignal.throwIfAborted();
+    },
+    cancelled: () => Context.current().cancellationSignal,
+    crashPoint: (name) => {
+      crashPoints.reach(name, 'mid');
+    },
+  };
+}
+
+const allActivities = [
+  ...(['openRun', 'closeRun', 'planExtract', 'extract', 'forgetStaging', 'dropSource', 'dropStaging'] as const),
+  ...(['diff', 'guard', 'standardize', 'stageBatch', 'match', 'merge', 'apply'] as const),
+  ...(['listTargets', 'publish', 'verify', 'post', 'dueTargets', 'pendingReview', 'remindReview'] as const),
+  ...(['planRollback', 'rollBackTargets', 'rollBackGolden'] as const),
+] satisfies readonly (keyof WorkflowActivities)[];
+
+/* A worker that lacks an activity would take its tasks and fail each: it does not start. */
+function complete(activities: Partial<WorkflowActivities>): WorkflowActivities {
+  const missing = allActivities.filter((name) => activities[name] === undefined);
+  if (missing.length > 0) throw new Error(`This version has no activity ${missing.join(', ')}: no worker can run.`);
+  return activities as WorkflowActivities;
+}

@@ -1,0 +1,37 @@
+import { parseArgs } from 'node:util';
+import { readConfig } from '../config/env.js';
+import { startWorkerProcess } from './worker-process.js';
+
+/* The worker as a process of its own: `node dist/worker/main.js`. The arguments are for tests: `--scope .name` separates
+   installations that share a Temporal namespace, the others make it less patient. */
+
+const { values } = parseArgs({
+  options: {
+    scope: { type: 'string' },
+    'heartbeat-seconds': { type: 'string' },
+    'retry-seconds': { type: 'string' },
+  },
+});
+
+const pace = {
+  ...(values['heartbeat-seconds'] === undefined ? {} : { heartbeatSeconds: Number(values['heartbeat-seconds']) }),
+  ...(values['retry-seconds'] === undefined ? {} : { retrySeconds: Number(values['retry-seconds']) }),
+};
+
+const worker = await startWorkerProcess({
+  config: readConfig(),
+  ...(values.scope === undefined ? {} : { scope: values.scope }),
+  ...(Object.keys(pace).length === 0 ? {} : { pace }),
+});
+process.stdout.write('The worker is up.\n');
+
+let stopping: Promise<void> | undefined;
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  // A second one, while what is at hand ends, ends it at once.
+  process.on(signal, () => {
+    if (stopping !== undefined) process.exit(1);
+    stopping = worker.stop();
+  });
+}
+await worker.ended;
+await stopping;

@@ -1,0 +1,60 @@
+import { WorkflowExecutionAlreadyStartedError } from '@temporalio/client';
+import type { Client } from '@temporalio/client';
+import type { Hub } from '../database/hub.js';
+import { taskQueues } from '../domain/run.js';
+import type { recoverRun, review } from '../workflows/index.js';
+import { searchAttributesOf, summaries, wake, withSearchAttributes } from '../workflows/messages.js';
+import { workflowIds, workflowTypes } from '../workflows/messages.js';
+import type { Pace, RecoverRunInput } from '../workflows/messages.js';
+
+/** What the worker itself starts workflows with. */
+export interface Starting {
+  readonly client: Client;
+  readonly hub: Hub;
+  readonly scope: string;
+  readonly pace?: Pace;
+}
+
+/** Wakes the review of a job, and starts it where there is none. */
+export async function wakeReview(starting: Starting, institutionId: number, jobId: number): Promise<void> {
+  const { client, scope, pace } = starting;
+  const timeZone = await timeZoneOf(starting.hub, institutionId);
+  const attributes = searchAttributesOf({ institutionId, jobId, kind: 'review' });
+  await withSearchAttributes(attributes, (searchable) =>
+    client.workflow.signalWithStart<typeof review>(workflowTypes.review, {
+      workflowId: workflowIds.review(jobId, scope),
+      taskQueue: taskQueues.interactive + scope,
+      staticSummary: summaries.review(jobId),
+      signal: wake,
+      args: [{ institutionId, jobId, timeZone, ...(pace === undefined ? {} : { pace }) }],
+      ...searchable,
+    }),
+  );
+}
+
+/** Rolls a run back whose workflow is gone. Does nothing where that is under way. */
+export async function startRecovery(starting: Starting, input: RecoverRunInput): Promise<void> {
+  const { client, scope, pace } = starting;
+  const attributes = searchAttributesOf({ ...input, kind: 'rollback' });
+  try {
+    await withSearchAttributes(attributes, (searchable) =>
+      client.workflow.start<typeof recoverRun>(workflowTypes.recoverRun, {
+        workflowId: workflowIds.recoverRun(input.runId, scope),
+        taskQueue: taskQueues.rollback + scope,
+        staticSummary: summaries.recoverRun(input.runId),
+        args: [{ ...input, ...(pace === undefined ? {} : { pace }) }],
+        ...searchable,
+      }),
+    );
+  } catch (error) {
+    if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
+  }
+}
+
+/** Where an institution's days begin and end. */
+export async function timeZoneOf(hub: Hub, institutionId: number): Promise<string> {
+  return await hub.read(institutionId, async (client) => {
+    const answer = await client.query<{ time_zone: string }>('select time_zone from institutions');
+    return answer.rows[0]?.time_zone ?? 'UTC';
+  });
+}
