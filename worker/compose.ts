@@ -7,7 +7,12 @@ import { createExtract } from '../activities/extract.js';
 import { createGuard } from '../activities/guard.js';
 import { createMatch } from '../activities/match.js';
 import { createMerge } from '../activities/merge.js';
+import { createPublish } from '../activities/publish.js';
+import { createRollback } from '../activities/rollback.js';
+import { createRuns } from '../activities/runs.js';
+import { createStageBatch } from '../activities/stage-batch.js';
 import { createStandardize } from '../activities/standardize.js';
+import { createVerify } from '../activities/verify.js';
 import { createConnector } from '../connectors/registry.js';
 import type { Hub } from '../database/hub.js';
 import type { WorkflowActivities } from '../workflows/activity-options.js';
@@ -25,6 +30,7 @@ export interface Foundations {
 export function composeActivities(foundations: Foundations): WorkflowActivities {
   const dependencies = dependenciesOf(foundations);
   return complete({
+    ...createRuns(dependencies),
     ...createExtract(dependencies),
     ...createDropSource(dependencies),
     ...createDiff(dependencies),
@@ -33,6 +39,10 @@ export function composeActivities(foundations: Foundations): WorkflowActivities 
     ...createMatch(dependencies),
     ...createMerge(dependencies),
     ...createApply(dependencies),
+    ...createStageBatch(dependencies),
+    ...createPublish(dependencies),
+    ...createVerify(dependencies),
+    ...createRollback(dependencies),
   });
 }
 

@@ -105,6 +105,8 @@ export interface ReviewInput {
   readonly failed?: readonly FailedBatch[];
   /** Batches settled before continue-as-new. */
   readonly settled?: number;
+  /** When somebody is to be reminded (milliseconds since 1970), handed on at continue-as-new. */
+  readonly remindAt?: number;
 }
 
 export interface FailedBatch {

@@ -29,6 +29,7 @@ const backoff = [minute, 5 * minute, 30 * minute, 4 * hour];
 const longestWait = 24 * hour;
 const shortestWaitAfterReminder = hour;
 const longHistory = 2_000;
+const never = Number.MAX_SAFE_INTEGER;
 
 /** Looks after the open questions of a job: has decisions carried out, reminds when they are due, and ends when nothing is open.
  *  Whoever decides wakes it, and so starts it where it is not there. */
@@ -42,6 +43,7 @@ class Review {
   /* What follows our id. Not taken from the task queue: a replay has another, and ids of children must not change. */
   private readonly scope: string;
   private settled: number;
+  private remindAt: number;
   private woken = false;
   private work: ReviewWork = { batches: [], open: 0, nextDue: null };
 
@@ -50,6 +52,7 @@ class Review {
     this.scope = workflowInfo().workflowId.slice(workflowIds.review(input.jobId).length);
     this.failed = new Map((input.failed ?? []).map((batch) => [batch.batchId, batch]));
     this.settled = input.settled ?? 0;
+    this.remindAt = input.remindAt ?? never;
     setHandler(wake, () => void (this.woken = true));
     setHandler(reviewProgress, () => {
       const { open, nextDue } = this.work;
@@ -150,10 +153,13 @@ class Review {
     for (const batchId of this.failed.keys()) if (!pending.has(batchId)) this.failed.delete(batchId);
   }
 
+  /* Due is what is due now, and what was to be due by now when we last looked. */
   private async remindWhereDue(): Promise<boolean> {
     const { nextDue } = this.work;
-    if (nextDue === null || Date.parse(nextDue) > Date.now()) return false;
+    const due = Math.min(this.remindAt, nextDue === null ? never : Date.parse(nextDue));
+    if (this.work.open === 0 || due > Date.now()) return false;
     const { institutionId, jobId } = this.input;
+    this.remindAt = never;
     await this.steps.books.remindReview(institutionId, jobId);
     this.work = await this.steps.books.pendingReview(institutionId, jobId);
     this.tell();
@@ -165,7 +171,8 @@ class Review {
     const moments = [...this.failed.values()].map(({ notBefore }) => notBefore);
     if (nextDue !== null) {
       const due = Date.parse(nextDue);
-      moments.push(reminded ? Math.max(due, Date.now() + shortestWaitAfterReminder) : due);
+      this.remindAt = reminded ? Math.max(due, Date.now() + shortestWaitAfterReminder) : due;
+      moments.push(this.remindAt);
     }
     const wait = Math.min(longestWait, ...moments.map((moment) => moment - Date.now()));
     await condition(() => this.woken, Math.max(wait, 1_000));
@@ -178,7 +185,8 @@ class Review {
 
   private async beginAfresh(): Promise<void> {
     await condition(allHandlersFinished);
-    await continueAsNew<typeof review>({ ...this.input, failed: [...this.failed.values()], settled: this.settled });
+    const { settled, remindAt } = this;
+    await continueAsNew<typeof review>({ ...this.input, failed: [...this.failed.values()], settled, remindAt });
   }
 
   private tell(): void {

@@ -37,6 +37,7 @@ export async function carryOut(frame: Frame, procedure: (run: RunAtWork) => Prom
   progress.opened(run.ref.runId);
   try {
     await progress.cancellable(() => procedure(run));
+    return await CancellationScope.nonCancellable(async () => resultOf(run, await close(run, 'completed')));
   } catch (error) {
     const result = await CancellationScope.nonCancellable(() => endBadly(run, frame, error));
     if (result.failure !== undefined) throw asApplicationFailure(result.failure, result);
@@ -44,7 +45,6 @@ export async function carryOut(frame: Frame, procedure: (run: RunAtWork) => Prom
     if (workflow.consideredCancelled) throw error;
     return result;
   }
-  return await CancellationScope.nonCancellable(async () => resultOf(run, await close(run, 'completed')));
 }
 
 /* A crash of the database empties unlogged staging. So often a run begins again before it gives up. */
@@ -90,11 +90,14 @@ export const neitherWay = (cause: RunFailure, rollback: RunFailure): RunFailure 
   detail: `${cause.detail} Rolling back failed too (${rollback.code}): ${rollback.detail} What was written stands until the run is rolled back.`,
 });
 
+/* A job that was released between the claim and the look at who holds it is claimed again. */
 async function open(steps: Steps, input: OpenRunInput): ReturnType<Steps['books']['openRun']> {
-  try {
-    return await steps.books.openRun({ ...input, workflowId: workflowInfo().workflowId });
-  } catch (error) {
-    throw asApplicationFailure(failureOf(error));
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await steps.books.openRun({ ...input, workflowId: workflowInfo().workflowId });
+    } catch (error) {
+      if (!failedWith(error, 'job_occupied') || attempt === 5) throw asApplicationFailure(failureOf(error));
+    }
   }
 }
 

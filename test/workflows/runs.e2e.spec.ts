@@ -143,6 +143,12 @@ describe('a sync run', () => {
     expect(ofStep(calls, 'rollBackTargets')).toEqual([]);
   });
 
+  test('whose sums do not balance is no completed run: it rolls itself back', async () => {
+    const { calls, result } = await run('sums-do-not-balance');
+    expect(result).toMatchObject({ state: 'rolled_back', failure: { code: 'internal' } });
+    expect(ofStep(calls, 'rollBackGolden')).toEqual(['rollBackGolden(7)']);
+  });
+
   test('that cannot be taken back says so', async () => {
     const { calls, result } = await run('failed-and-not-taken-back');
     expect(result).toMatchObject({ state: 'failed', failure: { code: 'internal' } });

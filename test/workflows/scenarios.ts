@@ -130,6 +130,10 @@ export const scenarios = listed([
     merge: (_run, type) => (type === 12 ? Promise.reject(refusal('internal')) : Promise.resolve({ rows: 1 })),
     rollBackTargets: () => Promise.reject(refusal('target_forbidden')),
   })),
+  sync('sums-do-not-balance', () => ({
+    closeRun: (_run, outcome) =>
+      outcome === 'completed' ? Promise.reject(refusal('internal')) : Promise.resolve(summaryOf(outcome)),
+  })),
   sync('target-down', () => ({
     publish: (_run, { name }) =>
       name === 'finance.person' ? Promise.reject(refusal('target_unreachable')) : Promise.resolve({ rows: 1 }),
@@ -282,15 +286,15 @@ export const patientScenarios = listed([
   {
     name: 'review-expired',
     fake: () => {
-      const dueIn30Days = (): ReviewWork => ({
-        ...{ batches: [], open: 1, nextDue: new Date(started + 30 * 86_400_000).toISOString() },
-      });
-      let started = 0;
+      let due = 0;
       let reminded = false;
       return fakeActivities({
+        // Tells what is still ahead, as the real one does: at the due date it tells nothing.
         pendingReview: () => {
-          started ||= Context.current().info.currentAttemptScheduledTimestampMs;
-          return Promise.resolve(reminded ? nothingOpen : dueIn30Days());
+          const now = Context.current().info.currentAttemptScheduledTimestampMs;
+          due ||= now + 30 * 86_400_000;
+          const nextDue = due > now ? new Date(due).toISOString() : null;
+          return Promise.resolve(reminded ? nothingOpen : { batches: [], open: 1, nextDue });
         },
         remindReview: () => Promise.resolve(void (reminded = true)),
       });
