@@ -12,6 +12,7 @@ import { fenced, readChunks, recordChunk, takeLease, type Lease } from './lease.
 import { matchType, naturalKeyScheme } from './match.js';
 import { lonePathHolds, mergeType } from './merge.js';
 import { placeRestrictions } from './restrict.js';
+import { restageChoices } from './stage-batch.js';
 
 const loneBatch = 50_000;
 const planBatch = 1_000;
@@ -46,7 +47,7 @@ const othersWrote = async (client: PoolClient, run: RunRef): Promise<boolean> =>
 
 /** New records that share an identifier (or natural key) with an image that another run made meanwhile. */
 const collides = async (client: PoolClient, run: RunRef, type: EntityTypeRef): Promise<boolean> => {
-  if (!(await othersWrote(client, run))) return false;
+  if (run.kind === 'decision' || !(await othersWrote(client, run))) return false;
   const staging = stagingOf(run.runId);
   const own =
     type.definition.kind === 'reconciled'
@@ -87,7 +88,7 @@ export const createApply = (dependencies: ActivityDependencies) => {
     );
 
   const applyLoneBatches = async (run: RunRef, lease: Lease, type: EntityTypeRef): Promise<number> => {
-    if (!lonePathHolds(type)) return 0;
+    if (run.kind === 'decision' || !lonePathHolds(type)) return 0;
     const part = `${type.id}/lone`;
     const { last, top } = await hub.read(run.institutionId, async (client) => {
       const chunks = await readChunks(client, run.runId, 'apply', part);
@@ -136,7 +137,10 @@ export const createApply = (dependencies: ActivityDependencies) => {
         written += result.applied;
         return result.moved;
       });
-      if (moved.length > 0) await mergeType(dependencies, run, lease, context, type, moved);
+      if (moved.length > 0) {
+        if (run.kind === 'decision') await restageChoices(dependencies, run, lease, context, type, moved);
+        else await mergeType(dependencies, run, lease, context, type, moved);
+      }
       heartbeat();
       cancelled()?.throwIfAborted();
       crashPoint('apply');

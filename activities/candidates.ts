@@ -16,7 +16,9 @@ export const pendingRuns = async (client: PoolClient, run: RunRef, mapping: Mapp
 };
 
 export const hasBaseline = async (client: PoolClient, mapping: MappingRef): Promise<boolean> => {
-  const { rowCount } = await client.query(`select 1 from watermarks where mapping_id = $1 and kind = 'baseline'`, [mapping.id]);
+  const { rowCount } = await client.query(`select 1 from watermarks where mapping_id = $1 and kind = 'baseline'`, [
+    mapping.id,
+  ]);
   return (rowCount ?? 0) > 0;
 };
 
@@ -25,7 +27,10 @@ const rootsReading = (references: readonly NeededReference[], touched: string): 
   references.map((reference, index) => {
     const chain = chainOf(references, reference);
     const joins = chain
-      .map((hop, depth) => `join golden_references h${index}_${depth} on h${index}_${depth}.golden_id = ${depth === 0 ? 'g.id' : `h${index}_${depth - 1}.target_id`} and h${index}_${depth}.path = '${relativePath(hop)}'`)
+      .map(
+        (hop, depth) =>
+          `join golden_references h${index}_${depth} on h${index}_${depth}.golden_id = ${depth === 0 ? 'g.id' : `h${index}_${depth - 1}.target_id`} and h${index}_${depth}.path = '${relativePath(hop)}'`,
+      )
       .join(' ');
     return `select g.id from golden_records g ${joins} where g.entity_type_id = $2 and ${touched.replaceAll('GOLDEN', `h${index}_${chain.length - 1}.target_id`)}`;
   });
@@ -96,7 +101,9 @@ export interface Candidate {
   readonly goldenId: string;
   readonly golden: GoldenJson;
   /** By reference path; null where there is none, or it has ended. */
-  readonly references: Readonly<Record<string, { readonly version: number; readonly values: readonly (string | null)[] } | null>>;
+  readonly references: Readonly<
+    Record<string, { readonly version: number; readonly values: readonly (string | null)[] } | null>
+  >;
   readonly image: TargetImageJson | null;
   readonly restrictions: readonly (readonly [string, string | null, string | null])[] | null;
   readonly identifiers: Readonly<Record<string, string>> | null;
@@ -106,7 +113,13 @@ const imageJson = `json_build_array(i.id::text, i.source_key, i.raw_hash, i.raw,
   i.settled, i.published_version, i.untold, i.deleted_run is not null, i.read_run is not null)`;
 
 /** A query of candidates with everything that a projection reads, in the order of golden ids. */
-export const candidateQuery = (run: RunRef, context: InstitutionContext, mapping: MappingRef, after: string, most: number): string => {
+export const candidateQuery = (
+  run: RunRef,
+  context: InstitutionContext,
+  mapping: MappingRef,
+  after: string,
+  most: number,
+): string => {
   const target = context.target(mapping);
   const aliases = new Map<string, string>([['', 'g.id']]);
   const joins = target.references.map((reference, index) => {
@@ -115,7 +128,10 @@ export const candidateQuery = (run: RunRef, context: InstitutionContext, mapping
       left join golden_records p${index} on p${index}.id = r${index}.target_id and p${index}.status = 'active'`;
   });
   const references = target.references
-    .map(({ path }, index) => `'${path.replaceAll("'", "''")}', case when p${index}.id is null then null else json_build_object('version', p${index}.version, 'values', p${index}.values) end`)
+    .map(
+      ({ path }, index) =>
+        `'${path.replaceAll("'", "''")}', case when p${index}.id is null then null else json_build_object('version', p${index}.version, 'values', p${index}.values) end`,
+    )
     .join(', ');
   const subjects = ['g.id', ...target.references.map((_, index) => `r${index}.target_id`)].join(', ');
   const identifiers = target.keys.some((key) => key.identifier !== undefined)

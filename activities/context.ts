@@ -106,7 +106,14 @@ export class InstitutionContext {
 
   /** What the main record of a raw row states, in the order of groups; null where the row makes none. */
   derive(mapping: MappingRef, row: RawRow): readonly (Stated | null)[] | null {
-    return deriveRecord(this.source(mapping), row, mapping.definition.target?.root ?? this.mainType(mapping).definition.name, '')?.values ?? null;
+    return (
+      deriveRecord(
+        this.source(mapping),
+        row,
+        mapping.definition.target?.root ?? this.mainType(mapping).definition.name,
+        '',
+      )?.values ?? null
+    );
   }
 
   target(mapping: MappingRef): CompiledTarget {

@@ -36,8 +36,19 @@ const rolledBackRows = (run: RunRef, mappingId: number): string =>
     run,
     mappingId,
     `exists (select 1 from rolled_back_inputs b where b.mapping_id = ${mappingId} and b.source_key = d.key
-       and b.raw_hash = coalesce(r.hash, '${missingHash}'))`,
+       and b.raw_hash = coalesce(r.hash, '${missingHash}') and not b.discarded)`,
   );
+
+/** What a person discarded after it was rolled back stays out without another question. */
+const dropDiscarded = async (client: PoolClient, run: RunRef, mappingId: number): Promise<number> => {
+  const staging = stagingOf(run.runId);
+  const { rowCount } = await client.query(
+    `delete from ${staging.delta(mappingId)} d using rolled_back_inputs b
+     where b.mapping_id = ${mappingId} and b.source_key = d.key and b.discarded
+       and b.raw_hash = coalesce((select r.hash from ${staging.raw(mappingId)} r where r.key = d.key), '${missingHash}')`,
+  );
+  return rowCount ?? 0;
+};
 
 /** Holds rows: kept in logged tables, taken out of the run. The same question is never asked twice while its inputs stand, and
  *  one that a person discarded is not asked again. Returns how many rows left the run. */
@@ -198,6 +209,7 @@ export const createGuard = ({ hub, configurations, heartbeat, crashPoint }: Acti
           };
           await checkDeltas(client, run, mappings);
           if (ids.length > 0) {
+            for (const id of ids) counts['held'] = (counts['held'] ?? 0) + (await dropDiscarded(client, run, id));
             const rolledBack = ids.map((id) => rolledBackRows(run, id)).join(' union all ');
             await findRolledBack(client, run, mappings);
             await take(

@@ -259,6 +259,8 @@ export const createMatch = (dependencies: ActivityDependencies) => {
     /** Finds who is who among one entity type's records: by the crosswalk, then by corroborated identifiers (mastered) or the
      *  natural key (reconciled). Scored matching would come in here as a further source of links. */
     async match(run: RunRef, entityTypeId: number): Promise<StepCounts> {
+      // What people decided is about records that are known.
+      if (run.kind === 'decision') return {};
       const context = await configurations.of(run.institutionId);
       const type = context.entityType(entityTypeId);
       const lease = await takeLease(hub, run, 'match', String(entityTypeId));

@@ -160,8 +160,8 @@ const findingsJson = (plan: RecordPlan, type: EntityTypeRef): object[] =>
   }));
 
 /** What a plan row holds of the golden record. */
-const goldenPlan = (plan: RecordPlan, tools: RecordTools): object => {
-  const { version, values, versions, origins, sticky, status } = plan.golden;
+export const goldenPlanOf = (golden: GoldenState, tools: RecordTools): object => {
+  const { version, values, versions, origins, sticky, status } = golden;
   const { references, subject, validFrom, validTo } = tools.facts(values);
   const [first = null] = origins.filter((origin) => origin !== null);
   const uniform = origins.every((origin, index) => origin === (values[index] === null ? null : first));
@@ -283,7 +283,7 @@ const mergeOne = async (
   return {
     goldenId,
     basedOn: golden?.version ?? 0,
-    golden: plan.changed ? goldenPlan(plan, tools) : null,
+    golden: plan.changed ? goldenPlanOf(plan.golden, tools) : null,
     images: imagesPlan(plan, ords),
     questions: [...questionsPlan(plan, type, systems), ...rivalQuestions(goldenId, incomingRows, systems)],
     findings: findingsJson(plan, type),
@@ -387,6 +387,8 @@ export const finishPlans = async (
 export const createMerge = (dependencies: ActivityDependencies) => ({
   /** Decides every touched record of one entity type: statements and settlements in, plans out. Nothing is changed yet. */
   async merge(run: RunRef, entityTypeId: number): Promise<StepCounts> {
+    // Decisions were planned when their batch was staged.
+    if (run.kind === 'decision') return {};
     const context = await dependencies.configurations.of(run.institutionId);
     const lease = await takeLease(dependencies.hub, run, 'merge', String(entityTypeId));
     await dependencies.hub.read(run.institutionId, (client) => checkCanon(client, run));

@@ -24,13 +24,11 @@ export interface TargetChange {
 
 export interface Judged {
   readonly change: TargetChange | null;
-  /** It holds already what it is to hold, but was to be told again. */
-  readonly toldAlready: boolean;
   readonly nextDue: string | null;
   readonly problems: readonly { readonly column: string | null; readonly reason: string; readonly detail: string }[];
 }
 
-const quiet: Judged = { change: null, toldAlready: false, nextDue: null, problems: [] };
+const quiet: Judged = { change: null, nextDue: null, problems: [] };
 
 export const hashOfRow = (row: RawRow): string => hash128(JSON.stringify(row));
 
@@ -53,7 +51,9 @@ export class TargetJudge {
     this.classes = new Set(
       context.mappings.flatMap(({ definition }) => [
         ...(definition.target === undefined ? [] : [definition.target.recipientClass]),
-        ...(definition.source?.records ?? []).flatMap((record) => (record.restrictions ?? []).map(({ recipientClass }) => recipientClass)),
+        ...(definition.source?.records ?? []).flatMap((record) =>
+          (record.restrictions ?? []).map(({ recipientClass }) => recipientClass),
+        ),
       ]),
     );
   }
@@ -67,6 +67,8 @@ export class TargetJudge {
     const image = candidate.image?.[11] === false ? candidate.image : null;
     const golden = readGolden(candidate.golden);
     if (golden === null) return quiet;
+    // A row that a person deleted in a system that we read is not created there again.
+    if (this.shared && candidate.image?.[11] === true) return quiet;
     const statements = image === null ? null : statementsOf(image);
     const desired = golden.values.map((value, index) =>
       desiredValue({ value, version: 0, origin: null, sticky: false }, statements?.[index] ?? null),
@@ -75,7 +77,9 @@ export class TargetJudge {
     if (ended && (this.target.target.onEnd ?? this.endDefault()) === 'keep') return quiet;
     const current = image === null ? null : this.currentRow(image);
     const projected =
-      ended || !this.allowed(candidate) ? { row: null, nextDue: null, problems: [] } : this.project(candidate, desired, current, image);
+      ended || !this.allowed(candidate)
+        ? { row: null, nextDue: null, problems: [] }
+        : this.project(candidate, desired, current, image);
     if (projected.problems.length > 0) return { ...quiet, nextDue: projected.nextDue, problems: projected.problems };
     return { ...this.compare(candidate, image, projected.row, current), nextDue: projected.nextDue };
   }
@@ -85,7 +89,12 @@ export class TargetJudge {
   }
 
   private allowed({ restrictions }: Candidate): boolean {
-    const held = (restrictions ?? []).map(([recipientClass, from, to]) => ({ subject: 'record' as const, recipientClass, from, to }));
+    const held = (restrictions ?? []).map(([recipientClass, from, to]) => ({
+      subject: 'record' as const,
+      recipientClass,
+      from,
+      to,
+    }));
     return maySend(held, { class: this.target.target.recipientClass, date: this.asOf }, this.classes).allowed;
   }
 
@@ -117,11 +126,18 @@ export class TargetJudge {
     if (isNew && (this.target.target.create === false || this.target.keys.some((key) => key.source === true))) {
       return { row: null, nextDue: null, problems: [] };
     }
-    const referenced = Object.fromEntries(Object.entries(candidate.references).map(([path, record]) => [path, record?.values ?? null]));
+    const referenced = Object.fromEntries(
+      Object.entries(candidate.references).map(([path, record]) => [path, record?.values ?? null]),
+    );
     return this.target.project(desired, referenced, this.asOf, this.keyCells(candidate, image), current);
   }
 
-  private compare(candidate: Candidate, image: TargetImageJson | null, projected: RawRow | null, current: RawRow | null): Omit<Judged, 'nextDue'> {
+  private compare(
+    candidate: Candidate,
+    image: TargetImageJson | null,
+    projected: RawRow | null,
+    current: RawRow | null,
+  ): Omit<Judged, 'nextDue'> {
     const row = projected !== null && this.target.target.wholeFile === true ? asFileRow(projected) : projected;
     if (row === null && image === null) return quiet;
     // What a source says itself is not ours to take away: only rows of pure targets are withdrawn.
@@ -129,7 +145,11 @@ export class TargetJudge {
     const rowHash = row === null ? null : hashOfRow(row);
     const knownHash = image === null ? null : current === null || !this.shared ? image[2] : hashOfRow(current);
     const untold = image?.[10] ?? false;
-    if (rowHash !== null && rowHash === knownHash) return { ...quiet, toldAlready: untold, change: untold ? this.change(candidate, image, row, rowHash, knownHash) : null };
+    if (rowHash !== null && rowHash === knownHash)
+      return {
+        ...quiet,
+        change: untold ? this.change(candidate, image, row, rowHash, knownHash) : null,
+      };
     return { ...quiet, change: this.change(candidate, image, row, rowHash, knownHash) };
   }
 
@@ -142,7 +162,10 @@ export class TargetJudge {
   ): TargetChange {
     const keyCells = this.target.keyColumns.map((column) => row?.[this.target.columns.indexOf(column)] ?? null);
     const keyText = row === null ? (image?.[1] ?? '') : (keyOf(keyCells) ?? '');
-    const version = Math.max(candidate.golden[0], ...Object.values(candidate.references).map((record) => record?.version ?? 0));
+    const version = Math.max(
+      candidate.golden[0],
+      ...Object.values(candidate.references).map((record) => record?.version ?? 0),
+    );
     return { goldenId: candidate.goldenId, image, keyText, row, rowHash, knownHash, version };
   }
 }

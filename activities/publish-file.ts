@@ -143,7 +143,11 @@ const compare = (left: string, right: string): number => {
 };
 
 /** What stands in the file after one write. */
-const decide = ({ change, ours }: FileWrite, actual: RawRow | null, outcome: (outcome: TargetOutcome, ours: boolean) => void): RawRow | null => {
+const decide = (
+  { change, ours }: FileWrite,
+  actual: RawRow | null,
+  outcome: (outcome: TargetOutcome, ours: boolean) => void,
+): RawRow | null => {
   const hash = actual === null ? null : hashOfRow(actual);
   if (hash === (change.row === null ? null : change.rowHash)) {
     outcome({ change, status: 'already', actual }, ours);
@@ -160,7 +164,11 @@ const decide = ({ change, ours }: FileWrite, actual: RawRow | null, outcome: (ou
 };
 
 /** A file that others reordered is read into staging and sorted, else as it stands. */
-async function* existingRows(publishing: Publishing, file: WholeFileTarget, keyOfRow: KeyReader): AsyncGenerator<readonly RawRow[], void, undefined> {
+async function* existingRows(
+  publishing: Publishing,
+  file: WholeFileTarget,
+  keyOfRow: KeyReader,
+): AsyncGenerator<readonly RawRow[], void, undefined> {
   const { dependencies, run, mapping, target, lease } = publishing;
   if (await isSorted(file, target, keyOfRow)) {
     yield* file.readWhole(target);
@@ -207,7 +215,8 @@ const isSorted = async (file: WholeFileTarget, target: Publishing['target'], key
 export const publishFile = async (publishing: Publishing): Promise<PublishCounts> => {
   const { dependencies, connector, target, run, lease, mapping, context, baseline } = publishing;
   const { file } = connector;
-  if (file === undefined) throw new SyncError('configuration_invalid', `system ${mapping.system.name} takes no whole files`);
+  if (file === undefined)
+    throw new SyncError('configuration_invalid', `system ${mapping.system.name} takes no whole files`);
   const counts: PublishCounts = { written: 0, already: 0, differs: 0, refused: 0, withheld: 0 };
   const staged = await stageChanges(publishing, counts);
   const there = await file.currentDigest(target);

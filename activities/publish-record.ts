@@ -24,7 +24,12 @@ interface Where {
 }
 
 /** What a record's projection changes to, and when, though nothing is changed. */
-export const noteDue = async (client: PoolClient, run: RunRef, mapping: MappingRef, judged: readonly (Judged & { goldenId: string })[]): Promise<void> => {
+export const noteDue = async (
+  client: PoolClient,
+  run: RunRef,
+  mapping: MappingRef,
+  judged: readonly (Judged & { goldenId: string })[],
+): Promise<void> => {
   const due = judged.filter(({ nextDue }) => nextDue !== null);
   if (due.length === 0) return;
   await client.query(
@@ -36,8 +41,15 @@ export const noteDue = async (client: PoolClient, run: RunRef, mapping: MappingR
 };
 
 /** Rows that could not be written as they should be: a finding each, and the rest goes on. */
-export const noteProblems = async (client: PoolClient, run: RunRef, mapping: MappingRef, judged: readonly (Judged & { goldenId: string })[]): Promise<void> => {
-  const problems = judged.flatMap(({ goldenId, problems: found }) => found.map((problem) => ({ goldenId, ...problem })));
+export const noteProblems = async (
+  client: PoolClient,
+  run: RunRef,
+  mapping: MappingRef,
+  judged: readonly (Judged & { goldenId: string })[],
+): Promise<void> => {
+  const problems = judged.flatMap(({ goldenId, problems: found }) =>
+    found.map((problem) => ({ goldenId, ...problem })),
+  );
   if (problems.length === 0) return;
   await client.query(
     `insert into findings (institution_id, run_id, kind, mapping_id, system_id, golden_id, field, detail, subject_key)
@@ -56,7 +68,8 @@ export const noteProblems = async (client: PoolClient, run: RunRef, mapping: Map
   );
 };
 
-const cellsJson = (keyText: string, row: RawRow | null): string | null => (row === null ? null : JSON.stringify({ key: keyText, row }));
+const cellsJson = (keyText: string, row: RawRow | null): string | null =>
+  row === null ? null : JSON.stringify({ key: keyText, row });
 
 /** The intent of each write, in logged rows, before the target hears of it. A retry keeps the first intent's before-image. */
 export const recordIntent = async (
@@ -85,7 +98,12 @@ export const recordIntent = async (
 };
 
 /** What became of each write: entries, images of the target, findings. In one transaction, golden records locked in id order. */
-export const recordOutcome = async (client: PoolClient, where: Where, outcomes: readonly TargetOutcome[], entries: boolean): Promise<void> => {
+export const recordOutcome = async (
+  client: PoolClient,
+  where: Where,
+  outcomes: readonly TargetOutcome[],
+  entries: boolean,
+): Promise<void> => {
   const { run, mapping } = where;
   if (outcomes.length === 0) return;
   if (entries) {
@@ -102,7 +120,11 @@ export const recordOutcome = async (client: PoolClient, where: Where, outcomes: 
 };
 
 /** Images of a target that is not read keep a hash of what stands there. */
-const tellPure = async (client: PoolClient, { run, mapping, context }: Where, outcomes: readonly TargetOutcome[]): Promise<void> => {
+const tellPure = async (
+  client: PoolClient,
+  { run, mapping, context }: Where,
+  outcomes: readonly TargetOutcome[],
+): Promise<void> => {
   const done = outcomes.filter(({ status }) => status === 'written' || status === 'already');
   const kept = done.filter(({ change }) => change.row !== null);
   const gone = done.filter(({ change }) => change.row === null && change.image !== null);
@@ -113,12 +135,15 @@ const tellPure = async (client: PoolClient, { run, mapping, context }: Where, ou
      from unnest($2::bigint[], $3::text[], $4::uuid[], $5::integer[]) as k (id, key, hash, version) where i.id = k.id`,
     [
       run.runId,
-      ...columnsOf(kept.filter(({ change }) => change.image !== null), [
-        ({ change }) => change.image?.[0] ?? null,
-        ({ change }) => change.keyText,
-        ({ change }) => change.rowHash,
-        ({ change }) => change.version,
-      ]),
+      ...columnsOf(
+        kept.filter(({ change }) => change.image !== null),
+        [
+          ({ change }) => change.image?.[0] ?? null,
+          ({ change }) => change.keyText,
+          ({ change }) => change.rowHash,
+          ({ change }) => change.version,
+        ],
+      ),
     ],
   );
   await client.query(
@@ -136,12 +161,15 @@ const tellPure = async (client: PoolClient, { run, mapping, context }: Where, ou
       mapping.id,
       root,
       mapping.version,
-      ...columnsOf(kept.filter(({ change }) => change.image === null), [
-        ({ change }) => change.goldenId,
-        ({ change }) => change.keyText,
-        ({ change }) => change.rowHash,
-        ({ change }) => change.version,
-      ]),
+      ...columnsOf(
+        kept.filter(({ change }) => change.image === null),
+        [
+          ({ change }) => change.goldenId,
+          ({ change }) => change.keyText,
+          ({ change }) => change.rowHash,
+          ({ change }) => change.version,
+        ],
+      ),
     ],
   );
   if (gone.length > 0) {
@@ -154,7 +182,12 @@ const tellPure = async (client: PoolClient, { run, mapping, context }: Where, ou
 };
 
 /** A pure target that was edited is seen now: its edit is known, was never told, and is written over by the next publish. */
-const learnPure = async (client: PoolClient, { run, mapping }: Where, outcomes: readonly TargetOutcome[], root: number): Promise<void> => {
+const learnPure = async (
+  client: PoolClient,
+  { run, mapping }: Where,
+  outcomes: readonly TargetOutcome[],
+  root: number,
+): Promise<void> => {
   const differing = outcomes.filter(({ status }) => status === 'origin_differs');
   for (const { change, actual } of differing) {
     if (change.image !== null) {
@@ -169,7 +202,17 @@ const learnPure = async (client: PoolClient, { run, mapping }: Where, outcomes: 
            subject_key, created_run, last_run)
          select nextval('image_ids'), $2, $3, $4, $5, $6, g.id, $8, $9, true, g.subject_key, $1, $1 from golden_records g where g.id = $7
          on conflict (mapping_id, entity_type_id, source_key, sub_key) do update set raw_hash = excluded.raw_hash, untold = true, last_run = $1`,
-        [run.runId, run.institutionId, mapping.systemId, mapping.id, root, change.keyText, change.goldenId, hashOfRow(actual), mapping.version],
+        [
+          run.runId,
+          run.institutionId,
+          mapping.systemId,
+          mapping.id,
+          root,
+          change.keyText,
+          change.goldenId,
+          hashOfRow(actual),
+          mapping.version,
+        ],
       );
     }
   }
@@ -181,8 +224,10 @@ const learnPure = async (client: PoolClient, { run, mapping }: Where, outcomes: 
   ]);
 };
 
-const columnsOf = (outcomes: readonly TargetOutcome[], readers: readonly ((outcome: TargetOutcome) => string | number | null)[]): unknown[] =>
-  readers.map((read) => outcomes.map(read));
+const columnsOf = (
+  outcomes: readonly TargetOutcome[],
+  readers: readonly ((outcome: TargetOutcome) => string | number | null)[],
+): unknown[] => readers.map((read) => outcomes.map(read));
 
 /** Images of a system that is read too: its statements become what it was told. */
 const tellShared = async (client: PoolClient, where: Where, outcomes: readonly TargetOutcome[]): Promise<void> => {
@@ -221,14 +266,18 @@ const tellOne = async (
   const image = change.image;
   if (status === 'refused' || status === 'origin_differs') {
     if (image === null) return;
-    const { rows } = await client.query<{ statements: (string | null)[] | null; states: string | null; settled_version: number; settled: number[] | null }>(
-      'select statements, states, settled_version, settled from record_images where id = $1',
-      [image[0]],
-    );
+    const { rows } = await client.query<{
+      statements: (string | null)[] | null;
+      states: string | null;
+      settled_version: number;
+      settled: number[] | null;
+    }>('select statements, states, settled_version, settled from record_images where id = $1', [image[0]]);
     const stored = rows[0];
     const groups = compiled.rootGroups;
     const statements = await currentStatements(context, mapping, image, stored, type.definition.groups.length);
-    const refused = statements.map((statement, index) => (groups.includes(index) && statement.state !== 'open' ? afterRefusedWrite(statement) : statement));
+    const refused = statements.map((statement, index) =>
+      groups.includes(index) && statement.state !== 'open' ? afterRefusedWrite(statement) : statement,
+    );
     await storeStatements(client, run, image[0], refused, { untold: true });
     return;
   }
@@ -240,8 +289,15 @@ const tellOne = async (
   const statements = before.map((statement, index): Statement => {
     if (!compiled.rootGroups.includes(index) || (stated?.values[index] ?? null) === null) return statement;
     const group = { value: golden.values[index] ?? null, version: golden.version, origin: null, sticky: false };
-    const told = afterTold(group, image === null ? null : statement, golden.version, type.definition.groups[index]?.strategy);
-    return told.state === 'echo' && type.definition.groups[index]?.strategy !== 'set_union' ? { ...told, value: stated?.values[index] ?? told.value } : told;
+    const told = afterTold(
+      group,
+      image === null ? null : statement,
+      golden.version,
+      type.definition.groups[index]?.strategy,
+    );
+    return told.state === 'echo' && type.definition.groups[index]?.strategy !== 'set_union'
+      ? { ...told, value: stated?.values[index] ?? told.value }
+      : told;
   });
   const raw = JSON.stringify(sourceRow);
   if (image !== null) {
@@ -252,7 +308,11 @@ const tellOne = async (
     );
     return;
   }
-  const packed = packStatements(statements.map((statement, index) => (compiled.rootGroups.includes(index) ? statement : { ...statement, settled: golden.version })));
+  const packed = packStatements(
+    statements.map((statement, index) =>
+      compiled.rootGroups.includes(index) ? statement : { ...statement, settled: golden.version },
+    ),
+  );
   await client.query(
     `insert into record_images (id, institution_id, system_id, mapping_id, entity_type_id, source_key, golden_id, raw, raw_hash, mapping_version,
        statements, states, settled_version, settled, published_version, subject_key, created_run, last_run)
@@ -284,7 +344,15 @@ const currentStatements = async (
   context: InstitutionContext,
   mapping: MappingRef,
   image: TargetChange['image'],
-  stored: { readonly statements: (string | null)[] | null; readonly states: string | null; readonly settled_version: number; readonly settled: number[] | null } | null | undefined,
+  stored:
+    | {
+        readonly statements: (string | null)[] | null;
+        readonly states: string | null;
+        readonly settled_version: number;
+        readonly settled: number[] | null;
+      }
+    | null
+    | undefined,
   groups: number,
 ): Promise<Statement[]> => {
   const silent = Array.from({ length: groups }, (): null => null);
@@ -300,7 +368,13 @@ const currentStatements = async (
   });
 };
 
-const storeStatements = async (client: PoolClient, run: RunRef, id: string, statements: readonly Statement[], told: { readonly untold: boolean }): Promise<void> => {
+const storeStatements = async (
+  client: PoolClient,
+  run: RunRef,
+  id: string,
+  statements: readonly Statement[],
+  told: { readonly untold: boolean },
+): Promise<void> => {
   const packed = packStatements(statements);
   await client.query(
     `update record_images set statements = $2, states = $3, settled_version = $4, settled = $5, untold = $6, last_run = $7 where id = $1`,
@@ -309,7 +383,11 @@ const storeStatements = async (client: PoolClient, run: RunRef, id: string, stat
 };
 
 /** Edits that we did not know of were left alone: named, and compared by the next read. */
-const findDiffering = async (client: PoolClient, { run, mapping, context }: Where, outcomes: readonly TargetOutcome[]): Promise<void> => {
+const findDiffering = async (
+  client: PoolClient,
+  { run, mapping, context }: Where,
+  outcomes: readonly TargetOutcome[],
+): Promise<void> => {
   const root = context.entityTypeNamed(mapping.definition.target?.root ?? '').id;
   const told = outcomes.filter(({ status }) => status === 'origin_differs' || status === 'refused');
   if (told.length === 0) return;
@@ -326,7 +404,9 @@ const findDiffering = async (client: PoolClient, { run, mapping, context }: Wher
       told.map(({ change }) => change.goldenId),
       told.map(({ status }) => (status === 'refused' ? 'target_refused' : 'update_origin_differs')),
       told.map(({ change }) => change.keyText.split(keySeparator).join(' ')),
-      told.map(({ status, reason }) => (status === 'refused' ? (reason ?? '') : 'it was edited there since it was last read; the edit was left alone')),
+      told.map(({ status, reason }) =>
+        status === 'refused' ? (reason ?? '') : 'it was edited there since it was last read; the edit was left alone',
+      ),
     ],
   );
 };

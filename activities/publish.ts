@@ -95,7 +95,8 @@ export const createPublish = (dependencies: ActivityDependencies) => {
             asOf,
             baseline,
           };
-          const counts = compiled.target.wholeFile === true ? await publishFile(publishing) : await publishRows(publishing);
+          const counts =
+            compiled.target.wholeFile === true ? await publishFile(publishing) : await publishRows(publishing);
           await fenced(hub, lease, (client) => finishTarget(client, publishing, pending, counts));
           return { ...counts };
         });
@@ -107,9 +108,17 @@ export const createPublish = (dependencies: ActivityDependencies) => {
 };
 
 /** The target has been offered everything: nothing of it is pending any more. */
-const finishTarget = async (client: PoolClient, publishing: Publishing, pending: readonly string[], counts: PublishCounts): Promise<void> => {
+const finishTarget = async (
+  client: PoolClient,
+  publishing: Publishing,
+  pending: readonly string[],
+  counts: PublishCounts,
+): Promise<void> => {
   const { run, mapping, asOf, lease } = publishing;
-  await client.query('delete from target_pending where mapping_id = $1 and run_id = any ($2::bigint[])', [mapping.id, pending]);
+  await client.query('delete from target_pending where mapping_id = $1 and run_id = any ($2::bigint[])', [
+    mapping.id,
+    pending,
+  ]);
   await client.query(
     `delete from target_due d using ${stagingOf(run.runId).candidates(mapping.id)} c where d.mapping_id = $1 and d.due <= $2::date and d.golden_id = c.golden_id`,
     [mapping.id, asOf],
@@ -120,24 +129,32 @@ const finishTarget = async (client: PoolClient, publishing: Publishing, pending:
   );
   const before = await readChunks(client, run.runId, 'publish', `${mapping.id}/counts`);
   const former = before[0]?.counts ?? {};
-  const total = Object.fromEntries(Object.entries(counts).map(([name, count]) => [name, Number(former[name] ?? 0) + Number(count)]));
+  const total = Object.fromEntries(
+    Object.entries(counts).map(([name, count]) => [name, Number(former[name] ?? 0) + Number(count)]),
+  );
   await recordChunk(client, { ...lease, part: `${mapping.id}/counts` }, 0, { counts: total });
 };
 
 /** Candidates in pages of golden ids, each judged. */
-export async function* judgedPages(publishing: Publishing, size: number): AsyncGenerator<Judged & { goldenId: string }, void, undefined> {
+export async function* judgedPages(
+  publishing: Publishing,
+  size: number,
+): AsyncGenerator<Judged & { goldenId: string }, void, undefined> {
   const { dependencies, run, context, mapping, judge } = publishing;
   let after = '0';
   for (;;) {
     const page = await dependencies.hub.read(run.institutionId, async (client) => {
       const found: (Judged & { goldenId: string })[] = [];
       let last = after;
-      for await (const rows of copyOut(client, candidateQuery(run, context, mapping, after, size), { signal: dependencies.cancelled() })) {
+      for await (const rows of copyOut(client, candidateQuery(run, context, mapping, after, size), {
+        signal: dependencies.cancelled(),
+      })) {
         for (const row of rows) {
           const candidate = readCandidate(row);
           last = candidate.goldenId;
           const judged = judge.judge(candidate);
-          if (judged.change !== null || judged.nextDue !== null || judged.problems.length > 0) found.push({ ...judged, goldenId: candidate.goldenId });
+          if (judged.change !== null || judged.nextDue !== null || judged.problems.length > 0)
+            found.push({ ...judged, goldenId: candidate.goldenId });
         }
         dependencies.heartbeat();
       }
@@ -149,9 +166,12 @@ export async function* judgedPages(publishing: Publishing, size: number): AsyncG
   }
 }
 
-const readCandidate = ([goldenId, golden, references, image, restrictions, identifiers]: readonly (string | null)[]): Candidate => {
+const readCandidate = ([goldenId, golden, references, image, restrictions, identifiers]: readonly (
+  string | null
+)[]): Candidate => {
   const read = parsed<Candidate['golden']>(golden);
-  if (goldenId === null || goldenId === undefined || read === null) throw new SyncError('internal', 'a candidate without its record');
+  if (goldenId === null || goldenId === undefined || read === null)
+    throw new SyncError('internal', 'a candidate without its record');
   return {
     goldenId,
     golden: read,
@@ -165,7 +185,11 @@ const readCandidate = ([goldenId, golden, references, image, restrictions, ident
 const none = (): PublishCounts => ({ written: 0, already: 0, differs: 0, refused: 0, withheld: 0 });
 
 /** Gathers what is judged into pages of changes; due dates and problems are noted as they come. */
-async function* changePages(publishing: Publishing, size: number, counts: PublishCounts): AsyncGenerator<TargetChange[], void, undefined> {
+async function* changePages(
+  publishing: Publishing,
+  size: number,
+  counts: PublishCounts,
+): AsyncGenerator<TargetChange[], void, undefined> {
   const { dependencies, lease, mapping, run } = publishing;
   let changes: TargetChange[] = [];
   let noted: (Judged & { goldenId: string })[] = [];
@@ -192,10 +216,13 @@ async function* changePages(publishing: Publishing, size: number, counts: Publis
 
 const publishRows = async (publishing: Publishing): Promise<PublishCounts> => {
   const { dependencies, connector, target, run, lease, mapping } = publishing;
-  if (connector.rows === undefined) throw new SyncError('configuration_invalid', `system ${mapping.system.name} takes no rows`);
+  if (connector.rows === undefined)
+    throw new SyncError('configuration_invalid', `system ${mapping.system.name} takes no rows`);
   const rows = connector.rows;
   const counts = none();
-  const chunks = await dependencies.hub.read(run.institutionId, (client) => readChunks(client, run.runId, 'publish', `${mapping.id}/bulk`));
+  const chunks = await dependencies.hub.read(run.institutionId, (client) =>
+    readChunks(client, run.runId, 'publish', `${mapping.id}/bulk`),
+  );
   // A chunk that was begun and not finished may stand in the target: from then on every row is compared.
   let bulk = !publishing.baseline && !publishing.judge.shared && chunks.every(({ state }) => state === 'done');
   let chunk = (chunks.at(-1)?.chunk ?? -1) + 1;
@@ -218,17 +245,28 @@ const publishRows = async (publishing: Publishing): Promise<PublishCounts> => {
   }
   if (chunks.some(({ state }) => state === 'intended')) {
     await fenced(dependencies.hub, lease, async (client) => {
-      await client.query(`update run_chunks set state = 'done' where run_id = $1 and step = 'publish' and part = $2`, [run.runId, `${mapping.id}/bulk`]);
+      await client.query(`update run_chunks set state = 'done' where run_id = $1 and step = 'publish' and part = $2`, [
+        run.runId,
+        `${mapping.id}/bulk`,
+      ]);
     });
   }
   return counts;
 };
 
 /** Many new rows at once: their chunk is the intent, their images the outcome. False where any of them stands there already. */
-const insertBulk = async (publishing: Publishing, rows: RowTarget, changes: readonly TargetChange[], chunk: number): Promise<boolean> => {
+const insertBulk = async (
+  publishing: Publishing,
+  rows: RowTarget,
+  changes: readonly TargetChange[],
+  chunk: number,
+): Promise<boolean> => {
   const { dependencies, lease, run, mapping, target } = publishing;
   const part = { ...lease, part: `${mapping.id}/bulk` };
-  const range = { cursor: `${changes[0]?.goldenId ?? ''}-${changes.at(-1)?.goldenId ?? ''}`, counts: { rows: changes.length } };
+  const range = {
+    cursor: `${changes[0]?.goldenId ?? ''}-${changes.at(-1)?.goldenId ?? ''}`,
+    counts: { rows: changes.length },
+  };
   await fenced(dependencies.hub, lease, (client) => recordChunk(client, part, chunk, { ...range, state: 'intended' }));
   try {
     await rows.insertRows(target, batchesOf(changes));
@@ -241,7 +279,12 @@ const insertBulk = async (publishing: Publishing, rows: RowTarget, changes: read
     dependencies.hub,
     lease,
     async (client) => {
-      await recordOutcome(client, { run, mapping, context: publishing.context }, changes.map((change) => ({ change, status: 'written', actual: null })), false);
+      await recordOutcome(
+        client,
+        { run, mapping, context: publishing.context },
+        changes.map((change) => ({ change, status: 'written', actual: null })),
+        false,
+      );
       await recordChunk(client, part, chunk, { ...range, state: 'done' });
     },
     'bulk',
@@ -258,15 +301,32 @@ async function* batchesOf(changes: readonly TargetChange[]): AsyncGenerator<read
 /** The writes of one change. A record whose key changed is taken away under the old one and set under the new. */
 const keyCellsOf = (keyText: string): RawRow => keyText.split(keySeparator);
 
-const writePage = async (publishing: Publishing, rows: RowTarget, changes: readonly TargetChange[], counts: PublishCounts): Promise<void> => {
+const writePage = async (
+  publishing: Publishing,
+  rows: RowTarget,
+  changes: readonly TargetChange[],
+  counts: PublishCounts,
+): Promise<void> => {
   const { dependencies, lease, run, mapping, target, context } = publishing;
-  const keys = [...new Set(changes.flatMap(({ keyText, image }) => (image === null ? [keyText] : [keyText, image[1]])))];
+  const keys = [
+    ...new Set(changes.flatMap(({ keyText, image }) => (image === null ? [keyText] : [keyText, image[1]]))),
+  ];
   const there = await rows.readRows(target, keys.map(keyCellsOf));
   const compared = changes.map((change) => comparedWith(publishing, change, there));
   const toWrite = compared.filter((one): one is Extract<Compared, { write: unknown }> => 'write' in one);
-  await fenced(dependencies.hub, lease, (client) => recordIntent(client, run, mapping, toWrite.map(({ change, before }) => ({ change, before }))));
+  await fenced(dependencies.hub, lease, (client) =>
+    recordIntent(
+      client,
+      run,
+      mapping,
+      toWrite.map(({ change, before }) => ({ change, before })),
+    ),
+  );
   dependencies.crashPoint('publish');
-  const outcomes = await rows.writeRows(target, toWrite.flatMap(({ write }) => write));
+  const outcomes = await rows.writeRows(
+    target,
+    toWrite.flatMap(({ write }) => write),
+  );
   dependencies.crashPoint('publish');
   let at = 0;
   const told = compared.map((one): TargetOutcome => {
@@ -275,13 +335,20 @@ const writePage = async (publishing: Publishing, rows: RowTarget, changes: reado
     at += one.write.length;
     const worst = own.find(({ status }) => status === 'refused' || status === 'origin_differs') ?? own.at(-1);
     if (worst === undefined) return { change: one.change, status: 'already', actual: null };
-    return { change: one.change, status: worst.status, actual: worst.status === 'origin_differs' ? worst.actual : null, reason: worst.status === 'refused' ? worst.reason : undefined };
+    return {
+      change: one.change,
+      status: worst.status,
+      actual: worst.status === 'origin_differs' ? worst.actual : null,
+      reason: worst.status === 'refused' ? worst.reason : undefined,
+    };
   });
   for (const { status } of told) counts[status === 'origin_differs' ? 'differs' : status] += 1;
   await fenced(dependencies.hub, lease, (client) => recordOutcome(client, { run, mapping, context }, told, true));
 };
 
-type Compared = TargetOutcome | { readonly change: TargetChange; readonly before: RawRow | null; readonly write: readonly RowWrite[] };
+type Compared =
+  | TargetOutcome
+  | { readonly change: TargetChange; readonly before: RawRow | null; readonly write: readonly RowWrite[] };
 
 /** What is there against what we last saw there: equal, and it may be written; else it was edited. At the first publish to a
  *  target, what stands there is its baseline and may be written over: it has been read. */

@@ -11,6 +11,7 @@ import type { PreparedRun } from './contract.js';
 import type { InstitutionContext, MappingRef } from './context.js';
 import type { ActivityDependencies } from './dependencies.js';
 import { readSourcePlans } from './extract.js';
+import { recordDispositions } from './dispositions.js';
 import { fenced, readChunks, recordChunk, takeLease, type Lease } from './lease.js';
 import { findBrokenSetRules } from './set-rules.js';
 
@@ -238,45 +239,92 @@ export const preparedTypes = async (
   return { entityTypes: ordered, nothingToDo: ordered.length === 0 };
 };
 
-export const createStandardize = (dependencies: ActivityDependencies) => {
-  const { hub, configurations, heartbeat, cancelled, crashPoint } = dependencies;
-
-  const standardizeSource = async (
-    run: RunRef,
-    lease: Lease,
-    mapping: MappingRef,
-    context: InstitutionContext,
-  ): Promise<void> => {
-    const source = context.source(mapping);
-    await hub.bulk(run.institutionId, (reading) =>
-      fenced(
-        hub,
-        lease,
-        (canon) =>
-          hub.bulk(run.institutionId, async (problem) => {
-            const writer = new CanonWriter(canon, problem, run, context);
-            for await (const rows of copyOut(reading, deltaRows(run, mapping), { signal: cancelled() })) {
-              for (const [key, rowClass, raw, hash, scope, broken] of rows) {
-                if (key === null || key === undefined || raw === null || raw === undefined) continue;
-                const wait = writer.add(mapping, source, {
-                  key,
-                  rowClass: rowClass ?? 'n',
-                  raw,
-                  hash: hash ?? '',
-                  scope: scope ?? null,
-                  broken: (broken ?? '').split(','),
-                });
-                if (wait !== null) await wait;
-              }
-              heartbeat();
+const standardizeSource = async (
+  { hub, heartbeat, cancelled, crashPoint }: ActivityDependencies,
+  run: RunRef,
+  lease: Lease,
+  mapping: MappingRef,
+  context: InstitutionContext,
+): Promise<void> => {
+  const source = context.source(mapping);
+  await hub.bulk(run.institutionId, (reading) =>
+    fenced(
+      hub,
+      lease,
+      (canon) =>
+        hub.bulk(run.institutionId, async (problem) => {
+          const writer = new CanonWriter(canon, problem, run, context);
+          for await (const rows of copyOut(reading, deltaRows(run, mapping), { signal: cancelled() })) {
+            for (const [key, rowClass, raw, hash, scope, broken] of rows) {
+              if (key === null || key === undefined || raw === null || raw === undefined) continue;
+              const wait = writer.add(mapping, source, {
+                key,
+                rowClass: rowClass ?? 'n',
+                raw,
+                hash: hash ?? '',
+                scope: scope ?? null,
+                broken: (broken ?? '').split(','),
+              });
+              if (wait !== null) await wait;
             }
-            await writer.finish();
-          }),
-        'bulk',
-      ),
-    );
-    crashPoint('standardize');
-  };
+            heartbeat();
+          }
+          await writer.finish();
+        }),
+      'bulk',
+    ),
+  );
+  crashPoint('standardize');
+};
+
+/** Standardizes the staged rows of these sources; an extraction staged them, or a release. */
+export const standardizeStaged = async (
+  dependencies: ActivityDependencies,
+  run: RunRef,
+  lease: Lease,
+  context: InstitutionContext,
+  mappings: readonly MappingRef[],
+): Promise<PreparedRun> => {
+  const { hub } = dependencies;
+  const staging = stagingOf(run.runId);
+  await hub.read(run.institutionId, (client) => checkDeltas(client, run, mappings));
+  await fenced(
+    hub,
+    lease,
+    async (client) => {
+      await recreate(client, staging.canon, stagingColumns.canon);
+      await recreate(client, staging.problem, stagingColumns.problem);
+      await client.query(`drop table if exists ${staging.effects}`);
+      await recreate(
+        client,
+        `${staging.problem}_set`,
+        'mapping_id integer not null, key text not null, reason text not null',
+      );
+      for (const mapping of mappings) await findBrokenSetRules(client, run, mapping, context);
+    },
+    'bulk',
+  );
+  for (const mapping of mappings) await standardizeSource(dependencies, run, lease, mapping, context);
+  return fenced(
+    hub,
+    lease,
+    async (client) => {
+      await client.query(`create index on ${staging.canon} (mapping_id, key)`);
+      await client.query(`analyze ${staging.canon}`);
+      for (const mapping of mappings) await withdrawAbsent(client, run, mapping);
+      const logged = await readChunks(client, run.runId, 'standardize', '');
+      if (logged.length === 0) await logProblems(client, run);
+      const { rows } = await client.query<{ count: string }>(`select count(*) from ${staging.canon}`);
+      await recordChunk(client, lease, 0, { counts: { canon: Number(rows[0]?.count ?? 0) } });
+      if (run.kind !== 'decision') await recordDispositions(client, run, context);
+      return preparedTypes(client, run, context);
+    },
+    'bulk',
+  );
+};
+
+export const createStandardize = (dependencies: ActivityDependencies) => {
+  const { hub, configurations } = dependencies;
 
   return {
     /** Turns new and changed rows into canonical records; bad ones are set aside with their reason and restrictions of all are
@@ -284,44 +332,11 @@ export const createStandardize = (dependencies: ActivityDependencies) => {
     async standardize(run: RunRef): Promise<PreparedRun> {
       const context = await configurations.of(run.institutionId);
       const lease = await takeLease(hub, run, 'standardize', '');
-      const staging = stagingOf(run.runId);
       const mappings = await hub.read(run.institutionId, async (client) => {
         const plans = await readSourcePlans(client, run.runId);
-        const read = [...plans.keys()].map((id) => context.mapping(id)).filter((mapping) => !context.isPosted(mapping));
-        await checkDeltas(client, run, read);
-        return read;
+        return [...plans.keys()].map((id) => context.mapping(id)).filter((mapping) => !context.isPosted(mapping));
       });
-      await fenced(
-        hub,
-        lease,
-        async (client) => {
-          await recreate(client, staging.canon, stagingColumns.canon);
-          await recreate(client, staging.problem, stagingColumns.problem);
-          await recreate(
-            client,
-            `${staging.problem}_set`,
-            'mapping_id integer not null, key text not null, reason text not null',
-          );
-          for (const mapping of mappings) await findBrokenSetRules(client, run, mapping, context);
-        },
-        'bulk',
-      );
-      for (const mapping of mappings) await standardizeSource(run, lease, mapping, context);
-      return fenced(
-        hub,
-        lease,
-        async (client) => {
-          await client.query(`create index on ${staging.canon} (mapping_id, key)`);
-          await client.query(`analyze ${staging.canon}`);
-          for (const mapping of mappings) await withdrawAbsent(client, run, mapping);
-          const logged = await readChunks(client, run.runId, 'standardize', '');
-          if (logged.length === 0) await logProblems(client, run);
-          const { rows } = await client.query<{ count: string }>(`select count(*) from ${staging.canon}`);
-          await recordChunk(client, lease, 0, { counts: { canon: Number(rows[0]?.count ?? 0) } });
-          return preparedTypes(client, run, context);
-        },
-        'bulk',
-      );
+      return standardizeStaged(dependencies, run, lease, context, mappings);
     },
   };
 };

@@ -37,7 +37,9 @@ export const createVerify = (dependencies: ActivityDependencies) => {
       const target = { entity: mapping.definition.entity, key: compiled.keyColumns, columns: compiled.columns };
       const verifying: Verifying = { dependencies, run, lease, context, mapping, connector, target };
       try {
-        const bulk = await hub.read(run.institutionId, (client) => readChunks(client, run.runId, 'publish', `${mapping.id}/bulk`));
+        const bulk = await hub.read(run.institutionId, (client) =>
+          readChunks(client, run.runId, 'publish', `${mapping.id}/bulk`),
+        );
         const whole = compiled.target.wholeFile === true || bulk.length > 1;
         const counts = whole ? await verifyWhole(verifying) : await verifyKeys(verifying);
         dependencies.crashPoint('verify');
@@ -63,7 +65,9 @@ const writtenBy = (run: RunRef, mapping: MappingRef): string =>
 /** Row by row, by key. */
 const verifyKeys = async (verifying: Verifying): Promise<StepCounts> => {
   const { dependencies, run, mapping, connector } = verifying;
-  const { rows: written } = await dependencies.hub.read(run.institutionId, (client) => client.query<Written>(`${writtenBy(run, mapping)} order by i.id`));
+  const { rows: written } = await dependencies.hub.read(run.institutionId, (client) =>
+    client.query<Written>(`${writtenBy(run, mapping)} order by i.id`),
+  );
   let differing = 0;
   for (let from = 0; from < written.length; from += pageSize) {
     const page = written.slice(from, from + pageSize);
@@ -77,7 +81,10 @@ const verifyPage = async (verifying: Verifying, rows: RowTarget, page: readonly 
   const { dependencies, lease, mapping, target } = verifying;
   const source = mapping.definition.source;
   const read = source === undefined ? target : { ...target, columns: source.columns };
-  const there = await rows.readRows(read, page.map(({ key }) => key.split(keySeparator)));
+  const there = await rows.readRows(
+    read,
+    page.map(({ key }) => key.split(keySeparator)),
+  );
   return fenced(dependencies.hub, lease, async (client) => {
     if (source !== undefined) return rememberRows(client, verifying, page, there);
     const differing = page.filter(({ key, hash }) => {
@@ -90,7 +97,12 @@ const verifyPage = async (verifying: Verifying, rows: RowTarget, page: readonly 
 };
 
 /** The row read back is what the system says now. What it changed of our write (its own spelling) is what it states. */
-const rememberRows = async (client: PoolClient, verifying: Verifying, page: readonly Written[], there: ReadonlyMap<string, RawRow>): Promise<number> => {
+const rememberRows = async (
+  client: PoolClient,
+  verifying: Verifying,
+  page: readonly Written[],
+  there: ReadonlyMap<string, RawRow>,
+): Promise<number> => {
   const found = page.flatMap((written) => {
     const row = there.get(written.key);
     return row === undefined ? [] : [{ ...written, raw: JSON.stringify(row) }];
@@ -98,20 +110,36 @@ const rememberRows = async (client: PoolClient, verifying: Verifying, page: read
   const changed = found.filter(({ raw, hash }) => hash128(raw) !== hash);
   await client.query(
     `update record_images i set raw = r.raw, raw_hash = r.hash, mapping_version = $1 from unnest($2::bigint[], $3::text[], $4::uuid[]) as r (id, raw, hash) where i.id = r.id`,
-    [verifying.mapping.version, changed.map(({ id }) => id), changed.map(({ raw }) => raw), changed.map(({ raw }) => hash128(raw))],
+    [
+      verifying.mapping.version,
+      changed.map(({ id }) => id),
+      changed.map(({ raw }) => raw),
+      changed.map(({ raw }) => hash128(raw)),
+    ],
   );
   const gone = page.filter(({ key }) => !there.has(key));
   await findDiffering(client, verifying, gone);
   return gone.length;
 };
 
-const findDiffering = async (client: PoolClient, { run, mapping }: Verifying, differing: readonly Pick<Written, 'golden' | 'key'>[]): Promise<void> => {
+const findDiffering = async (
+  client: PoolClient,
+  { run, mapping }: Verifying,
+  differing: readonly Pick<Written, 'golden' | 'key'>[],
+): Promise<void> => {
   if (differing.length === 0) return;
   await client.query(
     `insert into findings (institution_id, run_id, kind, mapping_id, system_id, golden_id, source_key, detail, subject_key)
      select $1, $2, 'verify_differs', $3, $4, d.id, d.key, 'what was read back is not what was written', g.subject_key
      from unnest($5::bigint[], $6::text[]) as d (id, key) join golden_records g on g.id = d.id`,
-    [run.institutionId, run.runId, mapping.id, mapping.systemId, differing.map(({ golden }) => golden), differing.map(({ key }) => key)],
+    [
+      run.institutionId,
+      run.runId,
+      mapping.id,
+      mapping.systemId,
+      differing.map(({ golden }) => golden),
+      differing.map(({ key }) => key),
+    ],
   );
 };
 
@@ -149,7 +177,11 @@ const verifyWhole = async (verifying: Verifying): Promise<StepCounts> => {
   );
 };
 
-async function* targetRows({ connector, target, dependencies }: Verifying): AsyncGenerator<readonly RawRow[], void, undefined> {
+async function* targetRows({
+  connector,
+  target,
+  dependencies,
+}: Verifying): AsyncGenerator<readonly RawRow[], void, undefined> {
   if (connector.file !== undefined && connector.rows === undefined) {
     yield* connector.file.readWhole(target);
     return;

@@ -528,6 +528,7 @@ create table concord.rolled_back_inputs (
   institution_id integer not null,
   run_id bigint not null,
   rollback_run_id bigint not null,
+  discarded boolean not null default false,
   primary key (mapping_id, source_key, raw_hash)
 );
 create index rolled_back_inputs_run on concord.rolled_back_inputs (rollback_run_id);

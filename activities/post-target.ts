@@ -1,0 +1,284 @@
+import type { PoolClient } from 'pg';
+import type { Connector, RowOutcome, RowTarget, RowWrite, TargetEntity } from '../connectors/capabilities.js';
+import { SyncError } from '../domain/errors.js';
+import type { CompiledTarget } from '../domain/projection.js';
+import { keyOf, type RawRow } from '../domain/rows.js';
+import type { RunRef } from '../domain/run.js';
+import type { MappingRef } from './context.js';
+import type { TargetRows } from './post-reading.js';
+
+/** How the rows of a chunk are written. `insert`: none of them was there (the probe was not), so they come all or not at all.
+ *  `compare`: some may be there: each is compared with what stands there. */
+type Mode = 'insert' | 'compare';
+
+/** What is known of a chunk at one target; kept in `run_chunks` (step `post`, part mapping/partition/target). */
+export interface ChunkFacts {
+  readonly mode: Mode;
+  readonly count: number;
+  /** Keys of the first and the last row, as the target takes them. */
+  readonly first: RawRow;
+  readonly last: RawRow;
+  /** A key that was not there when the write was intended: there now, the write took place. */
+  readonly probe: RawRow | null;
+  /** Rows that were there already, equal, when the write was intended. */
+  readonly before: number;
+  readonly outcome: ChunkOutcome | null;
+  /** The target's own digest of its rows from `first` up to, not including, `last`; null where these bounds enclose others. */
+  readonly standing: string | null;
+}
+
+export interface ChunkOutcome {
+  /** Rows that this run wrote. */
+  readonly new: number;
+  /** Rows that stood there already, equal. */
+  readonly unchanged: number;
+  /** Keys that stood there with another content: left alone. */
+  readonly differs: number;
+  /** Rows that the target's own constraints refused. */
+  readonly refused: number;
+}
+
+/** Rows that did not come to stand as they are. */
+export interface Exceptions {
+  readonly differing: readonly string[];
+  readonly refused: readonly { readonly row: RawRow; readonly key: string; readonly reason: string }[];
+}
+
+export const noExceptions: Exceptions = { differing: [], refused: [] };
+
+export interface StoredChunk {
+  readonly state: 'intended' | 'done';
+  readonly digest: string | null;
+  readonly facts: ChunkFacts;
+}
+
+/** Keeps what is known of the chunk. `rows`: exactly what is about to be written, where it may have to be taken out again. */
+export interface ChunkStore {
+  intend(facts: ChunkFacts, digest: string, rows: readonly RawRow[] | null): Promise<void>;
+}
+
+/** The end of a chunk at one target: to be recorded with its exceptions in one transaction. */
+export interface WrittenChunk {
+  readonly facts: ChunkFacts;
+  readonly exceptions: Exceptions;
+}
+
+const readAtOnce = 5_000;
+
+/** Writes chunks of a posted type to one target. A chunk is one transaction there: a crash leaves all of it or nothing, and the
+ *  probe of its intent tells which. */
+export class PostTarget {
+  private readonly rows: RowTarget;
+  private readonly entity: TargetEntity;
+  private readonly keyPlaces: readonly number[];
+  private keyIsUnique: boolean | null = null;
+
+  constructor(
+    readonly mapping: MappingRef,
+    target: CompiledTarget,
+    private readonly connector: Connector,
+    private readonly crashPoint: () => void,
+  ) {
+    if (connector.rows === undefined) {
+      throw new SyncError('configuration_invalid', `${mapping.definition.name}: a posted type is written row by row`);
+    }
+    this.rows = connector.rows;
+    this.entity = { entity: mapping.definition.entity, key: target.keyColumns, columns: target.columns };
+    this.keyPlaces = target.keyColumns.map((column) => target.columns.indexOf(column));
+  }
+
+  /** Whether a run's rows are to be kept so that they can be taken out again. */
+  get restores(): boolean {
+    return this.mapping.definition.target?.rollback === 'restore';
+  }
+
+  /** @param known the chunk as an earlier attempt of this run left it
+   *  @param standing what an earlier run left behind a digest: skipped where it still stands */
+  async write(
+    chunk: TargetRows,
+    known: StoredChunk | null,
+    standing: ReadonlyMap<string, ChunkFacts>,
+    store: ChunkStore,
+  ): Promise<WrittenChunk> {
+    const [first, last] = [chunk.rows[0], chunk.rows.at(-1)];
+    if (first === undefined || last === undefined) throw new SyncError('internal', 'an empty chunk is not written');
+    const bounds = { count: chunk.rows.length, first: this.keyIn(first), last: this.keyIn(last) };
+    if (known !== null) {
+      const taken = await this.tookPlace(known);
+      if (taken && known.digest === chunk.digest && known.facts.mode === 'insert') {
+        return this.finished({ ...known.facts, outcome: { new: bounds.count, unchanged: 0, differs: 0, refused: 0 } });
+      }
+      if (taken) return this.compare(chunk, bounds, known.facts.before, store);
+    }
+    if ((await this.hasUniqueKey()) && !(await this.isThere(bounds.first))) {
+      const inserted = await this.insert(chunk, bounds, store);
+      if (inserted !== null) return inserted;
+    } else {
+      const earlier = standing.get(chunk.digest);
+      if (earlier !== undefined && (await this.stillStands(earlier, last))) {
+        const outcome = { new: 0, unchanged: bounds.count, differs: 0, refused: 0 };
+        return { facts: { ...earlier, mode: 'compare', probe: null, before: bounds.count, outcome }, exceptions: noExceptions };
+      }
+    }
+    return this.compare(chunk, bounds, null, store);
+  }
+
+  private keyIn(row: RawRow): RawRow {
+    return this.keyPlaces.map((place) => row[place] ?? null);
+  }
+
+  /** Without a key of the target's own, a bulk insert could double a row. */
+  private async hasUniqueKey(): Promise<boolean> {
+    if (this.keyIsUnique === null) {
+      const { key } = await this.connector.catalogue.describeEntity(this.entity.entity);
+      this.keyIsUnique = key.length > 0 && key.every((column) => this.entity.key.includes(column));
+    }
+    return this.keyIsUnique;
+  }
+
+  private async isThere(key: RawRow): Promise<boolean> {
+    return (await this.rows.readRows(this.entity, [key])).size > 0;
+  }
+
+  private async tookPlace({ state, facts }: StoredChunk): Promise<boolean> {
+    return state === 'done' || (facts.probe !== null && (await this.isThere(facts.probe)));
+  }
+
+  /** All or nothing; null where a key was there after all. */
+  private async insert(
+    chunk: TargetRows,
+    bounds: Pick<ChunkFacts, 'count' | 'first' | 'last'>,
+    store: ChunkStore,
+  ): Promise<WrittenChunk | null> {
+    const intended: ChunkFacts = {
+      ...{ ...bounds, mode: 'insert', probe: bounds.first, before: 0, outcome: null, standing: null },
+    };
+    await store.intend(intended, chunk.digest, this.restores ? chunk.rows : null);
+    this.crashPoint();
+    try {
+      await this.rows.insertRows(this.entity, batchesOf(chunk.rows));
+    } catch (error) {
+      if (error instanceof SyncError && error.code === 'target_row_exists') return null;
+      throw error;
+    }
+    this.crashPoint();
+    return this.finished({ ...intended, outcome: { new: bounds.count, unchanged: 0, differs: 0, refused: 0 } });
+  }
+
+  /** Compare-and-set of what is not there, equal, already. `before`: how many rows were so before this run's own first attempt
+   *  at the chunk; null: this is the first. */
+  private async compare(
+    chunk: TargetRows,
+    bounds: Pick<ChunkFacts, 'count' | 'first' | 'last'>,
+    before: number | null,
+    store: ChunkStore,
+  ): Promise<WrittenChunk> {
+    const { todo, equal, absent } = await this.unlikeTarget(chunk.rows);
+    const ours = before === null ? 0 : Math.max(0, equal - before);
+    const [probe] = absent;
+    const intended: ChunkFacts = {
+      ...{ ...bounds, mode: 'compare', outcome: null, standing: null, before: equal - ours },
+      probe: probe === undefined ? null : this.keyIn(probe),
+    };
+    if (probe !== undefined && before === null) {
+      await store.intend(intended, chunk.digest, this.restores ? absent : null);
+    }
+    this.crashPoint();
+    const outcomes = todo.length === 0 ? [] : await this.rows.writeRows(this.entity, todo.map((row) => this.creation(row)));
+    this.crashPoint();
+    const { outcome, exceptions } = tally(todo, outcomes, (row) => keyOf(this.keyIn(row)) ?? '');
+    return this.finished(
+      { ...intended, outcome: { ...outcome, new: outcome.new + ours, unchanged: outcome.unchanged + equal - ours } },
+      exceptions,
+    );
+  }
+
+  private creation(row: RawRow): RowWrite {
+    return { key: this.keyIn(row), before: null, after: row };
+  }
+
+  /** Rows that are not there in these very texts: `absent` ones, and some that may differ by their spelling only. */
+  private async unlikeTarget(
+    rows: readonly RawRow[],
+  ): Promise<{ readonly todo: RawRow[]; readonly absent: RawRow[]; readonly equal: number }> {
+    const todo: RawRow[] = [];
+    const absent: RawRow[] = [];
+    for (let at = 0; at < rows.length; at += readAtOnce) {
+      const some = rows.slice(at, at + readAtOnce);
+      const there = await this.rows.readRows(this.entity, some.map((row) => this.keyIn(row)));
+      for (const row of some) {
+        const found = there.get(keyOf(this.keyIn(row)) ?? '');
+        if (found === undefined) absent.push(row);
+        if (found === undefined || !sameCells(found, row)) todo.push(row);
+      }
+    }
+    return { todo, absent, equal: rows.length - todo.length };
+  }
+
+  private async stillStands(earlier: ChunkFacts, last: RawRow): Promise<boolean> {
+    if (earlier.standing === null) return false;
+    const { digest } = await this.rows.digestRange(this.entity, earlier.first, earlier.last);
+    if (digest !== earlier.standing) return false;
+    // The last row lies outside the half-open range; its spelling at the target is not ours to know, so it is asked of the target.
+    const [outcome] = await this.rows.writeRows(this.entity, [{ key: earlier.last, before: last, after: last }]);
+    return outcome?.status === 'already';
+  }
+
+  /** The digest is taken where every row stands as it was given, so that a later run need not compare them again. */
+  private async finished(facts: ChunkFacts, exceptions: Exceptions = noExceptions): Promise<WrittenChunk> {
+    if (facts.outcome === null || facts.outcome.differs + facts.outcome.refused > 0) return { facts, exceptions };
+    const { count, digest } = await this.rows.digestRange(this.entity, facts.first, facts.last);
+    return { facts: { ...facts, standing: count === facts.count - 1 ? digest : null }, exceptions };
+  }
+}
+
+const sameCells = (left: RawRow, right: RawRow): boolean =>
+  left.length === right.length && left.every((cell, index) => cell === right[index]);
+
+const insertAtOnce = 1_000;
+
+async function* batchesOf(rows: readonly RawRow[]): AsyncGenerator<readonly RawRow[], void, undefined> {
+  for (let at = 0; at < rows.length; at += insertAtOnce) yield rows.slice(at, at + insertAtOnce);
+}
+
+const tally = (
+  rows: readonly RawRow[],
+  outcomes: readonly RowOutcome[],
+  keyText: (row: RawRow) => string,
+): { readonly outcome: ChunkOutcome; readonly exceptions: Exceptions } => {
+  const counts = { new: 0, unchanged: 0, differs: 0, refused: 0 };
+  const differing: string[] = [];
+  const refused: { row: RawRow; key: string; reason: string }[] = [];
+  for (const [index, row] of rows.entries()) {
+    const outcome = outcomes[index];
+    if (outcome === undefined) throw new SyncError('internal', 'a target gave no outcome for a row');
+    if (outcome.status === 'written') counts.new += 1;
+    else if (outcome.status === 'already') counts.unchanged += 1;
+    else if (outcome.status === 'refused') {
+      counts.refused += 1;
+      refused.push({ row, key: keyText(row), reason: outcome.reason });
+    } else {
+      counts.differs += 1;
+      differing.push(keyText(row));
+    }
+  }
+  return { outcome: counts, exceptions: { differing, refused } };
+};
+
+/** The chunks of earlier runs by the digest of their content: `part` is mapping/partition/target of any partition. */
+export const readStanding = async (
+  client: PoolClient,
+  run: RunRef,
+  mappingId: number,
+  targetId: number,
+): Promise<Map<string, ChunkFacts>> => {
+  const { rows } = await client.query<{ digest: string; facts: ChunkFacts }>(
+    `select c.digest, c.counts as facts from run_chunks c
+     where c.step = 'post' and c.state = 'done' and c.part like $3 and c.run_id = (
+       select max(r.id) from sync_runs r
+       where r.job_id = $2 and r.id < $1 and exists (
+         select 1 from run_chunks o where o.run_id = r.id and o.step = 'post' and o.state = 'done' and o.part like $3))`,
+    [run.runId, run.jobId, `${String(mappingId)}/%/${String(targetId)}`],
+  );
+  return new Map(rows.map(({ digest, facts }) => [digest, facts]));
+};

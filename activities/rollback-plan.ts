@@ -1,0 +1,159 @@
+import type { GoldenGroup, Stated } from '../domain/canonical.js';
+import { planGroupRollback, rebase } from '../domain/rollback.js';
+import type { GoldenState } from '../domain/record-merge.js';
+import type { GoldenJson } from './merge.js';
+import { readGolden } from './merge.js';
+
+/** A whole row of `record_images` with its identifiers, as the change set keeps it. */
+export type ImageRow = Readonly<Record<string, unknown>> & {
+  readonly id: number | string;
+  readonly settled_version: number;
+  readonly settled: readonly number[] | null;
+  readonly published_version: number;
+  readonly read_run: number | string | null;
+};
+
+/** Everything the rollback of one golden record looks at. */
+export interface RollbackInput {
+  readonly goldenId: string;
+  /** Before the run; null: the run made the record. */
+  readonly before: GoldenJson | null;
+  readonly after: GoldenJson;
+  readonly current: GoldenJson;
+  readonly questionSince: boolean;
+  readonly joinedSince: boolean;
+  /** Version that an undo wrote → version that it set back to. */
+  readonly restorations: ReadonlyMap<number, number>;
+  readonly images: readonly RollbackImage[];
+}
+
+export interface RollbackImage {
+  readonly id: string;
+  /** Null: the run made the image; undefined: the run did not touch it. */
+  readonly before: ImageRow | null | undefined;
+  /** The run that last read it, as the run that is rolled back left it. */
+  readonly afterReadRun: string | null;
+  /** Null: it is not there any more. */
+  readonly current: ImageRow | null;
+}
+
+export interface RollbackPlan {
+  readonly goldenId: string;
+  readonly kept: boolean;
+  /** The record after the rollback; null: as it is. */
+  readonly golden: GoldenState | null;
+  /** The version that the new one sets back to. */
+  readonly restores: number;
+  /** Images to set back: null row: take it away. */
+  readonly images: readonly { readonly id: string; readonly row: ImageRow | null }[];
+}
+
+const groupAt = (state: GoldenState | null, index: number): GoldenGroup => ({
+  value: state?.values[index] ?? null,
+  version: state?.versions[index] ?? 0,
+  origin: state?.origins[index] ?? null,
+  sticky: state?.sticky.includes(index) ?? false,
+});
+
+/** A record that a run made ends again: what it said is kept in its versions. */
+const endedState = (current: GoldenState, version: number): GoldenState => ({
+  ...current,
+  version,
+  status: 'ended',
+  sticky: [],
+});
+
+const rebased = (row: ImageRow, before: GoldenState | null, version: number, groups: number): ImageRow => {
+  const settled = Array.from({ length: groups }, (_, index) =>
+    rebase(row.settled?.[index] ?? row.settled_version, groupAt(before, index), version),
+  );
+  const [first = 0] = settled;
+  const uniform = settled.every((one) => one === first);
+  return {
+    ...row,
+    settled_version: uniform ? first : Math.max(...settled),
+    settled: uniform ? null : settled,
+    published_version:
+      row.published_version >= (before?.version ?? 0) && row.published_version > 0 ? version : row.published_version,
+  };
+};
+
+/** An image is set back unless its system was read with something else since. */
+const planImages = (
+  input: RollbackInput,
+  before: GoldenState | null,
+  version: number,
+  groups: number,
+  moved: boolean,
+): RollbackPlan['images'] =>
+  input.images.flatMap((image): RollbackPlan['images'][number][] => {
+    if (image.before === undefined) {
+      // Untouched by the run: what was settled against the value that comes back is settled against it again.
+      return moved && image.current !== null
+        ? [{ id: image.id, row: rebased(image.current, before, version, groups) }]
+        : [];
+    }
+    const readSince =
+      image.current !== null && String(image.current.read_run ?? '') !== String(image.afterReadRun ?? '');
+    if (readSince) return [];
+    if (image.before === null) return [{ id: image.id, row: null }];
+    return [{ id: image.id, row: moved ? rebased(image.before, before, version, groups) : image.before }];
+  });
+
+/** Decides the rollback of one record: reversed as a whole, or kept where any group of it was changed since. */
+export const planRecordRollback = (input: RollbackInput): RollbackPlan => {
+  const current = readGolden(input.current);
+  const after = readGolden(input.after);
+  const before = readGolden(input.before);
+  if (current === null || after === null)
+    return { goldenId: input.goldenId, kept: true, golden: null, restores: 0, images: [] };
+  const version = current.version + 1;
+  const plans = current.values.map((_, index) =>
+    planGroupRollback(
+      {
+        before: groupAt(before, index),
+        after: groupAt(after, index),
+        current: groupAt(current, index),
+        questionSince: input.questionSince,
+        joinedSince: input.joinedSince,
+        restorations: input.restorations,
+      },
+      version,
+    ),
+  );
+  const statusMoved = after.status !== current.status;
+  if (statusMoved || plans.some(({ outcome }) => outcome === 'kept')) {
+    return { goldenId: input.goldenId, kept: true, golden: null, restores: 0, images: [] };
+  }
+  const reversed =
+    before === null || before.status !== current.status || plans.some(({ outcome }) => outcome === 'reversed');
+  const images = planImages(input, before, version, current.values.length, reversed);
+  if (!reversed) return { goldenId: input.goldenId, kept: false, golden: null, restores: 0, images };
+  const golden =
+    before === null
+      ? endedState(current, version)
+      : setBack(
+          before,
+          current,
+          plans.map(({ outcome }) => outcome === 'reversed'),
+          version,
+        );
+  return { goldenId: input.goldenId, kept: false, golden, restores: before?.version ?? 0, images };
+};
+
+const setBack = (
+  before: GoldenState,
+  current: GoldenState,
+  reversed: readonly boolean[],
+  version: number,
+): GoldenState => {
+  const from = (index: number): GoldenState => (reversed[index] === true ? before : current);
+  return {
+    version,
+    values: current.values.map((_, index): Stated | null => from(index).values[index] ?? null),
+    versions: current.versions.map((one, index) => (reversed[index] === true ? version : one)),
+    origins: current.origins.map((_, index) => from(index).origins[index] ?? null),
+    sticky: current.values.flatMap((_, index) => (from(index).sticky.includes(index) ? [index] : [])),
+    status: before.status,
+  };
+};

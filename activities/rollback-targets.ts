@@ -1,0 +1,303 @@
+import type { PoolClient } from 'pg';
+import type { Connector, RowTarget, TargetEntity } from '../connectors/capabilities.js';
+import { SyncError } from '../domain/errors.js';
+import { keySeparator, type RawRow } from '../domain/rows.js';
+import type { RunRef } from '../domain/run.js';
+import type { InstitutionContext, MappingRef } from './context.js';
+import type { ActivityDependencies } from './dependencies.js';
+import { fenced, type Lease } from './lease.js';
+import { asFileRow, hashOfRow } from './projecting.js';
+import { mergeIntoFile } from './file-merge.js';
+
+const pageSize = 2_000;
+
+export interface TargetRollback {
+  readonly run: RunRef;
+  readonly runId: string;
+  readonly lease: Lease;
+  readonly context: InstitutionContext;
+  readonly mapping: MappingRef;
+  readonly table: string;
+}
+
+export interface RolledBackCounts {
+  reversed: number;
+  kept: number;
+  failed: number;
+}
+
+interface Cells {
+  readonly key: string;
+  readonly row: RawRow;
+}
+
+/** One row to set back: what the run wrote there, and what stood there before. */
+interface SetBack {
+  readonly goldenId: string;
+  readonly wrote: Cells | null;
+  /** Where the row itself was not kept: the hash of what was written. */
+  readonly wroteHash: string | null;
+  readonly before: Cells | null;
+}
+
+interface SetBackOutcome {
+  readonly one: SetBack;
+  readonly outcome: 'reversed' | 'kept' | 'failed';
+  readonly actual: RawRow | null;
+}
+
+/** Sets back what the run wrote to one target and what still stands there; edits made since are kept and listed. */
+export const rollBackTarget = async (
+  dependencies: ActivityDependencies,
+  rolling: TargetRollback,
+): Promise<RolledBackCounts> => {
+  const { context, mapping } = rolling;
+  const compiled = context.target(mapping);
+  const connector = dependencies.openConnector(mapping.system);
+  const target = { entity: mapping.definition.entity, key: compiled.keyColumns, columns: compiled.columns };
+  const counts: RolledBackCounts = { reversed: 0, kept: 0, failed: 0 };
+  try {
+    let after = '0';
+    for (;;) {
+      const page = await readPage(dependencies, rolling, after);
+      const last = page.at(-1);
+      if (last === undefined) return counts;
+      after = last.goldenId;
+      const outcomes =
+        compiled.target.rollback === 'impossible'
+          ? page.map((one): SetBackOutcome => ({ one, outcome: 'failed', actual: null }))
+          : await setBackPage(connector, target, page);
+      for (const { outcome } of outcomes) counts[outcome] += 1;
+      await fenced(dependencies.hub, rolling.lease, (client) => recordSetBack(client, rolling, outcomes));
+      dependencies.heartbeat();
+    }
+  } finally {
+    await connector.close();
+  }
+};
+
+/** Writes of the run that are not yet set back, of records that are not kept: entries, and rows that were inserted in bulk. */
+const readPage = async (
+  { hub }: ActivityDependencies,
+  { run, runId, mapping, table }: TargetRollback,
+  after: string,
+): Promise<SetBack[]> =>
+  hub.read(run.institutionId, async (client) => {
+    const { rows } = await client.query<{
+      golden: string;
+      before: Cells | null;
+      after: Cells | null;
+      key: string | null;
+      hash: string | null;
+    }>(
+      `select x.golden::text as golden, x.before, x.after, x.key, x.hash::text as hash from (
+         select e.row_id as golden, e.before, e.after, null::text as key, null::uuid as hash from change_set_entries e
+         where e.run_id = $1 and e.kind = 'target' and e.mapping_id = $2 and e.outcome in ('intended', 'written') and e.rollback_outcome is null
+         union all
+         select i.golden_id, null, null, i.source_key, i.raw_hash from record_images i
+         where i.mapping_id = $2 and i.created_run = $1 and i.read_run is null and i.deleted_run is null and i.raw is null and not i.untold
+           and not exists (select 1 from change_set_entries e where e.run_id = $1 and e.kind = 'target' and e.mapping_id = $2 and e.row_id = i.golden_id)) x
+       join ${table} t on t.golden_id = x.golden and not t.kept
+       where x.golden > $3 order by x.golden limit ${pageSize}`,
+      [runId, mapping.id, after],
+    );
+    return rows.map(({ golden, before, after: wrote, key, hash }) => ({
+      goldenId: golden,
+      wrote: wrote ?? (key === null ? null : { key, row: [] }),
+      wroteHash: hash ?? (wrote === null ? null : hashOfRow(wrote.row)),
+      before,
+    }));
+  });
+
+const setBackPage = async (
+  connector: Connector,
+  target: TargetEntity,
+  page: readonly SetBack[],
+): Promise<SetBackOutcome[]> => {
+  if (connector.rows !== undefined) return setBackRows(connector.rows, target, page);
+  if (connector.file === undefined)
+    throw new SyncError('configuration_invalid', 'the system takes neither rows nor files');
+  return setBackFile(connector, target, page);
+};
+
+const keyCells = (key: string): RawRow => key.split(keySeparator);
+
+const setBackRows = async (
+  rows: RowTarget,
+  target: TargetEntity,
+  page: readonly SetBack[],
+): Promise<SetBackOutcome[]> => {
+  const keys = [
+    ...new Set(
+      page.flatMap(({ wrote, before }) => [wrote?.key, before?.key]).filter((key): key is string => key !== undefined),
+    ),
+  ];
+  const there = await rows.readRows(target, keys.map(keyCells));
+  const judged = page.map((one) => {
+    const actual = there.get(one.wrote?.key ?? one.before?.key ?? '') ?? null;
+    const stands = (actual === null ? null : hashOfRow(actual)) === one.wroteHash;
+    return { one, actual, stands };
+  });
+  const writes = judged.filter(({ stands }) => stands);
+  const outcomes = await rows.writeRows(
+    target,
+    writes.map(({ one, actual }) => ({
+      key: keyCells(one.wrote?.key ?? one.before?.key ?? ''),
+      before: actual,
+      after: one.before?.row ?? null,
+    })),
+  );
+  return judged.map(({ one, actual, stands }) => {
+    if (!stands) return { one, actual, outcome: isBefore(one, actual) ? 'reversed' : 'kept' };
+    const status = outcomes[writes.findIndex((write) => write.one === one)]?.status;
+    return {
+      one,
+      actual,
+      outcome: status === 'written' || status === 'already' ? 'reversed' : status === 'refused' ? 'failed' : 'kept',
+    };
+  });
+};
+
+/** An intent that was never carried out, or a row that was set back already. */
+const isBefore = ({ before }: SetBack, actual: RawRow | null): boolean =>
+  (actual === null ? null : hashOfRow(actual)) === (before === null ? null : hashOfRow(before.row));
+
+const setBackFile = async (
+  connector: Connector,
+  target: TargetEntity,
+  page: readonly SetBack[],
+): Promise<SetBackOutcome[]> => {
+  const { file } = connector;
+  if (file === undefined) return [];
+  const found = await mergeIntoFile(
+    file,
+    target,
+    page.map((one) => ({
+      key: one.wrote?.key ?? one.before?.key ?? '',
+      expectedHash: one.wroteHash,
+      row: one.before === null ? null : asFileRow(one.before.row),
+    })),
+  );
+  return page.map((one, index) => {
+    const result = found[index] ?? { status: 'origin_differs' as const, actual: null };
+    return {
+      one,
+      actual: result.actual,
+      outcome: result.status === 'origin_differs' ? (isBefore(one, result.actual) ? 'reversed' : 'kept') : 'reversed',
+    };
+  });
+};
+
+/** Outcomes in the change set, and what we know of the target's rows. */
+const recordSetBack = async (
+  client: PoolClient,
+  rolling: TargetRollback,
+  outcomes: readonly SetBackOutcome[],
+): Promise<void> => {
+  const { run, runId, mapping } = rolling;
+  const ids = outcomes.map(({ one }) => one.goldenId);
+  await client.query(
+    `update change_set_entries e set rollback_outcome = o.outcome from unnest($1::bigint[], $2::text[]) as o (id, outcome)
+     where e.run_id = $3 and e.kind = 'target' and e.mapping_id = $4 and e.row_id = o.id`,
+    [ids, outcomes.map(({ outcome }) => outcome), runId, mapping.id],
+  );
+  const reversed = outcomes.filter(({ outcome }) => outcome === 'reversed');
+  if (run.runId !== runId) {
+    await client.query(
+      `insert into change_set_entries as e (run_id, kind, mapping_id, row_id, institution_id, before, after, outcome, subject_key)
+       select $1, 'target', $2, o.id, $3, o.before, o.after, 'written', g.subject_key
+       from unnest($4::bigint[], $5::jsonb[], $6::jsonb[]) as o (id, before, after) join golden_records g on g.id = o.id
+       on conflict (run_id, kind, mapping_id, row_id) do update set after = excluded.after`,
+      [
+        run.runId,
+        mapping.id,
+        run.institutionId,
+        reversed.map(({ one }) => one.goldenId),
+        reversed.map(({ one, actual }) =>
+          cells(one.wrote?.key ?? '', one.wrote === null ? null : one.wrote.row.length > 0 ? one.wrote.row : actual),
+        ),
+        reversed.map(({ one }) => (one.before === null ? null : JSON.stringify(one.before))),
+      ],
+    );
+  }
+  if (mapping.definition.source === undefined) await rememberPure(client, rolling, outcomes);
+  else await rememberShared(client, rolling, outcomes);
+  const kept = outcomes.filter(({ outcome }) => outcome !== 'reversed');
+  if (kept.length === 0) return;
+  await client.query(
+    `insert into findings (institution_id, run_id, kind, mapping_id, system_id, golden_id, detail, subject_key)
+     select $1, $2, o.kind, $3, $4, g.id, o.detail, g.subject_key
+     from unnest($5::bigint[], $6::text[], $7::text[]) as o (id, kind, detail) join golden_records g on g.id = o.id`,
+    [
+      run.institutionId,
+      run.runId,
+      mapping.id,
+      mapping.systemId,
+      kept.map(({ one }) => one.goldenId),
+      kept.map(({ outcome }) => (outcome === 'kept' ? 'kept_changed_since' : 'rollback_failed')),
+      kept.map(({ outcome }) =>
+        outcome === 'kept'
+          ? 'it was edited there since, so the edit was kept'
+          : 'the target did not take the former row',
+      ),
+    ],
+  );
+};
+
+const cells = (key: string, row: RawRow | null): string | null => (row === null ? null : JSON.stringify({ key, row }));
+
+/** A target that we do not read: our image holds the hash of what stands there now. */
+const rememberPure = async (
+  client: PoolClient,
+  { run, runId, mapping }: TargetRollback,
+  outcomes: readonly SetBackOutcome[],
+): Promise<void> => {
+  const set = outcomes.map(({ one, outcome, actual }) => ({
+    id: one.goldenId,
+    key: outcome === 'reversed' ? (one.before?.key ?? null) : null,
+    hash:
+      outcome === 'reversed'
+        ? one.before === null
+          ? null
+          : hashOfRow(one.before.row)
+        : actual === null
+          ? null
+          : hashOfRow(actual),
+    untold: outcome !== 'reversed',
+  }));
+  await client.query(
+    `update record_images i set raw_hash = o.hash, source_key = coalesce(o.key, i.source_key), untold = o.untold, last_run = $1,
+       settled_version = case when o.untold then 0 else i.settled_version end,
+       deleted_run = case when o.hash is null then $1::bigint end
+     from unnest($2::bigint[], $3::text[], $4::uuid[], $5::boolean[]) as o (id, key, hash, untold)
+     where i.mapping_id = $6 and i.golden_id = o.id and i.sub_key = ''`,
+    [
+      run.runId,
+      set.map(({ id }) => id),
+      set.map(({ key }) => key),
+      set.map(({ hash }) => hash),
+      set.map(({ untold }) => untold),
+      mapping.id,
+    ],
+  );
+  await client.query(
+    'delete from record_images where mapping_id = $1 and created_run = $2 and deleted_run = $3 and golden_id = any ($4::bigint[])',
+    [mapping.id, runId, run.runId, set.map(({ id }) => id)],
+  );
+};
+
+/** A target that we read too is restored with its image; where its edit was kept it was not told, so the edit will be concurrent. */
+const rememberShared = async (
+  client: PoolClient,
+  { runId, mapping }: TargetRollback,
+  outcomes: readonly SetBackOutcome[],
+): Promise<void> => {
+  const untold = outcomes.filter(({ outcome }) => outcome !== 'reversed').map(({ one }) => one.goldenId);
+  if (untold.length === 0) return;
+  await client.query(
+    `update change_set_entries e set before = e.before || '{"untold": true, "settled": null, "settled_version": 0, "published_version": 0}'::jsonb
+     where e.run_id = $1 and e.kind = 'image' and e.before is not null and (e.before ->> 'mapping_id')::integer = $2
+       and (e.before ->> 'golden_id')::bigint = any ($3::bigint[])`,
+    [runId, mapping.id, untold],
+  );
+};

@@ -1,0 +1,270 @@
+import type { PoolClient } from 'pg';
+import type { RunRef } from '../domain/run.js';
+import type { InstitutionContext } from './context.js';
+import { missingHash } from './diff.js';
+import { goldenPlanOf } from './merge.js';
+import { canonicalRecordTools, type RecordTools } from './references.js';
+import type { RollbackPlan } from './rollback-plan.js';
+
+export interface Rolling {
+  readonly run: RunRef;
+  /** The run that is rolled back; a run that rolls itself back leaves no change set of its own about it. */
+  readonly runId: string;
+  readonly context: InstitutionContext;
+}
+
+const itself = ({ run, runId }: Rolling): boolean => run.runId === runId;
+
+const typesOf = async (client: PoolClient, ids: readonly string[]): Promise<Map<string, number>> => {
+  const { rows } = await client.query<{ id: string; type: number }>(
+    'select id::text, entity_type_id as type from golden_records where id = any ($1::bigint[]) order by id for update',
+    [ids],
+  );
+  return new Map(rows.map(({ id, type }) => [id, type]));
+};
+
+/** Writes one page of plans: new versions of golden records, images as they were, findings for what is kept. */
+export const applyRollbackPage = async (
+  client: PoolClient,
+  rolling: Rolling,
+  plans: readonly RollbackPlan[],
+): Promise<void> => {
+  const { run, runId, context } = rolling;
+  const types = await typesOf(
+    client,
+    plans.map(({ goldenId }) => goldenId),
+  );
+  const tools = new Map<number, RecordTools>();
+  const toolsOf = (goldenId: string): RecordTools => {
+    const type = types.get(goldenId) ?? 0;
+    const known = tools.get(type) ?? canonicalRecordTools(context.entityType(type).definition);
+    tools.set(type, known);
+    return known;
+  };
+  const goldens = plans
+    .filter((plan) => plan.golden !== null)
+    .map((plan) => ({
+      id: plan.goldenId,
+      restores: plan.restores,
+      subject_self: context.entityType(types.get(plan.goldenId) ?? 0).definition.subject === 'self',
+      ...(plan.golden === null ? {} : goldenPlanOf(plan.golden, toolsOf(plan.goldenId))),
+    }));
+  await writeGoldens(client, rolling, goldens);
+  await writeImages(
+    client,
+    rolling,
+    plans.flatMap(({ images }) => images),
+  );
+  const kept = plans.filter((plan) => plan.kept).map(({ goldenId }) => goldenId);
+  if (kept.length === 0) return;
+  await client.query(
+    `insert into findings (institution_id, run_id, kind, entity_type_id, golden_id, detail, subject_key)
+     select $1, $2, 'kept_changed_since', g.entity_type_id, g.id, 'changed by a later run, so it was kept', g.subject_key
+     from golden_records g where g.id = any ($3::bigint[])`,
+    [run.institutionId, run.runId, kept],
+  );
+  await client.query(
+    `update change_set_entries set rollback_outcome = 'kept' where run_id = $1 and kind = 'golden' and row_id = any ($2::bigint[])`,
+    [runId, kept],
+  );
+};
+
+const writeGoldens = async (client: PoolClient, rolling: Rolling, goldens: readonly object[]): Promise<void> => {
+  const { run, runId } = rolling;
+  if (goldens.length === 0) return;
+  await client.query(
+    `create temp table set_back on commit drop as
+     select n.id, n.restores, n.version, n."values", n.versions, n.origin_image, n.origins, n.sticky, n.status, n.valid_from, n.valid_to,
+       case when n.subject_self then n.id else n.subject_key end as subject_key, n."references"
+     from jsonb_to_recordset($1::jsonb) as n (id bigint, restores integer, subject_self boolean, version integer, "values" text[], versions integer[],
+       origin_image bigint, origins bigint[], sticky integer[], status text, valid_from date, valid_to date, subject_key bigint, "references" jsonb)`,
+    [JSON.stringify(goldens)],
+  );
+  await client.query(
+    `insert into golden_record_versions (golden_id, version, institution_id, values, versions, origin_image, origins, sticky, status, valid_from, valid_to, subject_key, superseded_run)
+     select g.id, g.version, g.institution_id, g.values, g.versions, g.origin_image, g.origins, g.sticky, g.status, g.valid_from, g.valid_to, g.subject_key, $1
+     from golden_records g join set_back n on n.id = g.id`,
+    [run.runId],
+  );
+  await client.query(
+    `insert into change_set_entries as e (run_id, kind, row_id, institution_id, before_version, after_version, after, outcome, subject_key)
+     select $1, 'golden', g.id, g.institution_id, g.version, n.version, jsonb_build_object('restores', n.restores), 'written', g.subject_key
+     from golden_records g join set_back n on n.id = g.id
+     on conflict (run_id, kind, mapping_id, row_id) do update set after_version = excluded.after_version, after = excluded.after`,
+    [run.runId],
+  );
+  await client.query(
+    `update golden_records g set version = n.version, values = n."values", versions = n.versions, origin_image = n.origin_image, origins = n.origins,
+       sticky = n.sticky, status = n.status, valid_from = n.valid_from, valid_to = n.valid_to, updated_run = $1
+     from set_back n where n.id = g.id`,
+    [run.runId],
+  );
+  await client.query('delete from golden_references r using set_back n where r.golden_id = n.id');
+  await client.query(
+    `insert into golden_references (golden_id, path, target_id, institution_id, subject_key)
+     select n.id, r.path, r.target, $1, n.subject_key from set_back n cross join lateral jsonb_to_recordset(n."references") as r (path text, target bigint)
+     where n.status = 'active'`,
+    [run.institutionId],
+  );
+  await client.query(
+    `update change_set_entries e set rollback_outcome = 'reversed' from set_back n where e.run_id = $1 and e.kind = 'golden' and e.row_id = n.id`,
+    [runId],
+  );
+  await client.query('drop table set_back');
+};
+
+const withIdentifiers = `to_jsonb(i) || jsonb_build_object('identifiers', (select jsonb_agg(to_jsonb(d)) from record_identifiers d where d.image_id = i.id))`;
+
+/** Images as they were, with their identifiers. A rollback that others may roll back keeps what it found. */
+const writeImages = async (client: PoolClient, rolling: Rolling, images: RollbackPlan['images']): Promise<void> => {
+  const { run } = rolling;
+  if (images.length === 0) return;
+  const ids = images.map(({ id }) => id);
+  if (!itself(rolling)) {
+    await client.query(
+      `insert into change_set_entries (run_id, kind, row_id, institution_id, before, outcome, subject_key)
+       select $1, 'image', i.id, $2, ${withIdentifiers}, 'written', i.subject_key from record_images i where i.id = any ($3::bigint[]) on conflict do nothing`,
+      [run.runId, run.institutionId, ids],
+    );
+  }
+  await client.query(
+    `create temp table image_rows on commit drop as select * from jsonb_populate_recordset(null::record_images, $1::jsonb)`,
+    [JSON.stringify(images.map(({ row }) => row).filter((row) => row !== null))],
+  );
+  // What an undo took away comes back with what it held: its identifiers are among the rows' members.
+  await client.query('delete from record_identifiers where image_id = any ($1::bigint[])', [ids]);
+  // The target's side was set back before this: what it says of our own writes is newer than the row of the change set.
+  await client.query('delete from record_images where id = any ($1::bigint[])', [ids]);
+  await client.query('insert into record_images select * from image_rows');
+  await client.query('update record_images set last_run = $1 where id = any ($2::bigint[])', [run.runId, ids]);
+  await client.query(
+    `insert into record_identifiers select x.* from jsonb_array_elements($1::jsonb) r
+     cross join lateral jsonb_populate_recordset(null::record_identifiers, case when jsonb_typeof(r -> 'identifiers') = 'array' then r -> 'identifiers' else '[]' end) x
+     on conflict do nothing`,
+    [JSON.stringify(images.map(({ row }) => row).filter((row) => row !== null))],
+  );
+  if (!itself(rolling)) {
+    await client.query(
+      `insert into change_set_entries as e (run_id, kind, row_id, institution_id, after, outcome, subject_key)
+       select $1, 'image', i.id, $2, to_jsonb(i), 'written', i.subject_key from record_images i where i.id = any ($3::bigint[])
+       on conflict (run_id, kind, mapping_id, row_id) do update set after = excluded.after`,
+      [run.runId, run.institutionId, ids],
+    );
+  }
+  await client.query('drop table image_rows');
+};
+
+/** Everything of the run that is not a record: questions, held changes, inputs, watermarks, deliveries, and what is pending. */
+export const finishRollback = async (client: PoolClient, run: RunRef, runId: string, table: string): Promise<void> => {
+  const own = run.runId === runId;
+  const { rows } = await client.query<{ kind: string }>('select kind from sync_runs where id = $1', [runId]);
+  const undoesUndo = rows[0]?.kind === 'rollback';
+  await restoreQuestions(client, run, runId, table, own);
+  if (undoesUndo) await takeBackUndo(client, runId);
+  else if (!own) await rememberInputs(client, run, runId, table);
+  await client.query(
+    `update held_changes set state = 'held', version = version + 1, decided_by = null, decided_at = null, batch_id = null, settle_run_id = null
+     where settle_run_id = $1 and state in ('applied', 'discarded')`,
+    [runId],
+  );
+  await client.query(`update held_changes set state = 'withdrawn' where run_id = $1 and state = 'held'`, [runId]);
+  await client.query(`update decision_batches set state = 'failed' where settle_run_id = $1`, [runId]);
+  await restoreWatermarks(client, runId);
+  await client.query(`update deliveries set state = $2 where run_id = $1 and state = $3`, [
+    runId,
+    'rolled_back',
+    'accepted',
+  ]);
+  await client.query(
+    `insert into target_pending (mapping_id, run_id, institution_id)
+     select m.id, $1, m.institution_id from cross_system_mappings m where m.definition ? 'target' and not m.archived on conflict do nothing`,
+    [run.runId],
+  );
+  if (!own) await client.query('update sync_runs set rolled_back_by = $2 where id = $1', [runId, run.runId]);
+};
+
+/** Questions that the run opened are withdrawn; those it changed or settled stand as they stood. Of kept records: untouched. */
+const restoreQuestions = async (
+  client: PoolClient,
+  run: RunRef,
+  runId: string,
+  table: string,
+  own: boolean,
+): Promise<void> => {
+  const kept = `not exists (select 1 from ${table} k where k.golden_id = c.golden_id and k.kept)`;
+  if (!own) {
+    await client.query(
+      `insert into change_set_entries (run_id, kind, row_id, institution_id, before, outcome, subject_key)
+       select $1, 'question', c.id, $2, to_jsonb(c), 'written', c.subject_key from sync_conflict_resolutions c
+       where (c.opened_run = $3 and c.state = 'open' or c.settle_run_id = $3 or exists (select 1 from change_set_entries e where e.run_id = $3 and e.kind = 'question' and e.row_id = c.id))
+         and ${kept} on conflict do nothing`,
+      [run.runId, run.institutionId, runId],
+    );
+  }
+  await client.query(
+    `update sync_conflict_resolutions c set state = 'withdrawn', changed_run = $2, version = c.version + 1
+     where c.opened_run = $1 and c.state = 'open' and ${kept}
+       and not exists (select 1 from change_set_entries e where e.run_id = $1 and e.kind = 'question' and e.row_id = c.id)`,
+    [runId, run.runId],
+  );
+  await client.query(
+    `update sync_conflict_resolutions c set state = 'open', decision = null, decided_by = null, decided_at = null, batch_id = null, settle_run_id = null,
+       changed_run = $2, version = c.version + 1
+     where c.settle_run_id = $1 and c.state = 'settled' and ${kept}`,
+    [runId, run.runId],
+  );
+  await client.query(
+    `update sync_conflict_resolutions c set state = b.state, candidates = b.candidates, base = b.base, input_hash = b.input_hash, decision = b.decision,
+       decided_by = b.decided_by, decided_at = b.decided_at, batch_id = b.batch_id, settle_run_id = b.settle_run_id, changed_run = b.changed_run, version = c.version + 1
+     from change_set_entries e cross join lateral jsonb_populate_record(null::sync_conflict_resolutions, e.before) b
+     where e.run_id = $1 and e.kind = 'question' and e.row_id = c.id and ${kept}`,
+    [runId],
+  );
+};
+
+/** (system, key, raw hash) of what the run read: coming again, it is one held question. */
+const rememberInputs = async (client: PoolClient, run: RunRef, runId: string, table: string): Promise<void> => {
+  const kept = `exists (select 1 from ${table} k where k.golden_id = x.golden_id and k.kept)`;
+  await client.query(
+    `insert into rolled_back_inputs (mapping_id, source_key, raw_hash, institution_id, run_id, rollback_run_id)
+     select distinct on (x.mapping_id, x.source_key, x.hash) x.mapping_id, x.source_key, x.hash, $2::integer, $1::bigint, $3::bigint from (
+       select (e.after ->> 'mapping_id')::integer as mapping_id, e.after ->> 'source_key' as source_key, (e.after ->> 'golden_id')::bigint as golden_id,
+         case when e.after ->> 'deleted_run' = $1::text then '${missingHash}'::uuid
+           else coalesce(e.after ->> 'read_hash', e.after ->> 'raw_hash')::uuid end as hash
+       from change_set_entries e
+       where e.run_id = $1 and e.kind = 'image' and e.after ->> 'read_run' = $1::text and (e.after ->> 'main')::boolean
+       union all
+       select (o.after ->> 'mapping_id')::integer, o.after ->> 'source_key', (o.after ->> 'golden_id')::bigint, coalesce(o.after ->> 'read_hash', o.after ->> 'raw_hash')::uuid
+       from (select e.before as after from change_set_entries e where e.run_id = $3 and e.kind = 'image') o
+       where o.after ->> 'created_run' = $1::text and o.after ->> 'read_run' = $1::text and (o.after ->> 'main')::boolean) x
+     where x.hash is not null and not (${kept}) on conflict do nothing`,
+    [runId, run.institutionId, run.runId],
+  );
+};
+
+/** Undoing an undo: its inputs may come again, its question closes, what it rolled back stands again. */
+const takeBackUndo = async (client: PoolClient, runId: string): Promise<void> => {
+  await client.query('delete from rolled_back_inputs where rollback_run_id = $1', [runId]);
+  await client.query(
+    `update held_changes h set state = 'withdrawn' where h.state = 'held' and h.cause = 'rolled_back_input'
+       and not exists (select 1 from held_rows r join rolled_back_inputs b on b.mapping_id = r.mapping_id and b.source_key = r.source_key where r.held_id = h.id)`,
+  );
+  await client.query(
+    `update deliveries d set state = 'accepted' from sync_runs r where r.rolled_back_by = $1 and d.run_id = r.id and d.state = 'rolled_back'`,
+    [runId],
+  );
+  await client.query('update sync_runs set rolled_back_by = null where rolled_back_by = $1', [runId]);
+};
+
+const restoreWatermarks = async (client: PoolClient, runId: string): Promise<void> => {
+  await client.query(
+    `delete from watermarks w using change_set_entries e
+     where e.run_id = $1 and e.kind = 'watermark' and e.mapping_id = w.mapping_id and w.kind = 'read' and e.before is null and to_jsonb(w.value) = e.after`,
+    [runId],
+  );
+  await client.query(
+    `update watermarks w set value = e.before ->> 'value', run_id = (e.before ->> 'run_id')::bigint from change_set_entries e
+     where e.run_id = $1 and e.kind = 'watermark' and e.mapping_id = w.mapping_id and w.kind = 'read' and e.before is not null and to_jsonb(w.value) = e.after`,
+    [runId],
+  );
+};

@@ -1,0 +1,173 @@
+import type { PoolClient } from 'pg';
+import { recreate } from '../database/staging.js';
+import { SyncError } from '../domain/errors.js';
+import type { RunRef } from '../domain/run.js';
+import { childrenFirst, collectRollback, readRollbackPage, rollbackTable } from './rollback-read.js';
+import { applyRollbackPage, finishRollback } from './rollback-write.js';
+import { rollBackTarget } from './rollback-targets.js';
+import { planRecordRollback } from './rollback-plan.js';
+import { previewHashOf } from '../database/rollback-preview.js';
+import type { StepCounts } from './contract.js';
+import type { ActivityDependencies } from './dependencies.js';
+import { fenced, readChunks, recordChunk, takeLease } from './lease.js';
+
+const pageSize = 500;
+
+export const createRollback = (dependencies: ActivityDependencies) => {
+  const { hub, configurations, heartbeat, crashPoint } = dependencies;
+
+  /** The run that a rollback is about. */
+  const rolledBackRun = async (client: PoolClient, run: RunRef): Promise<string> => {
+    const { rows } = await client.query<{ id: string | null }>(
+      'select parent_run_id::text as id from sync_runs where id = $1',
+      [run.runId],
+    );
+    const id = rows[0]?.id ?? null;
+    if (id === null) throw new SyncError('not_found', 'the rollback names no run');
+    return id;
+  };
+
+  return {
+    /** Runs to roll back, children first. What a person saw in a preview must still hold. */
+    async planRollback(run: RunRef): Promise<{ readonly runIds: readonly string[] }> {
+      const own = await hub.read(run.institutionId, async (client) => ({
+        of: await rolledBackRun(client, run),
+        begun: (await readChunks(client, run.runId, 'rollback')).length > 0,
+        seen:
+          (
+            await client.query<{ hash: string | null }>(
+              'select preview_hash::text as hash from change_sets where run_id = $1',
+              [run.runId],
+            )
+          ).rows[0]?.hash ?? null,
+      }));
+      return hub.read(run.institutionId, async (client) => {
+        const { rows } = await client.query<{ state: string; finished: boolean; by: string | null }>(
+          'select state, finished_at is not null as finished, rolled_back_by::text as by from sync_runs where id = $1',
+          [own.of],
+        );
+        const target = rows[0];
+        if (target === undefined) throw new SyncError('not_found', `run ${own.of} is not there`);
+        if (!target.finished) throw new SyncError('state_forbids', `run ${own.of} is not over`);
+        if (own.begun) return { runIds: await childrenFirst(client, own.of, run.runId) };
+        if (target.by !== null) return { runIds: [] };
+        const runIds = await childrenFirst(client, own.of, run.runId);
+        if (own.seen !== null && own.seen !== (await previewHashOf(client, runIds))) {
+          throw new SyncError('preview_outdated', 'data moved since the preview; look at the new one');
+        }
+        return { runIds };
+      });
+    },
+
+    /** Sets back in targets what the run wrote there and still stands. Rows of records that are kept are left. */
+    async rollBackTargets(run: RunRef, runId: string): Promise<StepCounts> {
+      const context = await configurations.of(run.institutionId);
+      const lease = await takeLease(hub, run, 'rollback', `${runId}/targets`);
+      const table = rollbackTable(run.runId, runId);
+      const planned = await hub.read(run.institutionId, (client) =>
+        readChunks(client, run.runId, 'rollback', `${runId}/plan`),
+      );
+      if (planned.length === 0) {
+        await fenced(
+          hub,
+          lease,
+          async (client) => {
+            await recreate(client, table, 'golden_id bigint not null, kept boolean not null');
+            await collectRollback(client, run, runId, table);
+          },
+          'bulk',
+        );
+        await planKept(runId, run, table);
+      }
+      const mappings = await hub.read(run.institutionId, async (client) => {
+        const { rows } = await client.query<{ id: number }>(
+          `select mapping_id as id from change_set_entries where run_id = $1 and kind = 'target' group by 1
+           union select mapping_id from run_chunks, lateral (select split_part(part, '/', 1)::integer as mapping_id) m
+             where run_id = $1 and step = 'publish' and part like '%/bulk' order by 1`,
+          [runId],
+        );
+        return rows.map(({ id }) => id);
+      });
+      const counts = { reversed: 0, kept: 0, failed: 0 };
+      for (const id of mappings) {
+        const done = await rollBackTarget(dependencies, {
+          run,
+          runId,
+          lease,
+          context,
+          mapping: context.mapping(id),
+          table,
+        });
+        counts.reversed += done.reversed;
+        counts.kept += done.kept;
+        counts.failed += done.failed;
+        heartbeat();
+        crashPoint('rollBackTargets');
+      }
+      await fenced(hub, lease, (client) => recordChunk(client, lease, 0, { counts }));
+      return counts;
+    },
+
+    /** Sets golden records back as new versions, restores images, questions, watermarks and deliveries, and remembers the
+     *  run's inputs so that they come again as one question. */
+    async rollBackGolden(run: RunRef, runId: string): Promise<StepCounts> {
+      const context = await configurations.of(run.institutionId);
+      const lease = await takeLease(hub, run, 'rollback', `${runId}/golden`);
+      const finished = await hub.read(run.institutionId, (client) =>
+        readChunks(client, run.runId, 'rollback', `${runId}/golden`),
+      );
+      if (finished.length > 0) return finished[0]?.counts as StepCounts;
+      const table = rollbackTable(run.runId, runId);
+      const counts = { reversed: 0, kept: 0 };
+      let after = '0';
+      for (;;) {
+        const page = await hub.read(run.institutionId, (client) =>
+          readRollbackPage(client, run, runId, table, after, pageSize),
+        );
+        const last = page.at(-1);
+        if (last === undefined) break;
+        after = last.goldenId;
+        const plans = page.map(planRecordRollback);
+        await fenced(hub, lease, (client) => applyRollbackPage(client, { run, runId, context }, plans), 'bulk');
+        counts.reversed += plans.filter(({ kept }) => !kept).length;
+        counts.kept += plans.filter(({ kept }) => kept).length;
+        heartbeat();
+        crashPoint('rollBackGolden');
+      }
+      await fenced(
+        hub,
+        lease,
+        async (client) => {
+          await finishRollback(client, run, runId, table);
+          await recordChunk(client, lease, 0, { counts });
+          await client.query(`drop table if exists ${table}`);
+        },
+        'bulk',
+      );
+      return counts;
+    },
+  };
+
+  /** Decides which records are kept, before any target is touched. */
+  async function planKept(runId: string, run: RunRef, table: string): Promise<void> {
+    const lease = await takeLease(hub, run, 'rollback', `${runId}/plan`);
+    let after = '0';
+    for (;;) {
+      const page = await hub.read(run.institutionId, (client) =>
+        readRollbackPage(client, run, runId, table, after, pageSize),
+      );
+      const last = page.at(-1);
+      if (last === undefined) break;
+      after = last.goldenId;
+      const kept = page
+        .map(planRecordRollback)
+        .filter((plan) => plan.kept)
+        .map(({ goldenId }) => goldenId);
+      await fenced(hub, lease, (client) =>
+        client.query(`update ${table} set kept = true where golden_id = any ($1::bigint[])`, [kept]),
+      );
+      heartbeat();
+    }
+    await fenced(hub, lease, (client) => recordChunk(client, lease, 0, { counts: {} }));
+  }
+};
