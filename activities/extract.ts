@@ -37,7 +37,7 @@ const completeness = (mapping: MappingRef, delivery: Delivery | null): Pick<Sour
   return { complete: mapping.definition.source?.completeByDefault ?? false, scope: {} };
 };
 
-const requestOf = (mapping: MappingRef, plan: Pick<SourcePlan, 'mode' | 'after' | 'upTo'>): ReadRequest => {
+export const requestOf = (mapping: MappingRef, plan: Pick<SourcePlan, 'mode' | 'after' | 'upTo'>): ReadRequest => {
   const { source, entity } = mapping.definition;
   if (source === undefined) throw new SyncError('internal', `mapping ${mapping.definition.name} has no source part`);
   const { columns, key, watermark } = source;

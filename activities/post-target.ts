@@ -20,8 +20,8 @@ export interface ChunkFacts {
   readonly last: RawRow;
   /** A key that was not there when the write was intended: there now, the write took place. */
   readonly probe: RawRow | null;
-  /** Rows that were there already, equal, when the write was intended. */
-  readonly before: number;
+  /** Rows whose key was not there when the write was intended. */
+  readonly fresh: number;
   readonly outcome: ChunkOutcome | null;
   /** The target's own digest of its rows from `first` up to, not including, `last`; null where these bounds enclose others. */
   readonly standing: string | null;
@@ -52,9 +52,10 @@ export interface StoredChunk {
   readonly facts: ChunkFacts;
 }
 
-/** Keeps what is known of the chunk. `rows`: exactly what is about to be written, where it may have to be taken out again. */
+/** Keeps what is known of a chunk before its target is written. `rows`: exactly what is about to be written, where it may have
+ *  to be taken out again; `more`: besides what an earlier attempt did write. */
 export interface ChunkStore {
-  intend(facts: ChunkFacts, digest: string, rows: readonly RawRow[] | null): Promise<void>;
+  intend(facts: ChunkFacts, digest: string, rows: { readonly more: boolean; readonly rows: readonly RawRow[] } | null): Promise<void>;
 }
 
 /** The end of a chunk at one target: to be recorded with its exceptions in one transaction. */
@@ -103,12 +104,11 @@ export class PostTarget {
     const [first, last] = [chunk.rows[0], chunk.rows.at(-1)];
     if (first === undefined || last === undefined) throw new SyncError('internal', 'an empty chunk is not written');
     const bounds = { count: chunk.rows.length, first: this.keyIn(first), last: this.keyIn(last) };
-    if (known !== null) {
-      const taken = await this.tookPlace(known);
-      if (taken && known.digest === chunk.digest && known.facts.mode === 'insert') {
-        return this.finished({ ...known.facts, outcome: { new: bounds.count, unchanged: 0, differs: 0, refused: 0 } });
-      }
-      if (taken) return this.compare(chunk, bounds, known.facts.before, store);
+    if (known !== null && (await this.tookPlace(known))) {
+      const same = known.digest === chunk.digest;
+      if (same && known.state === 'done') return { facts: known.facts, exceptions: noExceptions };
+      if (same && known.facts.mode === 'insert') return this.finished(wholly(known.facts));
+      return this.compare(chunk, bounds, known.facts.fresh, store);
     }
     if ((await this.hasUniqueKey()) && !(await this.isThere(bounds.first))) {
       const inserted = await this.insert(chunk, bounds, store);
@@ -117,7 +117,7 @@ export class PostTarget {
       const earlier = standing.get(chunk.digest);
       if (earlier !== undefined && (await this.stillStands(earlier, last))) {
         const outcome = { new: 0, unchanged: bounds.count, differs: 0, refused: 0 };
-        return { facts: { ...earlier, mode: 'compare', probe: null, before: bounds.count, outcome }, exceptions: noExceptions };
+        return { facts: { ...earlier, mode: 'compare', probe: null, fresh: 0, outcome }, exceptions: noExceptions };
       }
     }
     return this.compare(chunk, bounds, null, store);
@@ -151,9 +151,14 @@ export class PostTarget {
     store: ChunkStore,
   ): Promise<WrittenChunk | null> {
     const intended: ChunkFacts = {
-      ...{ ...bounds, mode: 'insert', probe: bounds.first, before: 0, outcome: null, standing: null },
+      ...bounds,
+      mode: 'insert',
+      probe: bounds.first,
+      fresh: bounds.count,
+      outcome: null,
+      standing: null,
     };
-    await store.intend(intended, chunk.digest, this.restores ? chunk.rows : null);
+    await store.intend(intended, chunk.digest, this.restores ? { more: false, rows: chunk.rows } : null);
     this.crashPoint();
     try {
       await this.rows.insertRows(this.entity, batchesOf(chunk.rows));
@@ -162,35 +167,36 @@ export class PostTarget {
       throw error;
     }
     this.crashPoint();
-    return this.finished({ ...intended, outcome: { new: bounds.count, unchanged: 0, differs: 0, refused: 0 } });
+    return this.finished(wholly(intended));
   }
 
-  /** Compare-and-set of what is not there, equal, already. `before`: how many rows were so before this run's own first attempt
-   *  at the chunk; null: this is the first. */
+  /** Compare-and-set of what is not there, equal, already. `written`: how many rows an earlier attempt of this run wrote, of
+   *  those that are found now; null: this is the first attempt that comes so far. */
   private async compare(
     chunk: TargetRows,
     bounds: Pick<ChunkFacts, 'count' | 'first' | 'last'>,
-    before: number | null,
+    written: number | null,
     store: ChunkStore,
   ): Promise<WrittenChunk> {
     const { todo, equal, absent } = await this.unlikeTarget(chunk.rows);
-    const ours = before === null ? 0 : Math.max(0, equal - before);
     const [probe] = absent;
     const intended: ChunkFacts = {
-      ...{ ...bounds, mode: 'compare', outcome: null, standing: null, before: equal - ours },
+      ...bounds,
+      mode: 'compare',
       probe: probe === undefined ? null : this.keyIn(probe),
+      fresh: absent.length + (written ?? 0),
+      outcome: null,
+      standing: null,
     };
-    if (probe !== undefined && before === null) {
-      await store.intend(intended, chunk.digest, this.restores ? absent : null);
-    }
+    await store.intend(intended, chunk.digest, this.restores ? { more: written !== null, rows: absent } : null);
     this.crashPoint();
-    const outcomes = todo.length === 0 ? [] : await this.rows.writeRows(this.entity, todo.map((row) => this.creation(row)));
+    const writes = todo.map((row) => this.creation(row));
+    const outcomes = writes.length === 0 ? [] : await this.rows.writeRows(this.entity, writes);
     this.crashPoint();
     const { outcome, exceptions } = tally(todo, outcomes, (row) => keyOf(this.keyIn(row)) ?? '');
-    return this.finished(
-      { ...intended, outcome: { ...outcome, new: outcome.new + ours, unchanged: outcome.unchanged + equal - ours } },
-      exceptions,
-    );
+    const ours = Math.min(written ?? 0, equal + outcome.unchanged);
+    const told = { ...outcome, new: outcome.new + ours, unchanged: outcome.unchanged + equal - ours };
+    return this.finished({ ...intended, outcome: told }, exceptions);
   }
 
   private creation(row: RawRow): RowWrite {
@@ -231,6 +237,12 @@ export class PostTarget {
     return { facts: { ...facts, standing: count === facts.count - 1 ? digest : null }, exceptions };
   }
 }
+
+/** An insert that took place wrote every row. */
+const wholly = (facts: ChunkFacts): ChunkFacts => ({
+  ...facts,
+  outcome: { new: facts.count, unchanged: 0, differs: 0, refused: 0 },
+});
 
 const sameCells = (left: RawRow, right: RawRow): boolean =>
   left.length === right.length && left.every((cell, index) => cell === right[index]);

@@ -89,7 +89,7 @@ export const readRollbackPage = async (
           select x.row_id as id, x.before, coalesce(x.after, x.before) ->> 'read_run' as read_run from change_set_entries x
           where x.run_id = $1 and x.kind = 'image' and (coalesce(x.before, x.after) ->> 'golden_id')::bigint = g.id
           union all
-          select i.id, null, case when i.read_run is null then null else '' || $1::text end from record_images i
+          select i.id, null, case when i.read_run is null then null else $1::bigint::text end from record_images i
           where i.golden_id = g.id and i.created_run = $1
             and not exists (select 1 from change_set_entries x where x.run_id = $1 and x.kind = 'image' and x.row_id = i.id)) y) as touched,
        (select json_agg(to_jsonb(i) || jsonb_build_object('identifiers', (select jsonb_agg(to_jsonb(d)) from record_identifiers d where d.image_id = i.id)) order by i.id)

@@ -55,8 +55,18 @@ export const applyRollbackPage = async (
     rolling,
     plans.flatMap(({ images }) => images),
   );
-  const kept = plans.filter((plan) => plan.kept).map(({ goldenId }) => goldenId);
+};
+
+/** Records that are kept because a later run changed them: listed, and left as they are in every store. */
+export const noteKept = async (
+  client: PoolClient,
+  run: RunRef,
+  runId: string,
+  table: string,
+  kept: readonly string[],
+): Promise<void> => {
   if (kept.length === 0) return;
+  await client.query(`update ${table} set kept = true where golden_id = any ($1::bigint[])`, [kept]);
   await client.query(
     `insert into findings (institution_id, run_id, kind, entity_type_id, golden_id, detail, subject_key)
      select $1, $2, 'kept_changed_since', g.entity_type_id, g.id, 'changed by a later run, so it was kept', g.subject_key
@@ -229,14 +239,14 @@ const rememberInputs = async (client: PoolClient, run: RunRef, runId: string, ta
     `insert into rolled_back_inputs (mapping_id, source_key, raw_hash, institution_id, run_id, rollback_run_id)
      select distinct on (x.mapping_id, x.source_key, x.hash) x.mapping_id, x.source_key, x.hash, $2::integer, $1::bigint, $3::bigint from (
        select (e.after ->> 'mapping_id')::integer as mapping_id, e.after ->> 'source_key' as source_key, (e.after ->> 'golden_id')::bigint as golden_id,
-         case when e.after ->> 'deleted_run' = $1::text then '${missingHash}'::uuid
+         case when e.after ->> 'deleted_run' = $1::bigint::text then '${missingHash}'::uuid
            else coalesce(e.after ->> 'read_hash', e.after ->> 'raw_hash')::uuid end as hash
        from change_set_entries e
-       where e.run_id = $1 and e.kind = 'image' and e.after ->> 'read_run' = $1::text and (e.after ->> 'main')::boolean
+       where e.run_id = $1::bigint and e.kind = 'image' and e.after ->> 'read_run' = $1::bigint::text and (e.after ->> 'main')::boolean
        union all
        select (o.after ->> 'mapping_id')::integer, o.after ->> 'source_key', (o.after ->> 'golden_id')::bigint, coalesce(o.after ->> 'read_hash', o.after ->> 'raw_hash')::uuid
-       from (select e.before as after from change_set_entries e where e.run_id = $3 and e.kind = 'image') o
-       where o.after ->> 'created_run' = $1::text and o.after ->> 'read_run' = $1::text and (o.after ->> 'main')::boolean) x
+       from (select e.before as after from change_set_entries e where e.run_id = $3::bigint and e.kind = 'image') o
+       where o.after ->> 'created_run' = $1::bigint::text and o.after ->> 'read_run' = $1::bigint::text and (o.after ->> 'main')::boolean) x
      where x.hash is not null and not (${kept}) on conflict do nothing`,
     [runId, run.institutionId, run.runId],
   );

@@ -3,7 +3,7 @@ import { recreate } from '../database/staging.js';
 import { SyncError } from '../domain/errors.js';
 import type { RunRef } from '../domain/run.js';
 import { childrenFirst, collectRollback, readRollbackPage, rollbackTable } from './rollback-read.js';
-import { applyRollbackPage, finishRollback } from './rollback-write.js';
+import { applyRollbackPage, finishRollback, noteKept } from './rollback-write.js';
 import { rollBackTarget } from './rollback-targets.js';
 import { planRecordRollback } from './rollback-plan.js';
 import { previewHashOf } from '../database/rollback-preview.js';
@@ -163,9 +163,7 @@ export const createRollback = (dependencies: ActivityDependencies) => {
         .map(planRecordRollback)
         .filter((plan) => plan.kept)
         .map(({ goldenId }) => goldenId);
-      await fenced(hub, lease, (client) =>
-        client.query(`update ${table} set kept = true where golden_id = any ($1::bigint[])`, [kept]),
-      );
+      await fenced(hub, lease, (client) => noteKept(client, run, runId, table, kept));
       heartbeat();
     }
     await fenced(hub, lease, (client) => recordChunk(client, lease, 0, { counts: {} }));

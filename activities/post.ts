@@ -1,0 +1,350 @@
+import type { PoolClient } from 'pg';
+import type { Connector, Partition } from '../connectors/capabilities.js';
+import { loadConfiguration } from '../database/configuration-store.js';
+import type { Hub } from '../database/hub.js';
+import { SyncError } from '../domain/errors.js';
+import { compilePosting } from '../domain/posting.js';
+import type { RowProblem } from '../domain/rows.js';
+import type { RunRef } from '../domain/run.js';
+import type { PartitionRef, StepCounts } from './contract.js';
+import { readRun, type InstitutionContext, type MappingRef } from './context.js';
+import type { ActivityDependencies } from './dependencies.js';
+import { readerOf, readSourcePlan, requestOf, type SourcePlan } from './extract.js';
+import { fenced, readChunks, takeLease, type Lease } from './lease.js';
+import { ahead, readPosted, type BrokenValues, type PostedChunk } from './post-reading.js';
+import { PostTarget, readStanding, type ChunkFacts, type Exceptions, type StoredChunk } from './post-target.js';
+import { brokenValues } from './post-set-rules.js';
+import { addRejected } from './problems.js';
+
+/** Steps under which `run_chunks` keeps what was posted. `post`: a chunk at one target (part mapping/partition/target);
+ *  `post_read`: a chunk that every target has (part mapping/partition), with the cursor from which a retry goes on;
+ *  `post_rows`: the rows of a chunk, where the target says that they can be taken out again. */
+export const postSteps = { target: 'post', read: 'post_read', rows: 'post_rows' } as const;
+
+export interface PostOptions {
+  /** Rows of one transaction of a target. */
+  readonly chunkRows?: number;
+}
+
+/** Two chunks are in memory at a time, one being read while the other is written. */
+const defaultChunkRows = 25_000;
+
+/** One disposition a source row, told by the first target; what other targets took is in their own chunks. */
+interface ReadCounts {
+  readonly extracted: number;
+  readonly new: number;
+  readonly unchanged: number;
+  readonly no_effect: number;
+  readonly rejected: number;
+  readonly filtered: number;
+}
+
+interface StandingTarget {
+  readonly target: PostTarget;
+  readonly standing: ReadonlyMap<string, ChunkFacts>;
+}
+
+interface Posting {
+  readonly run: RunRef;
+  readonly lease: Lease;
+  readonly mapping: MappingRef;
+  readonly part: string;
+  readonly targets: readonly StandingTarget[];
+}
+
+const targetPart = (part: string, target: PostTarget): string => `${part}/${String(target.mapping.id)}`;
+
+/** Target mappings of the run's job that are rooted in the posted type of the source. */
+const targetsOf = (context: InstitutionContext, run: RunRef, source: MappingRef): MappingRef[] =>
+  context
+    .job(run.jobId ?? 0)
+    .definition.targets.map((name) => context.mappingNamed(name))
+    .filter(({ definition }) => definition.target?.root === context.mainType(source).definition.name);
+
+/** Writes a chunk row of one of `postSteps`, in the transaction of its lease. */
+const recordPosted = async (
+  client: PoolClient,
+  run: RunRef,
+  row: {
+    readonly step: (typeof postSteps)[keyof typeof postSteps];
+    readonly part: string;
+    readonly chunk: number;
+    readonly state: 'intended' | 'done';
+    readonly cursor?: string | null;
+    readonly counts: object;
+    readonly digest?: string | null;
+  },
+): Promise<void> => {
+  await client.query(
+    `insert into run_chunks (run_id, step, part, chunk, institution_id, cursor, counts, digest, state)
+     values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+     on conflict (run_id, step, part, chunk) do update
+       set cursor = excluded.cursor, counts = excluded.counts, digest = excluded.digest, state = excluded.state`,
+    [
+      run.runId,
+      row.step,
+      row.part,
+      row.chunk,
+      run.institutionId,
+      row.cursor ?? null,
+      JSON.stringify(row.counts),
+      row.digest ?? null,
+      row.state,
+    ],
+  );
+};
+
+/** Keeps the rows that are about to be written; `more`: besides those of an earlier attempt that took place. */
+const keepRows = async (
+  client: PoolClient,
+  run: RunRef,
+  at: { readonly part: string; readonly chunk: number },
+  kept: { readonly more: boolean; readonly rows: readonly (readonly (string | null)[])[] },
+): Promise<void> => {
+  await client.query(
+    `insert into run_chunks as c (run_id, step, part, chunk, institution_id, counts) values ($1, $2, $3, $4, $5, $6)
+     on conflict (run_id, step, part, chunk) do update set counts =
+       case when $7 then jsonb_build_object('rows', (c.counts -> 'rows') || (excluded.counts -> 'rows')) else excluded.counts end`,
+    [run.runId, postSteps.rows, at.part, at.chunk, run.institutionId, JSON.stringify({ rows: kept.rows }), kept.more],
+  );
+};
+
+const addProblems = async (
+  client: PoolClient,
+  run: RunRef,
+  mappingId: number,
+  problems: readonly RowProblem[],
+): Promise<void> => {
+  if (problems.length === 0) return;
+  await client.query(
+    `insert into findings (institution_id, run_id, kind, mapping_id, source_key, field, detail)
+     select $1, $2, p.kind, $3, p.key, p.field, p.detail
+     from unnest($4::text[], $5::text[], $6::text[], $7::text[]) as p (kind, key, field, detail)`,
+    [
+      run.institutionId,
+      run.runId,
+      mappingId,
+      problems.map(({ reason }) => reason),
+      problems.map(({ key }) => key),
+      problems.map(({ field }) => field),
+      problems.map(({ detail }) => detail),
+    ],
+  );
+};
+
+/** A key of the target with another content is told and left alone; a row that the target refuses is set aside. */
+const addExceptions = async (
+  client: PoolClient,
+  run: RunRef,
+  target: MappingRef,
+  { differing, refused }: Exceptions,
+): Promise<void> => {
+  const told = 'the target holds this key with another content; a correction is a new entry';
+  const differs = differing.map((key) => ({ row: '', key, field: null, reason: 'posted_differs', detail: told }));
+  await addProblems(client, run, target.id, differs);
+  const rejected = refused.map(({ row, key, reason }) => ({
+    problem: { row: '', key, field: null, reason: 'target_refused', detail: reason },
+    raw: JSON.stringify(row),
+  }));
+  await addRejected(client, run, target.id, rejected);
+};
+
+const sumReads = (chunks: readonly { readonly counts: Readonly<Record<string, unknown>> }[]): ReadCounts => {
+  const sum = (name: keyof ReadCounts): number =>
+    chunks.reduce((total, { counts }) => total + Number(counts[name] ?? 0), 0);
+  return {
+    extracted: sum('extracted'),
+    new: sum('new'),
+    unchanged: sum('unchanged'),
+    no_effect: sum('no_effect'),
+    rejected: sum('rejected'),
+    filtered: sum('filtered'),
+  };
+};
+
+/** The dispositions of the mapping's rows so far. One partition after the other: the plan's row is held. */
+const recordSums = async (client: PoolClient, run: RunRef, mappingId: number): Promise<void> => {
+  await client.query(`select 1 from run_chunks where run_id = $1 and step = 'plan' and part = $2 for update`, [
+    run.runId,
+    String(mappingId),
+  ]);
+  await client.query(
+    `insert into run_chunks (run_id, step, part, chunk, institution_id, counts)
+     select $1, 'dispositions', $2, 0, $3, jsonb_object_agg(name, total) from (
+       select n.name, coalesce(sum((c.counts ->> n.name)::bigint), 0) as total
+       from unnest(array['extracted', 'new', 'unchanged', 'no_effect', 'rejected', 'filtered']) as n (name)
+       left join run_chunks c on c.run_id = $1 and c.step = 'post_read' and split_part(c.part, '/', 1) = $2
+       group by n.name) sums
+     on conflict (run_id, step, part, chunk) do update set counts = excluded.counts`,
+    [run.runId, String(mappingId), run.institutionId],
+  );
+};
+
+/** Whether every planned partition of a posted source was posted to its end: only then may its watermark go on. */
+export const postedWholly = async (client: PoolClient, runId: string, mappingId: number): Promise<boolean> => {
+  const { rows } = await client.query<{ whole: boolean }>(
+    `select jsonb_array_length(p.counts -> 'partitions') = (
+       select count(*) from run_chunks c
+       where c.run_id = p.run_id and c.step = 'post_read' and split_part(c.part, '/', 1) = p.part
+         and (c.counts ->> 'last')::boolean) as whole
+     from run_chunks p where p.run_id = $1 and p.step = 'plan' and p.part = $2 and p.chunk = 0`,
+    [runId, String(mappingId)],
+  );
+  return rows[0]?.whole ?? false;
+};
+
+/** What of a chunk was known before this attempt. */
+const knownChunks = async (hub: Hub, run: RunRef, part: string, target: PostTarget): Promise<Map<number, StoredChunk>> => {
+  const chunks = await hub.read(run.institutionId, (client) =>
+    readChunks(client, run.runId, postSteps.target, targetPart(part, target)),
+  );
+  return new Map(
+    chunks.map(({ chunk, state, digest, counts }) => [chunk, { state, digest, facts: counts as unknown as ChunkFacts }]),
+  );
+};
+
+export const createPost = (dependencies: ActivityDependencies, options: PostOptions = {}) => {
+  const { hub, configurations, openConnector, heartbeat, cancelled, crashPoint } = dependencies;
+  const chunkRows = options.chunkRows ?? defaultChunkRows;
+  const crash = (): void => {
+    crashPoint('post');
+  };
+
+  /** Writes one chunk to one target and records it; what an earlier attempt wrote is found out and not written again. */
+  const postTo = async (
+    posting: Posting,
+    { target, standing }: StandingTarget,
+    rows: PostedChunk['targets'][number],
+    at: { readonly chunk: number; readonly known: StoredChunk | null },
+  ): Promise<ChunkFacts['outcome']> => {
+    const { run, lease } = posting;
+    const part = targetPart(posting.part, target);
+    const { chunk, known } = at;
+    const { facts, exceptions } = await target.write(rows, known, standing, {
+      intend: (intended, digest, kept) =>
+        fenced(hub, lease, async (client) => {
+          const state = 'intended';
+          await recordPosted(client, run, { step: postSteps.target, part, chunk, state, counts: intended, digest });
+          if (kept !== null) await keepRows(client, run, { part, chunk }, kept);
+        }),
+    });
+    await fenced(hub, lease, async (client) => {
+      const row = { step: postSteps.target, part, chunk, state: 'done', counts: facts, digest: rows.digest } as const;
+      await recordPosted(client, run, row);
+      await addExceptions(client, run, target.mapping, exceptions);
+    });
+    return facts.outcome;
+  };
+
+  const record = async (posting: Posting, chunk: number, posted: PostedChunk, counts: ReadCounts): Promise<void> => {
+    const { run, lease, mapping, part } = posting;
+    await fenced(hub, lease, async (client) => {
+      await addRejected(client, run, mapping.id, posted.rejected);
+      await addProblems(client, run, mapping.id, posted.problems);
+      const told = { ...counts, last: posted.last };
+      const { cursor } = posted;
+      await recordPosted(client, run, { step: postSteps.read, part, chunk, state: 'done', cursor, counts: told });
+      await recordSums(client, run, mapping.id);
+    });
+    crash();
+  };
+
+  /** Posts a chunk to every target, then records that it needs not be read again. */
+  const postChunk = async (
+    posting: Posting,
+    chunk: number,
+    posted: PostedChunk,
+    known: readonly ReadonlyMap<number, StoredChunk>[],
+  ): Promise<ReadCounts> => {
+    const counts = { extracted: posted.extracted, rejected: posted.rejected.length, filtered: posted.filtered };
+    const outcomes: ChunkFacts['outcome'][] = [];
+    for (const [place, target] of posting.targets.entries()) {
+      const rows = posted.targets[place];
+      if (rows === undefined || rows.rows.length === 0) continue;
+      const outcome = await postTo(posting, target, rows, { chunk, known: known[place]?.get(chunk) ?? null });
+      if (place === 0) outcomes.push(outcome);
+      heartbeat();
+    }
+    const [first] = outcomes;
+    const told = {
+      ...counts,
+      new: first?.new ?? 0,
+      unchanged: first?.unchanged ?? 0,
+      no_effect: first?.differs ?? 0,
+      rejected: counts.rejected + (first?.refused ?? 0),
+    };
+    await record(posting, chunk, posted, told);
+    return told;
+  };
+
+  const postPartition = async (
+    posting: Posting,
+    source: { readonly context: InstitutionContext; readonly plan: SourcePlan; readonly partition: Partition },
+    connector: Connector,
+  ): Promise<ReadCounts> => {
+    const { run, mapping, part, targets } = posting;
+    const { context, plan, partition } = source;
+    const done = await hub.read(run.institutionId, (client) => readChunks(client, run.runId, postSteps.read, part));
+    const last = done.at(-1);
+    if (last?.counts['last'] === true) return sumReads(done);
+    const reader = await readerOf(connector, plan);
+    const signal = cancelled() ?? new AbortController().signal;
+    const compiled = context.source(mapping);
+    const { asOf } = await readRun(hub, run);
+    const compiledTargets = targets.map(({ target }) => context.target(target.mapping));
+    const { codeTables } = await loadConfiguration(hub, run.institutionId);
+    const tables = codeTables.map(({ definition }) => definition);
+    const compiledPosting = compilePosting(compiled, compiledTargets, context.definitions, tables, asOf);
+    const broken: BrokenValues = brokenValues({ hub, run, context, mapping, reader, plan, signal, alive: heartbeat });
+    const known = await Promise.all(targets.map(({ target }) => knownChunks(hub, run, part, target)));
+    const batches = reader.readPartition(requestOf(mapping, plan), partition, last?.cursor ?? null, signal);
+    const chunks = readPosted(batches, {
+      posting: compiledPosting,
+      targets: targets.length,
+      setRules: compiled.setRules,
+      broken,
+      chunkRows,
+      alive: heartbeat,
+    });
+    let chunk = (last?.chunk ?? -1) + 1;
+    const counts = [...done.map((one) => ({ counts: one.counts }))];
+    for await (const posted of ahead(chunks)) {
+      counts.push({ counts: { ...(await postChunk(posting, chunk, posted, known)) } });
+      chunk += 1;
+    }
+    return sumReads(counts);
+  };
+
+  return {
+    /** Reads one partition of a posted type, checks it and writes it to the targets, chunk by chunk, each one transaction of the
+     *  target. Intent is logged before and outcome after it, so that a retry neither doubles nor loses a row. */
+    async post(run: RunRef, ref: PartitionRef): Promise<StepCounts> {
+      const context = await configurations.of(run.institutionId);
+      const mapping = context.mapping(ref.mappingId);
+      const part = `${String(mapping.id)}/${String(ref.ordinal)}`;
+      const lease = await takeLease(hub, run, 'publish', `post/${part}`);
+      const plan = await hub.read(run.institutionId, (client) => readSourcePlan(client, run.runId, mapping.id));
+      const partition = plan.partitions.find(({ ordinal }) => ordinal === ref.ordinal);
+      if (partition === undefined) throw new SyncError('internal', `partition ${part} was not planned`);
+      const connectors: Connector[] = [];
+      const opened = (system: MappingRef['system']): Connector => {
+        const connector = openConnector(system);
+        connectors.push(connector);
+        return connector;
+      };
+      try {
+        const source = opened(mapping.system);
+        const targets: StandingTarget[] = [];
+        for (const target of targetsOf(context, run, mapping)) {
+          const standing = await hub.read(run.institutionId, (client) =>
+            readStanding(client, run, mapping.id, target.id),
+          );
+          targets.push({ target: new PostTarget(target, context.target(target), opened(target.system), crash), standing });
+        }
+        return { ...(await postPartition({ run, lease, mapping, part, targets }, { context, plan, partition }, source)) };
+      } finally {
+        await Promise.all(connectors.map((connector) => connector.close()));
+      }
+    },
+  };
+};
