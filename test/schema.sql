@@ -431,6 +431,7 @@ create table concord.rolled_back_inputs (
   institution_id integer not null,
   run_id bigint not null,
   rollback_run_id bigint not null,
+  discarded boolean not null default false,
   constraint rolled_back_inputs_pkey PRIMARY KEY (mapping_id, source_key, raw_hash)
 );
 alter table concord.rolled_back_inputs enable row level security;
