@@ -7,6 +7,7 @@ import { createExtract } from '../activities/extract.js';
 import { createGuard } from '../activities/guard.js';
 import { createMatch } from '../activities/match.js';
 import { createMerge } from '../activities/merge.js';
+import { createPost } from '../activities/post.js';
 import { createPublish } from '../activities/publish.js';
 import { createRollback } from '../activities/rollback.js';
 import { createRuns } from '../activities/runs.js';
@@ -29,7 +30,7 @@ export interface Foundations {
 /** Every activity, made over its dependencies. The only place that knows all of them. */
 export function composeActivities(foundations: Foundations): WorkflowActivities {
   const dependencies = dependenciesOf(foundations);
-  return complete({
+  return {
     ...createRuns(dependencies),
     ...createExtract(dependencies),
     ...createDropSource(dependencies),
@@ -42,8 +43,9 @@ export function composeActivities(foundations: Foundations): WorkflowActivities 
     ...createStageBatch(dependencies),
     ...createPublish(dependencies),
     ...createVerify(dependencies),
+    ...createPost(dependencies),
     ...createRollback(dependencies),
-  });
+  };
 }
 
 function dependenciesOf({ hub, crashPoints }: Foundations): ActivityDependencies {
@@ -61,18 +63,4 @@ function dependenciesOf({ hub, crashPoints }: Foundations): ActivityDependencies
       crashPoints.reach(name, 'mid');
     },
   };
-}
-
-const allActivities = [
-  ...(['openRun', 'closeRun', 'planExtract', 'extract', 'forgetStaging', 'dropSource', 'dropStaging'] as const),
-  ...(['diff', 'guard', 'standardize', 'stageBatch', 'match', 'merge', 'apply'] as const),
-  ...(['listTargets', 'publish', 'verify', 'post', 'dueTargets', 'pendingReview', 'remindReview'] as const),
-  ...(['planRollback', 'rollBackTargets', 'rollBackGolden'] as const),
-] satisfies readonly (keyof WorkflowActivities)[];
-
-/* A worker that lacks an activity would take its tasks and fail each: it does not start. */
-function complete(activities: Partial<WorkflowActivities>): WorkflowActivities {
-  const missing = allActivities.filter((name) => activities[name] === undefined);
-  if (missing.length > 0) throw new Error(`This version has no activity ${missing.join(', ')}: no worker can run.`);
-  return activities as WorkflowActivities;
 }

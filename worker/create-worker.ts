@@ -67,9 +67,14 @@ function optionsOf(options: WorkersOptions, queue: keyof typeof slots): WorkerOp
 /** The workflows as one bundle: the one that the build made, else made now from the sources beside us. */
 export async function workflowsBundle(): Promise<WorkflowBundleOption> {
   const built = fileURLToPath(new URL('../workflow-bundle.js', import.meta.url));
-  if (existsSync(built)) return { code: withoutSourceMap(readFileSync(built, 'utf8')) };
+  if (existsSync(built)) return readBundle(built);
   const logger = new DefaultLogger('WARN');
   return await bundleWorkflowCode({ workflowsPath: sourceOf('../workflows/index'), logger });
+}
+
+/** A bundle that the build made. */
+export function readBundle(file: string): WorkflowBundleOption {
+  return { code: withoutSourceMap(readFileSync(file, 'utf8')) };
 }
 
 /* The map is two thirds of the bundle, and each of three workers would hold it: 43 MB of the 265 of an idle worker. The SDK wants
@@ -77,7 +82,7 @@ export async function workflowsBundle(): Promise<WorkflowBundleOption> {
 function withoutSourceMap(code: string): string {
   const marker = '//# sourceMappingURL=data:application/json;charset=utf-8;base64,';
   const at = code.lastIndexOf(marker);
-  const empty = JSON.stringify({ version: 3, sources: [], names: [], mappings: '' });
+  const empty = JSON.stringify({ version: 3, file: 'workflow-bundle.js', sources: [], names: [], mappings: '' });
   return at < 0 ? code : code.slice(0, at) + marker + Buffer.from(empty).toString('base64');
 }
 
