@@ -66,7 +66,7 @@ export const insertIdentifiers = async (
        select $1, $2, c.identifiers[n * 2 + 1], c.identifiers[n * 2 + 2], v.image_id, v.subject
        from (${rows}) v join ${staging.canon} c on c.ord = v.ord
        cross join lateral generate_series(0, cardinality(c.identifiers) / 2 - 1) n
-       where c.identifiers is not null order by 4 collate "C" on conflict do nothing`,
+       where c.identifiers is not null order by c.identifiers[n * 2 + 2] collate "C" on conflict do nothing`,
       [run.institutionId, type.id],
     );
   }

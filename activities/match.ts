@@ -164,6 +164,8 @@ const linkToKnown = async (client: PoolClient, type: EntityTypeRef): Promise<voi
      group by o.ord, i.golden_id`,
     [type.id],
   );
+  await client.query('create index on hits (ord)');
+  await client.query('analyze hits');
 };
 
 /** Links of new records to each other: an edge where two of different mappings share a corroborated identifier. */
@@ -175,6 +177,8 @@ const linkAmongNew = async (client: PoolClient): Promise<void> => {
      from offered a join offered b on b.value = a.value and b.scheme = a.scheme and b.ord <> a.ord
        and (a.sure or b.mapping_id <> a.mapping_id)`,
   );
+  await client.query('create index on edges (left_ord)');
+  await client.query('analyze edges');
 };
 
 /** Clusters by label propagation: every record takes the smallest label among its neighbours until none changes.
@@ -185,6 +189,7 @@ const propagateLabels = async (client: PoolClient): Promise<void> => {
      select ord, ord as label from (select left_ord as ord from edges where corroborated union select right_ord from edges where corroborated) x`,
   );
   await client.query('create unique index on labels (ord)');
+  await client.query('analyze labels');
   for (;;) {
     const { rowCount } = await client.query(
       `update labels l set label = m.label
@@ -238,6 +243,8 @@ const assign = async (
            where k.image_id is null group by 1 order by 1) x
      left join chosen c on c.label = x.label group by x.label`,
   );
+  await client.query('create unique index on clusters (label)');
+  await client.query('analyze clusters');
   const apart = reconciled ? 'null::bigint' : '(select a.label from apart a where a.ord = k.ord)';
   await client.query(
     `insert into ${table} (ord, op, image_id, new_image, golden_id, new_golden, lone, rival)

@@ -175,7 +175,8 @@ export const goldenPlanOf = (golden: GoldenState, tools: RecordTools): object =>
     status,
     valid_from: validFrom,
     valid_to: validTo,
-    subject_key: subject,
+    // A record that is its own subject gets its id where it is written.
+    subject_key: subject === 'self' ? null : subject,
     references,
   };
 };
