@@ -2,18 +2,33 @@ import type { RawBatch } from '../connectors/capabilities.js';
 import type { CompiledPosting } from '../domain/posting.js';
 import type { SetRule } from '../domain/rules.js';
 import type { Cell, RawRow, RejectedRow, RowProblem } from '../domain/rows.js';
+import { CopyEncoder, CopyLineSplitter, decodeCopyLine } from '../platform/copy-text.js';
 import { createDigest } from '../platform/hash.js';
 
-/** The rows of one chunk that one target is to hold. */
+/** The rows of one chunk that one target is to hold, encoded: as objects they would outlive many a garbage collection. */
 export interface TargetRows {
-  readonly rows: readonly RawRow[];
-  /** Of the rows' content in their order: the same source rows give the same digest. */
+  readonly count: number;
+  readonly first: RawRow;
+  readonly last: RawRow;
+  /** Of the encoded rows in their order: the same source rows give the same digest. */
   readonly digest: string;
+  /** COPY text in the order of the target's columns. */
+  readonly text: readonly Buffer[];
+}
+
+/** The rows again, some hundred at a time. */
+export function* decodeRows(text: readonly Buffer[]): Generator<RawRow[], void, undefined> {
+  const splitter = new CopyLineSplitter();
+  for (const part of text) {
+    const lines = splitter.push(part);
+    if (lines.length > 0) yield lines.map(decodeCopyLine);
+  }
 }
 
 /** What one chunk of a posted source becomes. */
 export interface PostedChunk {
-  readonly targets: readonly TargetRows[];
+  /** A target each, in their order; null: no row of the chunk is for it. */
+  readonly targets: readonly (TargetRows | null)[];
   readonly rejected: readonly RejectedRow[];
   /** Blanked values and warnings. */
   readonly problems: readonly RowProblem[];
@@ -27,30 +42,52 @@ export interface PostedChunk {
 /** Tells which values of a column break a rule over many rows. */
 export type BrokenValues = (rule: SetRule, values: readonly string[]) => Promise<ReadonlySet<string>>;
 
+/** Kept as it was read while rules over many rows are still to judge it. */
 interface Held {
   readonly row: RawRow;
   readonly key: string | null;
   readonly cells: readonly (Cell[] | null)[];
 }
 
-/** Digests are taken over some hundred rows at once: a call for each would cost more than the hashing. */
-const digestBatch = 256;
-const cellMark = '\u001f';
-const rowMark = '\u001e';
+const encodedAtOnce = 64 * 1024;
 
-/** The digest of rows in their order. */
-export const digestRows = (rows: readonly RawRow[]): string => {
-  const digest = createDigest();
-  let text = '';
-  for (let index = 0; index < rows.length; index += 1) {
-    text += (rows[index] ?? []).join(cellMark) + rowMark;
-    if (index % digestBatch !== digestBatch - 1) continue;
-    digest.update(text);
-    text = '';
+class TargetEncoder {
+  private readonly encoder = new CopyEncoder();
+  private text: Buffer[] = [];
+  private digest = createDigest();
+  private count = 0;
+  private first: RawRow = [];
+  private last: RawRow = [];
+
+  get rows(): number {
+    return this.count;
   }
-  digest.update(text);
-  return digest.hex();
-};
+
+  add(row: RawRow): void {
+    if (this.count === 0) this.first = row;
+    this.last = row;
+    this.count += 1;
+    this.encoder.add(row);
+    if (this.encoder.size >= encodedAtOnce) this.flush();
+  }
+
+  private flush(): void {
+    const part = this.encoder.take();
+    this.digest.update(part);
+    this.text.push(part);
+  }
+
+  take(): TargetRows | null {
+    if (this.count === 0) return null;
+    if (this.encoder.size > 0) this.flush();
+    const { count, first, last, text } = this;
+    const digest = this.digest.hex();
+    this.count = 0;
+    this.text = [];
+    this.digest = createDigest();
+    return { count, first, last, digest, text };
+  }
+}
 
 class ChunkBuilder {
   private held: Held[] = [];
@@ -58,13 +95,16 @@ class ChunkBuilder {
   private problems: RowProblem[] = [];
   private filtered = 0;
   private extracted = 0;
+  private readonly targets: readonly TargetEncoder[];
 
   constructor(
     private readonly posting: CompiledPosting,
-    private readonly targets: number,
+    targets: number,
     private readonly setRules: readonly SetRule[],
     private readonly broken: BrokenValues,
-  ) {}
+  ) {
+    this.targets = Array.from({ length: targets }, () => new TargetEncoder());
+  }
 
   get size(): number {
     return this.extracted;
@@ -90,29 +130,39 @@ class ChunkBuilder {
     const [unwritable] = posted.unwritable;
     if (unwritable !== null && unwritable !== undefined) {
       const { column, reason, detail } = unwritable;
-      this.rejected.push({ problem: { row: '', key: posted.key, field: column, reason, detail }, raw: JSON.stringify(row) });
+      this.rejected.push({
+        problem: { row: '', key: posted.key, field: column, reason, detail },
+        raw: JSON.stringify(row),
+      });
       return;
     }
     for (let place = 1; place < posted.unwritable.length; place += 1) {
       const problem = posted.unwritable[place];
       if (problem !== null && problem !== undefined)
-        this.problems.push({ row: '', key: posted.key, field: problem.column, reason: problem.reason, detail: problem.detail });
+        this.problems.push({
+          row: '',
+          key: posted.key,
+          field: problem.column,
+          reason: problem.reason,
+          detail: problem.detail,
+        });
     }
-    this.held.push({ row, key: posted.key, cells: posted.rows });
+    if (this.setRules.length === 0) this.encode(posted.rows);
+    else this.held.push({ row, key: posted.key, cells: posted.rows });
+  }
+
+  private encode(cells: readonly (Cell[] | null)[]): void {
+    const [first] = cells;
+    if (first === null || first === undefined) this.filtered += 1;
+    for (let place = 0; place < this.targets.length; place += 1) {
+      const row = cells[place] ?? null;
+      if (row !== null) this.targets[place]?.add(row);
+    }
   }
 
   async take(cursor: string | null, last: boolean): Promise<PostedChunk> {
-    const held = this.setRules.length === 0 ? this.held : await this.unbroken();
-    const targets: TargetRows[] = [];
-    for (let place = 0; place < this.targets; place += 1) {
-      const rows: RawRow[] = [];
-      for (const { cells } of held) {
-        const row = cells[place] ?? null;
-        if (row !== null) rows.push(row);
-      }
-      if (place === 0) this.filtered += held.length - rows.length;
-      targets.push({ rows, digest: digestRows(rows) });
-    }
+    for (const { cells } of await this.unbroken()) this.encode(cells);
+    const targets = this.targets.map((target) => target.take());
     const { rejected, problems, extracted, filtered } = this;
     [this.held, this.rejected, this.problems, this.extracted, this.filtered] = [[], [], [], 0, 0];
     return { targets, rejected, problems, extracted, filtered, cursor, last };
@@ -175,20 +225,27 @@ export async function* readPosted(
   yield await builder.take(cursor, true);
 }
 
-/** Works on the next item while the consumer is busy with the one before: the source is read while the target is written. */
-export async function* ahead<T>(items: AsyncGenerator<T, void, undefined>): AsyncGenerator<T, void, undefined> {
-  let next = items.next();
+/** Works on the next items, at most `most`, while the consumer is busy: the source is read while the target is written. */
+export async function* ahead<T>(
+  items: AsyncGenerator<T, void, undefined>,
+  most: number,
+): AsyncGenerator<T, void, undefined> {
+  const pending: Promise<IteratorResult<T, void>>[] = [];
+  const ask = (): void => {
+    const next = items.next();
+    // Told where it is awaited; until then it is no unhandled rejection.
+    next.catch(() => undefined);
+    pending.push(next);
+  };
   try {
     for (;;) {
-      const { done, value } = await next;
-      if (done === true) return;
-      next = items.next();
-      // Told where it is awaited; until then it is no unhandled rejection.
-      next.catch(() => undefined);
-      yield value;
+      while (pending.length <= most) ask();
+      const next = await pending.shift();
+      if (next === undefined || next.done === true) return;
+      yield next.value;
     }
   } finally {
-    await next.catch(() => undefined);
+    await Promise.allSettled(pending);
     await items.return();
   }
 }

@@ -5,7 +5,7 @@ import type { CompiledTarget } from '../domain/projection.js';
 import { keyOf, type RawRow } from '../domain/rows.js';
 import type { RunRef } from '../domain/run.js';
 import type { MappingRef } from './context.js';
-import type { TargetRows } from './post-reading.js';
+import { decodeRows, type TargetRows } from './post-reading.js';
 
 /** How the rows of a chunk are written. `insert`: none of them was there (the probe was not), so they come all or not at all.
  *  `compare`: some may be there: each is compared with what stands there. */
@@ -55,7 +55,11 @@ export interface StoredChunk {
 /** Keeps what is known of a chunk before its target is written. `rows`: exactly what is about to be written, where it may have
  *  to be taken out again; `more`: besides what an earlier attempt did write. */
 export interface ChunkStore {
-  intend(facts: ChunkFacts, digest: string, rows: { readonly more: boolean; readonly rows: readonly RawRow[] } | null): Promise<void>;
+  intend(
+    facts: ChunkFacts,
+    digest: string,
+    rows: { readonly more: boolean; readonly rows: readonly RawRow[] } | null,
+  ): Promise<void>;
 }
 
 /** The end of a chunk at one target: to be recorded with its exceptions in one transaction. */
@@ -63,8 +67,6 @@ export interface WrittenChunk {
   readonly facts: ChunkFacts;
   readonly exceptions: Exceptions;
 }
-
-const readAtOnce = 5_000;
 
 /** Writes chunks of a posted type to one target. A chunk is one transaction there: a crash leaves all of it or nothing, and the
  *  probe of its intent tells which. */
@@ -101,9 +103,7 @@ export class PostTarget {
     standing: ReadonlyMap<string, ChunkFacts>,
     store: ChunkStore,
   ): Promise<WrittenChunk> {
-    const [first, last] = [chunk.rows[0], chunk.rows.at(-1)];
-    if (first === undefined || last === undefined) throw new SyncError('internal', 'an empty chunk is not written');
-    const bounds = { count: chunk.rows.length, first: this.keyIn(first), last: this.keyIn(last) };
+    const bounds = { count: chunk.count, first: this.keyIn(chunk.first), last: this.keyIn(chunk.last) };
     if (known !== null && (await this.tookPlace(known))) {
       const same = known.digest === chunk.digest;
       if (same && known.state === 'done') return { facts: known.facts, exceptions: noExceptions };
@@ -115,7 +115,7 @@ export class PostTarget {
       if (inserted !== null) return inserted;
     } else {
       const earlier = standing.get(chunk.digest);
-      if (earlier !== undefined && (await this.stillStands(earlier, last))) {
+      if (earlier !== undefined && (await this.stillStands(earlier, chunk.last))) {
         const outcome = { new: 0, unchanged: bounds.count, differs: 0, refused: 0 };
         return { facts: { ...earlier, mode: 'compare', probe: null, fresh: 0, outcome }, exceptions: noExceptions };
       }
@@ -158,10 +158,11 @@ export class PostTarget {
       outcome: null,
       standing: null,
     };
-    await store.intend(intended, chunk.digest, this.restores ? { more: false, rows: chunk.rows } : null);
+    await store.intend(intended, chunk.digest, this.restores ? { more: false, rows: [...decodeRows(chunk.text)].flat() } : null);
     this.crashPoint();
     try {
-      await this.rows.insertRows(this.entity, batchesOf(chunk.rows));
+      const count = await this.connector.copy?.insertText(this.entity, partsOf(chunk.text));
+      if (count === null || count === undefined) await this.rows.insertRows(this.entity, partsOf(decodeRows(chunk.text)));
     } catch (error) {
       if (error instanceof SyncError && error.code === 'target_row_exists') return null;
       throw error;
@@ -178,7 +179,7 @@ export class PostTarget {
     written: number | null,
     store: ChunkStore,
   ): Promise<WrittenChunk> {
-    const { todo, equal, absent } = await this.unlikeTarget(chunk.rows);
+    const { todo, equal, absent } = await this.unlikeTarget(chunk);
     const [probe] = absent;
     const intended: ChunkFacts = {
       ...bounds,
@@ -205,20 +206,20 @@ export class PostTarget {
 
   /** Rows that are not there in these very texts: `absent` ones, and some that may differ by their spelling only. */
   private async unlikeTarget(
-    rows: readonly RawRow[],
+    chunk: TargetRows,
   ): Promise<{ readonly todo: RawRow[]; readonly absent: RawRow[]; readonly equal: number }> {
     const todo: RawRow[] = [];
     const absent: RawRow[] = [];
-    for (let at = 0; at < rows.length; at += readAtOnce) {
-      const some = rows.slice(at, at + readAtOnce);
-      const there = await this.rows.readRows(this.entity, some.map((row) => this.keyIn(row)));
-      for (const row of some) {
-        const found = there.get(keyOf(this.keyIn(row)) ?? '');
+    for (const rows of decodeRows(chunk.text)) {
+      const keys = rows.map((row) => this.keyIn(row));
+      const there = await this.rows.readRows(this.entity, keys);
+      for (const [index, row] of rows.entries()) {
+        const found = there.get(keyOf(keys[index] ?? []) ?? '');
         if (found === undefined) absent.push(row);
         if (found === undefined || !sameCells(found, row)) todo.push(row);
       }
     }
-    return { todo, absent, equal: rows.length - todo.length };
+    return { todo, absent, equal: chunk.count - todo.length };
   }
 
   private async stillStands(earlier: ChunkFacts, last: RawRow): Promise<boolean> {
@@ -247,10 +248,8 @@ const wholly = (facts: ChunkFacts): ChunkFacts => ({
 const sameCells = (left: RawRow, right: RawRow): boolean =>
   left.length === right.length && left.every((cell, index) => cell === right[index]);
 
-const insertAtOnce = 1_000;
-
-async function* batchesOf(rows: readonly RawRow[]): AsyncGenerator<readonly RawRow[], void, undefined> {
-  for (let at = 0; at < rows.length; at += insertAtOnce) yield rows.slice(at, at + insertAtOnce);
+async function* partsOf<T>(parts: Iterable<T>): AsyncGenerator<T, void, undefined> {
+  yield* parts;
 }
 
 const tally = (

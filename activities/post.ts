@@ -11,7 +11,7 @@ import { readRun, type InstitutionContext, type MappingRef } from './context.js'
 import type { ActivityDependencies } from './dependencies.js';
 import { readerOf, readSourcePlan, requestOf, type SourcePlan } from './extract.js';
 import { fenced, readChunks, takeLease, type Lease } from './lease.js';
-import { ahead, readPosted, type BrokenValues, type PostedChunk } from './post-reading.js';
+import { ahead, readPosted, type BrokenValues, type PostedChunk, type TargetRows } from './post-reading.js';
 import { PostTarget, readStanding, type ChunkFacts, type Exceptions, type StoredChunk } from './post-target.js';
 import { brokenValues } from './post-set-rules.js';
 import { addRejected } from './problems.js';
@@ -194,12 +194,20 @@ export const postedWholly = async (client: PoolClient, runId: string, mappingId:
 };
 
 /** What of a chunk was known before this attempt. */
-const knownChunks = async (hub: Hub, run: RunRef, part: string, target: PostTarget): Promise<Map<number, StoredChunk>> => {
+const knownChunks = async (
+  hub: Hub,
+  run: RunRef,
+  part: string,
+  target: PostTarget,
+): Promise<Map<number, StoredChunk>> => {
   const chunks = await hub.read(run.institutionId, (client) =>
     readChunks(client, run.runId, postSteps.target, targetPart(part, target)),
   );
   return new Map(
-    chunks.map(({ chunk, state, digest, counts }) => [chunk, { state, digest, facts: counts as unknown as ChunkFacts }]),
+    chunks.map(({ chunk, state, digest, counts }) => [
+      chunk,
+      { state, digest, facts: counts as unknown as ChunkFacts },
+    ]),
   );
 };
 
@@ -214,7 +222,7 @@ export const createPost = (dependencies: ActivityDependencies, options: PostOpti
   const postTo = async (
     posting: Posting,
     { target, standing }: StandingTarget,
-    rows: PostedChunk['targets'][number],
+    rows: TargetRows,
     at: { readonly chunk: number; readonly known: StoredChunk | null },
   ): Promise<ChunkFacts['outcome']> => {
     const { run, lease } = posting;
@@ -260,7 +268,7 @@ export const createPost = (dependencies: ActivityDependencies, options: PostOpti
     const outcomes: ChunkFacts['outcome'][] = [];
     for (const [place, target] of posting.targets.entries()) {
       const rows = posted.targets[place];
-      if (rows === undefined || rows.rows.length === 0) continue;
+      if (rows === undefined || rows === null) continue;
       const outcome = await postTo(posting, target, rows, { chunk, known: known[place]?.get(chunk) ?? null });
       if (place === 0) outcomes.push(outcome);
       heartbeat();
@@ -308,7 +316,7 @@ export const createPost = (dependencies: ActivityDependencies, options: PostOpti
     });
     let chunk = (last?.chunk ?? -1) + 1;
     const counts = [...done.map((one) => ({ counts: one.counts }))];
-    for await (const posted of ahead(chunks)) {
+    for await (const posted of ahead(chunks, chunksAhead)) {
       counts.push({ counts: { ...(await postChunk(posting, chunk, posted, known)) } });
       chunk += 1;
     }
@@ -339,9 +347,14 @@ export const createPost = (dependencies: ActivityDependencies, options: PostOpti
           const standing = await hub.read(run.institutionId, (client) =>
             readStanding(client, run, mapping.id, target.id),
           );
-          targets.push({ target: new PostTarget(target, context.target(target), opened(target.system), crash), standing });
+          targets.push({
+            target: new PostTarget(target, context.target(target), opened(target.system), crash),
+            standing,
+          });
         }
-        return { ...(await postPartition({ run, lease, mapping, part, targets }, { context, plan, partition }, source)) };
+        return {
+          ...(await postPartition({ run, lease, mapping, part, targets }, { context, plan, partition }, source)),
+        };
       } finally {
         await Promise.all(connectors.map((connector) => connector.close()));
       }

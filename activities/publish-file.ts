@@ -6,7 +6,7 @@ import { copyOut } from '../platform/copy.js';
 import { CopySink } from '../platform/copy-sink.js';
 import { fenced } from './lease.js';
 import { asFileRow, hashOfRow, type Judged, type TargetChange } from './projecting.js';
-import { judgedPages, type PublishCounts, type Publishing } from './publish.js';
+import { judgedPages, type PublishCounts, type Publishing } from './publishing.js';
 import { noteDue, noteProblems, recordIntent, recordOutcome, type TargetOutcome } from './publish-record.js';
 
 const batch = 2_000;
@@ -228,7 +228,9 @@ export const publishFile = async (publishing: Publishing): Promise<PublishCounts
   for (;;) {
     const before = await file.currentDigest(target);
     const outcomes: TargetOutcome[] = [];
-    const note = (outcome: TargetOutcome, ours: boolean): void => void (ours ? outcomes.push(outcome) : undefined);
+    const note = (outcome: TargetOutcome, ours: boolean): void => {
+      if (ours) outcomes.push(outcome);
+    };
     const rows = mergedRows(existingRows(publishing, file, keyOfRow), stagedWrites(publishing), keyOfRow, note);
     dependencies.crashPoint('publish');
     const swapped = await file.replaceWhole(target, rows, before);

@@ -1,45 +1,22 @@
 import type { PoolClient } from 'pg';
-import type { Connector, RowTarget, RowWrite, TargetEntity } from '../connectors/capabilities.js';
+import type { RowTarget, RowWrite } from '../connectors/capabilities.js';
 import type { Hub } from '../database/hub.js';
 import { stagingOf } from '../database/staging.js';
 import { SyncError } from '../domain/errors.js';
 import { keySeparator, type RawRow } from '../domain/rows.js';
 import type { RunRef } from '../domain/run.js';
-import { copyOut } from '../platform/copy.js';
-import { candidateQuery, collectCandidates, hasBaseline, type Candidate } from './candidates.js';
+import { collectCandidates, hasBaseline } from './candidates.js';
 import type { StepCounts, TargetRef } from './contract.js';
-import { readRun, type InstitutionContext, type MappingRef } from './context.js';
+import { readRun, type MappingRef } from './context.js';
 import type { ActivityDependencies } from './dependencies.js';
-import { fenced, readChunks, recordChunk, takeLease, type Lease } from './lease.js';
-import { parsed } from './merge.js';
+import { fenced, readChunks, recordChunk, takeLease } from './lease.js';
 import { hashOfRow, TargetJudge, type Judged, type TargetChange } from './projecting.js';
+import { judgedPages, type PublishCounts, type Publishing } from './publishing.js';
 import { publishFile } from './publish-file.js';
 import { noteDue, noteProblems, recordIntent, recordOutcome, type TargetOutcome } from './publish-record.js';
 
 const pageSize = 5_000;
 const bulkPage = 50_000;
-
-/** Everything that publishing to one target needs. */
-export interface Publishing {
-  readonly dependencies: ActivityDependencies;
-  readonly run: RunRef;
-  readonly lease: Lease;
-  readonly context: InstitutionContext;
-  readonly mapping: MappingRef;
-  readonly judge: TargetJudge;
-  readonly connector: Connector;
-  readonly target: TargetEntity;
-  readonly asOf: string;
-  readonly baseline: boolean;
-}
-
-export interface PublishCounts {
-  written: number;
-  already: number;
-  differs: number;
-  refused: number;
-  withheld: number;
-}
 
 /** One publisher a target at a time: an advisory lock on a connection of its own, gone when that dies. */
 const holdingTarget = <T>(hub: Hub, run: RunRef, mapping: MappingRef, deed: () => Promise<T>): Promise<T> =>
@@ -135,53 +112,6 @@ const finishTarget = async (
   await recordChunk(client, { ...lease, part: `${mapping.id}/counts` }, 0, { counts: total });
 };
 
-/** Candidates in pages of golden ids, each judged. */
-export async function* judgedPages(
-  publishing: Publishing,
-  size: number,
-): AsyncGenerator<Judged & { goldenId: string }, void, undefined> {
-  const { dependencies, run, context, mapping, judge } = publishing;
-  let after = '0';
-  for (;;) {
-    const page = await dependencies.hub.read(run.institutionId, async (client) => {
-      const found: (Judged & { goldenId: string })[] = [];
-      let last = after;
-      for await (const rows of copyOut(client, candidateQuery(run, context, mapping, after, size), {
-        signal: dependencies.cancelled(),
-      })) {
-        for (const row of rows) {
-          const candidate = readCandidate(row);
-          last = candidate.goldenId;
-          const judged = judge.judge(candidate);
-          if (judged.change !== null || judged.nextDue !== null || judged.problems.length > 0)
-            found.push({ ...judged, goldenId: candidate.goldenId });
-        }
-        dependencies.heartbeat();
-      }
-      return { found, last };
-    });
-    yield* page.found;
-    if (page.last === after) return;
-    after = page.last;
-  }
-}
-
-const readCandidate = ([goldenId, golden, references, image, restrictions, identifiers]: readonly (
-  string | null
-)[]): Candidate => {
-  const read = parsed<Candidate['golden']>(golden);
-  if (goldenId === null || goldenId === undefined || read === null)
-    throw new SyncError('internal', 'a candidate without its record');
-  return {
-    goldenId,
-    golden: read,
-    references: parsed<Candidate['references']>(references) ?? {},
-    image: parsed(image),
-    restrictions: parsed(restrictions),
-    identifiers: parsed(identifiers),
-  };
-};
-
 const none = (): PublishCounts => ({ written: 0, already: 0, differs: 0, refused: 0, withheld: 0 });
 
 /** Gathers what is judged into pages of changes; due dates and problems are noted as they come. */
@@ -215,7 +145,7 @@ async function* changePages(
 }
 
 const publishRows = async (publishing: Publishing): Promise<PublishCounts> => {
-  const { dependencies, connector, target, run, lease, mapping } = publishing;
+  const { dependencies, connector, run, lease, mapping } = publishing;
   if (connector.rows === undefined)
     throw new SyncError('configuration_invalid', `system ${mapping.system.name} takes no rows`);
   const rows = connector.rows;

@@ -21,8 +21,8 @@ export interface ResolvedRecord {
 /** What a golden record of a type is stored with besides its values. */
 export interface RecordFacts {
   readonly references: readonly GoldenReference[];
-  /** Golden id of the person whose data it is; `self`: its own. */
-  readonly subject: string | 'self' | null;
+  /** Golden id of the person whose data it is; null where it is its own or nobody's. */
+  readonly subject: string | null;
   readonly validFrom: string | null;
   readonly validTo: string | null;
 }
@@ -54,10 +54,8 @@ export const canonicalRecordTools = (type: EntityTypeDefinition): RecordTools =>
       const target = read.text(values, null);
       return target === null ? [] : [{ path, target }];
     });
-  const subjectOf = (references: readonly GoldenReference[]): string | 'self' | null => {
-    if (subjectPath === null) return type.subject === 'self' ? 'self' : null;
-    return references.find(({ path }) => path === subjectPath)?.target ?? null;
-  };
+  const subjectOf = (references: readonly GoldenReference[]): string | null =>
+    subjectPath === null ? null : (references.find(({ path }) => path === subjectPath)?.target ?? null);
   return {
     resolve: (values, references, targets) => {
       if (targets.includes('0')) return null;
@@ -69,12 +67,11 @@ export const canonicalRecordTools = (type: EntityTypeDefinition): RecordTools =>
       }
       const parts = keys.map((key) => key.text(filled, null));
       const found = referencesOf(filled);
-      const subject = subjectOf(found);
       return {
         values: filled,
         naturalKey: parts.length === 0 || parts.includes(null) ? null : parts.join(keySeparator),
         references: found,
-        subject: subject === 'self' ? null : subject,
+        subject: subjectOf(found),
       };
     },
     facts: (values) => {

@@ -93,8 +93,7 @@ const planImages = (
         ? [{ id: image.id, row: rebased(image.current, before, version, groups) }]
         : [];
     }
-    const readSince =
-      image.current !== null && String(image.current.read_run ?? '') !== String(image.afterReadRun ?? '');
+    const readSince = image.current !== null && String(image.current.read_run ?? '') !== (image.afterReadRun ?? '');
     if (readSince) return [];
     if (image.before === null) return [{ id: image.id, row: null }];
     return [{ id: image.id, row: moved ? rebased(image.before, before, version, groups) : image.before }];

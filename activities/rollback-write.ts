@@ -29,7 +29,7 @@ export const applyRollbackPage = async (
   rolling: Rolling,
   plans: readonly RollbackPlan[],
 ): Promise<void> => {
-  const { run, runId, context } = rolling;
+  const { context } = rolling;
   const types = await typesOf(
     client,
     plans.map(({ goldenId }) => goldenId),

@@ -60,13 +60,12 @@ const advanceWatermarks = async (client: PoolClient, run: RunRef): Promise<void>
   }
 };
 
-/** What a settle run carried out is settled; one that failed leaves its batch to be looked at. */
+/** What a settle run carried out is settled. A batch whose run failed stays pending: the review tries it again. */
 const closeBatch = async (client: PoolClient, run: RunRef, completed: boolean): Promise<void> => {
-  await client.query(`update decision_batches set state = $2 where settle_run_id = $1 and state = 'pending'`, [
-    run.runId,
-    completed ? 'applied' : 'failed',
-  ]);
   if (!completed) return;
+  await client.query(`update decision_batches set state = 'applied' where settle_run_id = $1 and state = 'pending'`, [
+    run.runId,
+  ]);
   await client.query(
     `update sync_conflict_resolutions c set state = 'settled', settle_run_id = $1 from decision_batches b
      where b.settle_run_id = $1 and c.batch_id = b.id and c.state = 'decided'`,
@@ -77,6 +76,16 @@ const closeBatch = async (client: PoolClient, run: RunRef, completed: boolean): 
      where b.settle_run_id = $1 and h.batch_id = b.id and h.state in ('released', 'discarded')`,
     [run.runId],
   );
+};
+
+/** Wakes the review of the job, which reminds of what waits; an id, no more, travels. */
+const wakeReview = async (client: PoolClient, run: RunRef): Promise<void> => {
+  if (run.jobId === null) return;
+  await client.query(`insert into outbox (institution_id, topic, subject) values ($1, 'review', $2)`, [
+    run.institutionId,
+    String(run.jobId),
+  ]);
+  await client.query(`select pg_notify('concord_outbox', '')`);
 };
 
 const summarize = async (client: PoolClient, run: RunRef): Promise<Omit<RunSummary, 'state'>> => ({
@@ -112,8 +121,19 @@ export const createRuns = ({ hub, configurations }: ActivityDependencies) => ({
         if (known !== null) return opened(known);
         const { rows } = await client.query<{ id: string }>(
           `insert into sync_runs (institution_id, job_id, kind, parent_run_id, workflow_id, actor, as_of, state)
-           values ($1, $2, $3, $4, $5, $6, $7, 'opened') returning id::text`,
-          [institutionId, jobId, kind, input.parentRunId ?? input.rollbackOf ?? null, workflowId, actor, asOf],
+           select $1, $2, $3, coalesce($4::bigint, b.parent_run_id), $5, coalesce(b.actor, $6), greatest($7::date, p.as_of), 'opened'
+           from (select 1) one left join decision_batches b on b.id = $8 left join sync_runs p on p.id = b.parent_run_id
+           returning id::text`,
+          [
+            institutionId,
+            jobId,
+            kind,
+            input.parentRunId ?? input.rollbackOf ?? null,
+            workflowId,
+            actor,
+            asOf,
+            input.batchId ?? null,
+          ],
         );
         const id = rows[0]?.id ?? '';
         if (input.batchId !== undefined) {
@@ -181,6 +201,7 @@ export const createRuns = ({ hub, configurations }: ActivityDependencies) => ({
       const summary = await summarize(client, run);
       const state: EndState =
         completed && (summary.questions > 0 || summary.held > 0) ? 'completed_with_questions' : outcome;
+      if (summary.questions > 0 && run.kind === 'sync') await wakeReview(client, run);
       const told = { ...summary, state };
       await client.query(
         `update sync_runs set state = $2, counts = $3, error_code = $4, error_detail = $5, finished_at = clock_timestamp() where id = $1`,
@@ -209,8 +230,8 @@ export const createRuns = ({ hub, configurations }: ActivityDependencies) => ({
         [jobId],
       );
       const open = await client.query<{ open: string; due: string | null }>(
-        `select count(*) as open, to_char(min(due_at) filter (where due_at > now()) at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') as due
-         from sync_conflict_resolutions where job_id = $1 and state = 'open'`,
+        `select count(*) as open, to_char(min(due_at) filter (where not exists (select 1 from findings f where f.kind = 'question_overdue' and f.run_id = c.opened_run and f.golden_id = c.golden_id and f.field = c.group_name)) at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') as due
+         from sync_conflict_resolutions c where job_id = $1 and state = 'open'`,
         [jobId],
       );
       return {

@@ -58,6 +58,11 @@ export async function applyConfiguration(
     const mappings = await applyTable(client, mappingTable(systemIds), configuration.mappings, by);
     const rules = await applyMappingVersions(client, configuration.mappings, mappings, by);
     const jobs = await applyTable(client, jobTable, configuration.jobs, by);
+    // Schedules follow the jobs: a worker is told, and reconciles them.
+    await client.query(`insert into outbox (institution_id, topic, subject) values ($1, 'schedules', $1::text)`, [
+      institutionId,
+    ]);
+    await client.query(`select pg_notify('concord_outbox', '')`);
     return { institutionId, institution, systems, entityTypes, mappings, rules, codeTables, jobs };
   });
 }

@@ -1,0 +1,79 @@
+import type { Connector, TargetEntity } from '../connectors/capabilities.js';
+import { SyncError } from '../domain/errors.js';
+import type { RunRef } from '../domain/run.js';
+import { copyOut } from '../platform/copy.js';
+import { candidateQuery, type Candidate } from './candidates.js';
+import type { InstitutionContext, MappingRef } from './context.js';
+import type { ActivityDependencies } from './dependencies.js';
+import type { Lease } from './lease.js';
+import { parsed } from './merge.js';
+import type { Judged, TargetJudge } from './projecting.js';
+
+/** Everything that publishing to one target needs. */
+export interface Publishing {
+  readonly dependencies: ActivityDependencies;
+  readonly run: RunRef;
+  readonly lease: Lease;
+  readonly context: InstitutionContext;
+  readonly mapping: MappingRef;
+  readonly judge: TargetJudge;
+  readonly connector: Connector;
+  readonly target: TargetEntity;
+  readonly asOf: string;
+  readonly baseline: boolean;
+}
+
+export interface PublishCounts {
+  written: number;
+  already: number;
+  differs: number;
+  refused: number;
+  withheld: number;
+}
+
+/** Candidates in pages of golden ids, each judged. */
+export async function* judgedPages(
+  publishing: Publishing,
+  size: number,
+): AsyncGenerator<Judged & { goldenId: string }, void, undefined> {
+  const { dependencies, run, context, mapping, judge } = publishing;
+  let after = '0';
+  for (;;) {
+    const page = await dependencies.hub.read(run.institutionId, async (client) => {
+      const found: (Judged & { goldenId: string })[] = [];
+      let last = after;
+      for await (const rows of copyOut(client, candidateQuery(run, context, mapping, after, size), {
+        signal: dependencies.cancelled(),
+      })) {
+        for (const row of rows) {
+          const candidate = readCandidate(row);
+          last = candidate.goldenId;
+          const judged = judge.judge(candidate);
+          if (judged.change !== null || judged.nextDue !== null || judged.problems.length > 0)
+            found.push({ ...judged, goldenId: candidate.goldenId });
+        }
+        dependencies.heartbeat();
+      }
+      return { found, last };
+    });
+    yield* page.found;
+    if (page.last === after) return;
+    after = page.last;
+  }
+}
+
+const readCandidate = ([goldenId, golden, references, image, restrictions, identifiers]: readonly (
+  string | null
+)[]): Candidate => {
+  const read = parsed<Candidate['golden']>(golden);
+  if (goldenId === null || goldenId === undefined || read === null)
+    throw new SyncError('internal', 'a candidate without its record');
+  return {
+    goldenId,
+    golden: read,
+    references: parsed<Candidate['references']>(references) ?? {},
+    image: parsed(image),
+    restrictions: parsed(restrictions),
+    identifiers: parsed(identifiers),
+  };
+};
