@@ -59,8 +59,9 @@ export async function applyConfiguration(
     const rules = await applyMappingVersions(client, configuration.mappings, mappings, by);
     const jobs = await applyTable(client, jobTable, configuration.jobs, by);
     // Schedules follow the jobs: a worker is told, and reconciles them.
-    await client.query(`insert into outbox (institution_id, topic, subject) values ($1, 'schedules', $1::text)`, [
+    await client.query(`insert into outbox (institution_id, topic, subject) values ($1, 'schedules', $2)`, [
       institutionId,
+      String(institutionId),
     ]);
     await client.query(`select pg_notify('concord_outbox', '')`);
     return { institutionId, institution, systems, entityTypes, mappings, rules, codeTables, jobs };
