@@ -39,7 +39,7 @@ const pathOf = (name) => (name.endsWith('.ts') ? `^${escaped(name)}$` : `^${esca
 const anyOfOurs = `^(${ours.join('|')})/`;
 
 /* `cli` starts the platform: the commands that do so may take the entry points of worker and API, which stand at the top of their folders. */
-const startingCommands = '^cli/(up|start|demo|apply)\\.ts$';
+const startingCommands = '^cli/(up|start|demo|demo-platform|apply)\\.ts$';
 const entryPoints = '^(worker|api)/[^/]+\\.ts$';
 
 const layerRules = Object.entries(layers).flatMap(([layer, allowed]) => {

@@ -10,6 +10,7 @@ import { generateLakeside } from '../samples/lakeside/generator.js';
 import { lakesideSecrets } from '../samples/lakeside/install.js';
 import { PrintedNarrator } from '../samples/lakeside/printed-narrator.js';
 import { beginStory, tellStory } from '../samples/lakeside/story.js';
+import { searchAttributes } from '../worker/search-attributes.js';
 import { openDemoPlatform } from './demo-platform.js';
 
 const write = (line: string): void => void process.stdout.write(`${line}\n`);
@@ -44,7 +45,9 @@ const tellIn = async (environment: Environment): Promise<boolean> => {
     academicOutgoing: join(files, 'academic', 'outgoing'),
   };
   const opened = await openDemoPlatform({
-    ...{ databaseUrl, temporalAddress },
+    ...{ temporalAddress, folder: environment.folder },
+    databaseUrl: await makeDatabase(databaseUrl, 'concord_demo'),
+    scope: `.demo-${Date.now().toString(36)}`,
     configurationFolder: join(projectFolder(), 'samples', 'lakeside', 'configuration'),
     secrets: lakesideSecrets(places),
   });
@@ -67,7 +70,7 @@ const tellIn = async (environment: Environment): Promise<boolean> => {
   }
 };
 
-const environment = await bringUp({ name: 'demo', config: readConfig(), fresh: true });
+const environment = await bringUp({ name: 'demo', config: readConfig(), fresh: true, searchAttributes });
 try {
   process.exitCode = (await tellIn(environment)) ? 0 : 1;
 } finally {

@@ -108,6 +108,12 @@ export function readSecret(name: string, environment: Environment = process.env)
   return environment[name] ?? null;
 }
 
+/** The environment of a process that we start: ours, with these variables over it; null takes one away. */
+export function childEnvironment(over: Readonly<Record<string, string | null>>): Readonly<Record<string, string>> {
+  const all = Object.entries({ ...process.env, ...over });
+  return Object.fromEntries(all.filter((entry): entry is [string, string] => typeof entry[1] === 'string'));
+}
+
 function tlsOptions(tls: TemporalTls): TemporalConnectionOptions['tls'] {
   if (tls.clientCertificate === null && tls.serverAuthority === null && tls.serverName === null) return true;
   return {

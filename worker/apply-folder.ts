@@ -1,0 +1,96 @@
+import { readSecret } from '../config/env.js';
+import { readConfigurationFolder } from '../config/files.js';
+import type { ConfigurationFiles, FileProblem } from '../config/files.js';
+import { checkConnectorSettings } from '../connectors/registry.js';
+import { applyConfiguration } from '../database/configuration-store.js';
+import type { ConfigurationDifference } from '../database/configuration-store.js';
+import { createHub } from '../database/hub.js';
+import { judgeConfiguration } from '../domain/configuration.js';
+import { SyncError } from '../domain/errors.js';
+import type { Configuration } from '../domain/job-definition.js';
+import { resolveSecrets } from './secrets.js';
+
+export interface JudgedFolder {
+  /** Null where there are problems: a folder is taken whole or not at all. */
+  readonly configuration: Configuration | null;
+  readonly problems: readonly FileProblem[];
+  /** Secrets that the systems name and that are not set here; the workers need them. */
+  readonly unsetSecrets: readonly string[];
+}
+
+/** Reads a folder of configuration and judges all of it: the files, what they say, and the settings of the systems. Connects to nothing.
+ *  @throws what the file system says where the folder cannot be read */
+export async function judgeFolder(folder: string): Promise<JudgedFolder> {
+  const files = await readConfigurationFolder(folder);
+  // What is missing because a file could not be read would be told as many problems more.
+  if (files.problems.length > 0) return { configuration: null, problems: files.problems, unsetSecrets: [] };
+  const judged = judgeConfiguration(files.document);
+  const unset = new Set<string>();
+  const problems = [
+    ...judged.problems.map(({ path, reason, remedy }) => ({ ...files.locate(path), reason, remedy })),
+    ...settingsProblems(files, unset),
+  ];
+  const configuration = problems.length > 0 ? null : judged.configuration;
+  return { configuration, problems, unsetSecrets: [...unset].sort() };
+}
+
+/** Makes a judged configuration the institution's, in one transaction.
+ *  @throws SyncError configuration_invalid where it contradicts what is stored */
+export async function applyJudged(
+  databaseUrl: string,
+  configuration: Configuration,
+  actor: string,
+): Promise<ConfigurationDifference> {
+  const hub = createHub({ url: databaseUrl, role: 'concord_worker', max: 2 });
+  try {
+    return await applyConfiguration(hub, configuration, actor);
+  } finally {
+    await hub.close();
+  }
+}
+
+/* Stands for a secret that is not set here: an address and a folder at once. */
+const unknownSecret = 'postgresql://unknown/unknown';
+
+function settingsProblems({ document, locate }: ConfigurationFiles, unset: Set<string>): FileProblem[] {
+  const systems = document['systems'];
+  if (!Array.isArray(systems)) return [];
+  return systems.flatMap((system: unknown, index): FileProblem[] => {
+    if (!isRecord(system) || typeof system['kind'] !== 'string' || !isRecord(system['settings'])) return [];
+    const { kind, settings } = system as { kind: string; settings: Readonly<Record<string, unknown>> };
+    const at = `/systems/${String(index)}`;
+    return problemsOf(kind, settings, unset).map((reason) => ({
+      ...locate(`${at}${memberOf(reason)}`),
+      reason,
+      remedy: 'mend this setting; the page of its kind of system names them all',
+    }));
+  });
+}
+
+function problemsOf(kind: string, settings: Readonly<Record<string, unknown>>, unset: Set<string>): readonly string[] {
+  const read = (name: string): string => {
+    const secret = readSecret(name);
+    if (secret === null) unset.add(name);
+    return secret ?? unknownSecret;
+  };
+  try {
+    return checkConnectorSettings(kind, resolveSecrets(settings, read));
+  } catch (error) {
+    if (!(error instanceof SyncError)) throw error;
+    return [error.message];
+  }
+}
+
+/* A problem begins with the setting that it is about. */
+function memberOf(reason: string): string {
+  if (reason.includes('is no kind of system')) return '/kind';
+  const file = /^files "([^"]+)"/.exec(reason)?.[1];
+  if (file !== undefined) return `/settings/files/${escaped(file)}`;
+  const setting = /^"([^"]+)"/.exec(reason)?.[1];
+  return setting === undefined ? '/settings' : `/settings/${escaped(setting)}`;
+}
+
+const escaped = (name: string): string => name.replaceAll('~', '~0').replaceAll('/', '~1');
+
+const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
