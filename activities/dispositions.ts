@@ -27,6 +27,7 @@ const dispositionsOf = async (client: PoolClient, run: RunRef, mappingId: number
   const { rows } = await client.query<{ disposition: string; count: string }>(
     `select case
        when ${problem('rejected')} then 'rejected'
+       when ${problem('held')} then 'held'
        when ${problem('filtered')} then 'filtered'
        when exists (select 1 from rejected_records w where w.run_id = $1 and w.mapping_id = $2 and w.kind = 'waiting' and w.source_key = d.key) then 'waiting'
        when d.class = 'n' then 'new' when d.class = 'm' then 'deleted'
@@ -56,7 +57,7 @@ export const recordDispositions = async (
       missing: Number(counts['missing'] ?? 0),
       unchanged: Number(counts['unchanged'] ?? 0),
       rejected: (found['rejected'] ?? 0) + Number(counts['rejected'] ?? 0),
-      held: delta - gone,
+      held: (found['held'] ?? 0) + delta - gone,
     };
     await client.query(
       `insert into run_chunks (run_id, step, part, chunk, institution_id, counts) values ($1, 'dispositions', $2, 0, $3, $4)

@@ -1,7 +1,8 @@
 import type { PoolClient } from 'pg';
 import { stagingOf } from '../database/staging.js';
 import { SyncError } from '../domain/errors.js';
-import { judgeRows, type RowOperation } from '../domain/guard-rows.js';
+import { judge } from '../domain/guard.js';
+import type { LimitDefinition } from '../domain/job-definition.js';
 import type { RunRef } from '../domain/run.js';
 import type { StepCounts } from './contract.js';
 import type { InstitutionContext, MappingRef } from './context.js';
@@ -11,10 +12,12 @@ import { readSourcePlans } from './extract.js';
 import { fenced, readChunks, recordChunk, takeLease } from './lease.js';
 import { addFinding } from './problems.js';
 
+type RowOperation = LimitDefinition['operation'];
+
 const classOf: Readonly<Record<RowOperation, string>> = { insert: 'n', update: 'c', delete: 'm' };
 
-interface Held {
-  readonly cause: 'limit' | 'rolled_back_input';
+export interface Held {
+  readonly cause: 'limit' | 'rolled_back_input' | 'identity';
   readonly operation: RowOperation | 'any';
   readonly mapping: MappingRef | null;
   readonly reason: string;
@@ -50,9 +53,10 @@ const dropDiscarded = async (client: PoolClient, run: RunRef, mappingId: number)
   return rowCount ?? 0;
 };
 
-/** Holds rows: kept in logged tables, taken out of the run. The same question is never asked twice while its inputs stand, and
- *  one that a person discarded is not asked again. Returns how many rows left the run. */
-const hold = async (client: PoolClient, run: RunRef, held: Held, mappingIds: readonly number[]): Promise<number> => {
+/** Keeps rows in logged tables as one held change. The same question is never asked twice while its inputs stand, and one that
+ *  a person discarded is not asked again. `held_now` holds the keys until the transaction ends. */
+export const keepHeld = async (client: PoolClient, run: RunRef, held: Held): Promise<number> => {
+  await client.query('drop table if exists held_now');
   await client.query(`create temp table held_now on commit drop as ${held.rows}`);
   const { rows } = await client.query<{ count: string; hash: string | null }>(
     `select count(*), md5(string_agg(mapping_id || key || operation || coalesce(hash::text, ''), ',' order by mapping_id, key collate "C"))::uuid as hash from held_now`,
@@ -60,13 +64,18 @@ const hold = async (client: PoolClient, run: RunRef, held: Held, mappingIds: rea
   const count = Number(rows[0]?.count ?? 0);
   const hash = rows[0]?.hash ?? null;
   if (count > 0 && hash !== null) await ask(client, run, held, count, hash);
+  return count;
+};
+
+/** Holds rows and takes them out of the run. Returns how many left it. */
+const hold = async (client: PoolClient, run: RunRef, held: Held, mappingIds: readonly number[]): Promise<number> => {
+  const count = await keepHeld(client, run, held);
   for (const mappingId of mappingIds) {
     await client.query(
       `delete from ${stagingOf(run.runId).delta(mappingId)} d using held_now h where h.mapping_id = $1 and d.key = h.key`,
       [mappingId],
     );
   }
-  await client.query('drop table held_now');
   return count;
 };
 
@@ -155,9 +164,8 @@ export const createGuard = ({ hub, configurations, heartbeat, crashPoint }: Acti
     context: InstitutionContext,
     mapping: MappingRef,
   ): Promise<Held[]> => {
-    const limits = (context.job(run.jobId ?? 0).definition.limits ?? []).filter(
-      ({ entityType }) => entityType === undefined || entityType === context.mainType(mapping).definition.name,
-    );
+    const limits = context.job(run.jobId ?? 0).definition.limits ?? [];
+    const entityType = context.mainType(mapping).definition.name;
     if (limits.length === 0) return [];
     const { rows } = await client.query<{ class: string; count: string }>(
       `select class::text, count(*) from ${stagingOf(run.runId).delta(mapping.id)} group by class`,
@@ -168,10 +176,13 @@ export const createGuard = ({ hub, configurations, heartbeat, crashPoint }: Acti
     );
     const live = Number(base.rows[0]?.count ?? 0);
     const totals = (['insert', 'update', 'delete'] as const).map((operation) => ({
+      entityType,
+      mapping: mapping.definition.name,
       operation,
+      base: live,
       count: Number(rows.find((row) => row.class === classOf[operation])?.count ?? 0),
     }));
-    return judgeRows(totals, live, limits, mapping.definition.name).map(({ operation, reason }) => ({
+    return judge(totals, limits).map(({ total: { operation }, reason }) => ({
       cause: 'limit',
       operation,
       mapping,

@@ -130,24 +130,40 @@ const collectIdentifiers = async (
 ): Promise<number> => {
   const staging = stagingOf(run.runId);
   const own = reconciled
-    ? `select k.ord, k.mapping_id, '${naturalKeyScheme}' as scheme, r.natural_key as value, null::text as name, null::text as birth, true as sure
+    ? `select k.ord, k.mapping_id, '${naturalKeyScheme}' as scheme, r.natural_key as value, null::text as name, null::text as birth, true as sure, false as shared
        from known k join ${staging.resolved(type.id)} r on r.ord = k.ord where k.image_id is null and r.natural_key is not null`
     : `select k.ord, k.mapping_id, c.identifiers[n * 2 + 1] as scheme, c.identifiers[n * 2 + 2] as value,
-         c.match_name as name, c.match_birth as birth, false as sure
+         c.match_name as name, c.match_birth as birth, false as sure, c.identifiers[n * 2 + 1] = any ($1::text[]) as shared
        from known k join ${staging.canon} c on c.ord = k.ord
        cross join lateral generate_series(0, cardinality(c.identifiers) / 2 - 1) n
        where k.image_id is null and c.identifiers is not null`;
-  await client.query(`create temp table offered on commit drop as ${own}`);
+  const shared = (type.definition.identifiers ?? [])
+    .filter((scheme) => scheme.shared === true)
+    .map(({ scheme }) => scheme);
+  await client.query(
+    `create temp table offered (ord bigint, mapping_id integer, scheme text, value text, name text, birth text, sure boolean, shared boolean) on commit drop`,
+  );
+  await client.query(`insert into offered ${own}`, reconciled ? [] : [shared]);
   const { rowCount } = await client.query('analyze offered').then(() => client.query('select 1 from offered limit 1'));
   if ((rowCount ?? 0) === 0) return 0;
   await client.query(
     `delete from offered o using (
-       select mapping_id, scheme, value from offered where not sure group by mapping_id, scheme, value having count(distinct ord) > 1) twice
+       select mapping_id, scheme, value from offered where not sure and not shared group by mapping_id, scheme, value having count(distinct ord) > 1) twice
      where o.mapping_id = twice.mapping_id and o.scheme = twice.scheme and o.value = twice.value`,
   );
   await client.query('create index on offered (value, scheme)');
   return rowCount ?? 0;
 };
+
+/** Whether an identifier that two records share links them: `judgeHit` of the core, set-based (a test compares them). An address
+ *  that several people share takes name and birth date; any other takes one of them. */
+const links = (name: string, birth: string): string =>
+  `(o.sure or case when o.shared then coalesce(o.birth = ${birth} and o.name = ${name}, false)
+     else coalesce(o.birth = ${birth}, false) or coalesce(o.name = ${name}, false) end)`;
+
+/** A shared address is worth a question where one of name and birth date agrees and neither differs. */
+const halfAgrees = (name: string, birth: string): string =>
+  `((o.birth = ${birth} or o.name = ${name}) and coalesce(o.birth = ${birth}, true) and coalesce(o.name = ${name}, true))`;
 
 /** Links of new records to golden records by identifiers that other images hold. `linked`: corroborated by birth date or name,
  *  and the golden record has no live image of the same mapping yet; else it is a question. */
@@ -155,12 +171,13 @@ const linkToKnown = async (client: PoolClient, type: EntityTypeRef): Promise<voi
   await client.query(
     `create temp table hits on commit drop as
      select o.ord, i.golden_id,
-       bool_or(o.sure or (o.birth is not null and o.birth = i.match_birth) or (o.name is not null and o.name = i.match_name)) as corroborated,
+       bool_or(${links('i.match_name', 'i.match_birth')}) as corroborated,
        bool_or(not o.sure and exists (select 1 from record_images s where s.golden_id = i.golden_id and s.mapping_id = o.mapping_id
          and s.entity_type_id = $1 and s.deleted_run is null and s.sub_key = '')) as occupied
      from offered o
      join record_identifiers d on d.entity_type_id = $1 and d.value = o.value and d.scheme = o.scheme and d.state = 'current'
      join record_images i on i.id = d.image_id and i.deleted_run is null
+     where not o.shared or ${halfAgrees('i.match_name', 'i.match_birth')}
      group by o.ord, i.golden_id`,
     [type.id],
   );
@@ -172,10 +189,11 @@ const linkToKnown = async (client: PoolClient, type: EntityTypeRef): Promise<voi
 const linkAmongNew = async (client: PoolClient): Promise<void> => {
   await client.query(
     `create temp table edges on commit drop as
-     select distinct a.ord as left_ord, b.ord as right_ord,
-       (a.sure or (a.birth is not null and a.birth = b.birth) or (a.name is not null and a.name = b.name)) as corroborated
-     from offered a join offered b on b.value = a.value and b.scheme = a.scheme and b.ord <> a.ord
-       and (a.sure or b.mapping_id <> a.mapping_id)`,
+     select distinct o.ord as left_ord, b.ord as right_ord,
+       ${links('b.name', 'b.birth')} as corroborated
+     from offered o join offered b on b.value = o.value and b.scheme = o.scheme and b.ord <> o.ord
+       and (o.sure or b.mapping_id <> o.mapping_id)
+     where not o.shared or ${halfAgrees('b.name', 'b.birth')}`,
   );
   await client.query('create index on edges (left_ord)');
   await client.query('analyze edges');

@@ -44,10 +44,10 @@ export interface Exceptions {
   readonly refused: readonly { readonly row: RawRow; readonly key: string; readonly reason: string }[];
 }
 
-export const noExceptions: Exceptions = { differing: [], refused: [] };
+const noExceptions: Exceptions = { differing: [], refused: [] };
 
+/** A write that was intended by an earlier attempt, which did not come to record its outcome. */
 export interface StoredChunk {
-  readonly state: 'intended' | 'done';
   readonly digest: string | null;
   readonly facts: ChunkFacts;
 }
@@ -95,8 +95,9 @@ export class PostTarget {
     return this.mapping.definition.target?.rollback === 'restore';
   }
 
-  /** @param known the chunk as an earlier attempt of this run left it
-   *  @param standing what an earlier run left behind a digest: skipped where it still stands */
+  /** Returns when the target has the rows.
+   *  @param known what an earlier attempt of this run intended
+   *  @param standing what an earlier run left, by the digest of what it wrote: skipped where it still stands */
   async write(
     chunk: TargetRows,
     known: StoredChunk | null,
@@ -105,9 +106,7 @@ export class PostTarget {
   ): Promise<WrittenChunk> {
     const bounds = { count: chunk.count, first: this.keyIn(chunk.first), last: this.keyIn(chunk.last) };
     if (known !== null && (await this.tookPlace(known))) {
-      const same = known.digest === chunk.digest;
-      if (same && known.state === 'done') return { facts: known.facts, exceptions: noExceptions };
-      if (same && known.facts.mode === 'insert') return this.finished(wholly(known.facts));
+      if (known.digest === chunk.digest && known.facts.mode === 'insert') return written(wholly(known.facts));
       return this.compare(chunk, bounds, known.facts.fresh, store);
     }
     if ((await this.hasUniqueKey()) && !(await this.isThere(bounds.first))) {
@@ -117,7 +116,7 @@ export class PostTarget {
       const earlier = standing.get(chunk.digest);
       if (earlier !== undefined && (await this.stillStands(earlier, chunk.last))) {
         const outcome = { new: 0, unchanged: bounds.count, differs: 0, refused: 0 };
-        return { facts: { ...earlier, mode: 'compare', probe: null, fresh: 0, outcome }, exceptions: noExceptions };
+        return written({ ...earlier, mode: 'compare', probe: null, fresh: 0, outcome });
       }
     }
     return this.compare(chunk, bounds, null, store);
@@ -140,8 +139,8 @@ export class PostTarget {
     return (await this.rows.readRows(this.entity, [key])).size > 0;
   }
 
-  private async tookPlace({ state, facts }: StoredChunk): Promise<boolean> {
-    return state === 'done' || (facts.probe !== null && (await this.isThere(facts.probe)));
+  private async tookPlace({ facts }: StoredChunk): Promise<boolean> {
+    return facts.probe !== null && (await this.isThere(facts.probe));
   }
 
   /** All or nothing; null where a key was there after all. */
@@ -158,25 +157,30 @@ export class PostTarget {
       outcome: null,
       standing: null,
     };
-    await store.intend(intended, chunk.digest, this.restores ? { more: false, rows: [...decodeRows(chunk.text)].flat() } : null);
+    await store.intend(
+      intended,
+      chunk.digest,
+      this.restores ? { more: false, rows: [...decodeRows(chunk.text)].flat() } : null,
+    );
     this.crashPoint();
     try {
       const count = await this.connector.copy?.insertText(this.entity, partsOf(chunk.text));
-      if (count === null || count === undefined) await this.rows.insertRows(this.entity, partsOf(decodeRows(chunk.text)));
+      if (count === null || count === undefined)
+        await this.rows.insertRows(this.entity, partsOf(decodeRows(chunk.text)));
     } catch (error) {
       if (error instanceof SyncError && error.code === 'target_row_exists') return null;
       throw error;
     }
     this.crashPoint();
-    return this.finished(wholly(intended));
+    return written(wholly(intended));
   }
 
-  /** Compare-and-set of what is not there, equal, already. `written`: how many rows an earlier attempt of this run wrote, of
+  /** Compare-and-set of what is not there, equal, already. `before`: how many rows an earlier attempt of this run wrote, of
    *  those that are found now; null: this is the first attempt that comes so far. */
   private async compare(
     chunk: TargetRows,
     bounds: Pick<ChunkFacts, 'count' | 'first' | 'last'>,
-    written: number | null,
+    before: number | null,
     store: ChunkStore,
   ): Promise<WrittenChunk> {
     const { todo, equal, absent } = await this.unlikeTarget(chunk);
@@ -185,19 +189,19 @@ export class PostTarget {
       ...bounds,
       mode: 'compare',
       probe: probe === undefined ? null : this.keyIn(probe),
-      fresh: absent.length + (written ?? 0),
+      fresh: absent.length + (before ?? 0),
       outcome: null,
       standing: null,
     };
-    await store.intend(intended, chunk.digest, this.restores ? { more: written !== null, rows: absent } : null);
+    await store.intend(intended, chunk.digest, this.restores ? { more: before !== null, rows: absent } : null);
     this.crashPoint();
     const writes = todo.map((row) => this.creation(row));
     const outcomes = writes.length === 0 ? [] : await this.rows.writeRows(this.entity, writes);
     this.crashPoint();
     const { outcome, exceptions } = tally(todo, outcomes, (row) => keyOf(this.keyIn(row)) ?? '');
-    const ours = Math.min(written ?? 0, equal + outcome.unchanged);
+    const ours = Math.min(before ?? 0, equal + outcome.unchanged);
     const told = { ...outcome, new: outcome.new + ours, unchanged: outcome.unchanged + equal - ours };
-    return this.finished({ ...intended, outcome: told }, exceptions);
+    return { facts: { ...intended, outcome: told }, exceptions };
   }
 
   private creation(row: RawRow): RowWrite {
@@ -210,7 +214,7 @@ export class PostTarget {
   ): Promise<{ readonly todo: RawRow[]; readonly absent: RawRow[]; readonly equal: number }> {
     const todo: RawRow[] = [];
     const absent: RawRow[] = [];
-    for (const rows of decodeRows(chunk.text)) {
+    for (const rows of inBatches(decodeRows(chunk.text), readAtOnce)) {
       const keys = rows.map((row) => this.keyIn(row));
       const there = await this.rows.readRows(this.entity, keys);
       for (const [index, row] of rows.entries()) {
@@ -231,13 +235,18 @@ export class PostTarget {
     return outcome?.status === 'already';
   }
 
-  /** The digest is taken where every row stands as it was given, so that a later run need not compare them again. */
-  private async finished(facts: ChunkFacts, exceptions: Exceptions = noExceptions): Promise<WrittenChunk> {
-    if (facts.outcome === null || facts.outcome.differs + facts.outcome.refused > 0) return { facts, exceptions };
-    const { count, digest } = await this.rows.digestRange(this.entity, facts.first, facts.last);
-    return { facts: { ...facts, standing: count === facts.count - 1 ? digest : null }, exceptions };
+  /** What a written chunk leaves there, where every row stands as it was given: a later run need not compare them again.
+   *  Known already where the chunk was skipped. */
+  async settle(written: WrittenChunk): Promise<WrittenChunk> {
+    const { facts, exceptions } = written;
+    const { outcome, standing, first, last, count } = facts;
+    if (standing !== null || outcome === null || outcome.differs + outcome.refused > 0) return written;
+    const found = await this.rows.digestRange(this.entity, first, last);
+    return { facts: { ...facts, standing: found.count === count - 1 ? found.digest : null }, exceptions };
   }
 }
+
+const written = (facts: ChunkFacts): WrittenChunk => ({ facts, exceptions: noExceptions });
 
 /** An insert that took place wrote every row. */
 const wholly = (facts: ChunkFacts): ChunkFacts => ({
@@ -247,6 +256,19 @@ const wholly = (facts: ChunkFacts): ChunkFacts => ({
 
 const sameCells = (left: RawRow, right: RawRow): boolean =>
   left.length === right.length && left.every((cell, index) => cell === right[index]);
+
+const readAtOnce = 5_000;
+
+function* inBatches(parts: Iterable<readonly RawRow[]>, size: number): Generator<RawRow[], void, undefined> {
+  let batch: RawRow[] = [];
+  for (const rows of parts) {
+    batch.push(...rows);
+    if (batch.length < size) continue;
+    yield batch;
+    batch = [];
+  }
+  if (batch.length > 0) yield batch;
+}
 
 async function* partsOf<T>(parts: Iterable<T>): AsyncGenerator<T, void, undefined> {
   yield* parts;

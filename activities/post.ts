@@ -11,8 +11,15 @@ import { readRun, type InstitutionContext, type MappingRef } from './context.js'
 import type { ActivityDependencies } from './dependencies.js';
 import { readerOf, readSourcePlan, requestOf, type SourcePlan } from './extract.js';
 import { fenced, readChunks, takeLease, type Lease } from './lease.js';
-import { ahead, readPosted, type BrokenValues, type PostedChunk, type TargetRows } from './post-reading.js';
-import { PostTarget, readStanding, type ChunkFacts, type Exceptions, type StoredChunk } from './post-target.js';
+import { ahead, readPosted, type PostedChunk, type TargetRows } from './post-reading.js';
+import {
+  PostTarget,
+  readStanding,
+  type ChunkFacts,
+  type Exceptions,
+  type StoredChunk,
+  type WrittenChunk,
+} from './post-target.js';
 import { brokenValues } from './post-set-rules.js';
 import { addRejected } from './problems.js';
 
@@ -26,8 +33,9 @@ export interface PostOptions {
   readonly chunkRows?: number;
 }
 
-/** Two chunks are in memory at a time, one being read while the other is written. */
 const defaultChunkRows = 25_000;
+/** Chunks that are read while one is written. In memory they are a few megabytes each. */
+const chunksAhead = 2;
 
 /** One disposition a source row, told by the first target; what other targets took is in their own chunks. */
 interface ReadCounts {
@@ -39,9 +47,11 @@ interface ReadCounts {
   readonly filtered: number;
 }
 
-interface StandingTarget {
+interface TargetAtWork {
   readonly target: PostTarget;
+  /** What an earlier run left there, by the digest of what it wrote. */
   readonly standing: ReadonlyMap<string, ChunkFacts>;
+  readonly intended: ReadonlyMap<number, StoredChunk>;
 }
 
 interface Posting {
@@ -49,7 +59,7 @@ interface Posting {
   readonly lease: Lease;
   readonly mapping: MappingRef;
   readonly part: string;
-  readonly targets: readonly StandingTarget[];
+  readonly targets: readonly TargetAtWork[];
 }
 
 const targetPart = (part: string, target: PostTarget): string => `${part}/${String(target.mapping.id)}`;
@@ -193,8 +203,8 @@ export const postedWholly = async (client: PoolClient, runId: string, mappingId:
   return rows[0]?.whole ?? false;
 };
 
-/** What of a chunk was known before this attempt. */
-const knownChunks = async (
+/** What an earlier attempt of this run intended and did not record as done. */
+const intendedChunks = async (
   hub: Hub,
   run: RunRef,
   part: string,
@@ -203,13 +213,25 @@ const knownChunks = async (
   const chunks = await hub.read(run.institutionId, (client) =>
     readChunks(client, run.runId, postSteps.target, targetPart(part, target)),
   );
-  return new Map(
-    chunks.map(({ chunk, state, digest, counts }) => [
-      chunk,
-      { state, digest, facts: counts as unknown as ChunkFacts },
-    ]),
-  );
+  const open = chunks.filter(({ state }) => state === 'intended');
+  return new Map(open.map(({ chunk, digest, counts }) => [chunk, { digest, facts: counts as unknown as ChunkFacts }]));
 };
+
+interface WrittenAt {
+  readonly place: number;
+  readonly target: PostTarget;
+  readonly digest: string;
+  readonly written: WrittenChunk;
+}
+
+const countsOf = (posted: PostedChunk, outcome: ChunkFacts['outcome']): ReadCounts => ({
+  extracted: posted.extracted,
+  new: outcome?.new ?? 0,
+  unchanged: outcome?.unchanged ?? 0,
+  no_effect: outcome?.differs ?? 0,
+  rejected: posted.rejected.length + (outcome?.refused ?? 0),
+  filtered: posted.filtered,
+});
 
 export const createPost = (dependencies: ActivityDependencies, options: PostOptions = {}) => {
   const { hub, configurations, openConnector, heartbeat, cancelled, crashPoint } = dependencies;
@@ -218,71 +240,85 @@ export const createPost = (dependencies: ActivityDependencies, options: PostOpti
     crashPoint('post');
   };
 
-  /** Writes one chunk to one target and records it; what an earlier attempt wrote is found out and not written again. */
-  const postTo = async (
-    posting: Posting,
-    { target, standing }: StandingTarget,
+  /** Writes a chunk to one target; what an earlier attempt wrote is found out and not written again. */
+  const writeTo = async (
+    { run, lease, ...posting }: Posting,
+    { target, standing, intended }: TargetAtWork,
     rows: TargetRows,
-    at: { readonly chunk: number; readonly known: StoredChunk | null },
-  ): Promise<ChunkFacts['outcome']> => {
-    const { run, lease } = posting;
+    chunk: number,
+  ): Promise<WrittenChunk> => {
     const part = targetPart(posting.part, target);
-    const { chunk, known } = at;
-    const { facts, exceptions } = await target.write(rows, known, standing, {
-      intend: (intended, digest, kept) =>
+    return target.write(rows, intended.get(chunk) ?? null, standing, {
+      intend: (facts, digest, kept) =>
         fenced(hub, lease, async (client) => {
-          const state = 'intended';
-          await recordPosted(client, run, { step: postSteps.target, part, chunk, state, counts: intended, digest });
+          const at = { step: postSteps.target, part, chunk, state: 'intended' } as const;
+          await recordPosted(client, run, { ...at, counts: facts, digest });
           if (kept !== null) await keepRows(client, run, { part, chunk }, kept);
         }),
     });
-    await fenced(hub, lease, async (client) => {
-      const row = { step: postSteps.target, part, chunk, state: 'done', counts: facts, digest: rows.digest } as const;
-      await recordPosted(client, run, row);
-      await addExceptions(client, run, target.mapping, exceptions);
-    });
-    return facts.outcome;
   };
 
-  const record = async (posting: Posting, chunk: number, posted: PostedChunk, counts: ReadCounts): Promise<void> => {
-    const { run, lease, mapping, part } = posting;
+  const writeToAll = async (posting: Posting, posted: PostedChunk, chunk: number): Promise<WrittenAt[]> => {
+    const written: WrittenAt[] = [];
+    for (const [place, target] of posting.targets.entries()) {
+      const rows = posted.targets[place] ?? null;
+      if (rows === null) continue;
+      const done = await writeTo(posting, target, rows, chunk);
+      written.push({ place, target: target.target, digest: rows.digest, written: done });
+      heartbeat();
+    }
+    return written;
+  };
+
+  /** Records what became of a chunk: from here on it is not read again. */
+  const settle = async (
+    { run, lease, mapping, part }: Posting,
+    posted: PostedChunk,
+    chunk: number,
+    writtenAt: readonly WrittenAt[],
+  ): Promise<ReadCounts> => {
+    const settled: WrittenAt[] = [];
+    for (const at of writtenAt) settled.push({ ...at, written: await at.target.settle(at.written) });
+    const counts = countsOf(posted, settled.find(({ place }) => place === 0)?.written.facts.outcome ?? null);
     await fenced(hub, lease, async (client) => {
+      for (const { target, digest, written } of settled) {
+        const at = { step: postSteps.target, part: targetPart(part, target), chunk, state: 'done' } as const;
+        await recordPosted(client, run, { ...at, counts: written.facts, digest });
+        await addExceptions(client, run, target.mapping, written.exceptions);
+      }
       await addRejected(client, run, mapping.id, posted.rejected);
       await addProblems(client, run, mapping.id, posted.problems);
-      const told = { ...counts, last: posted.last };
-      const { cursor } = posted;
-      await recordPosted(client, run, { step: postSteps.read, part, chunk, state: 'done', cursor, counts: told });
+      const at = { step: postSteps.read, part, chunk, state: 'done' } as const;
+      await recordPosted(client, run, { ...at, cursor: posted.cursor, counts: { ...counts, last: posted.last } });
       await recordSums(client, run, mapping.id);
     });
     crash();
+    return counts;
   };
 
-  /** Posts a chunk to every target, then records that it needs not be read again. */
-  const postChunk = async (
+  /** A chunk is settled while the next one is written, and others are read. */
+  const postAll = async (
     posting: Posting,
-    chunk: number,
-    posted: PostedChunk,
-    known: readonly ReadonlyMap<number, StoredChunk>[],
-  ): Promise<ReadCounts> => {
-    const counts = { extracted: posted.extracted, rejected: posted.rejected.length, filtered: posted.filtered };
-    const outcomes: ChunkFacts['outcome'][] = [];
-    for (const [place, target] of posting.targets.entries()) {
-      const rows = posted.targets[place];
-      if (rows === undefined || rows === null) continue;
-      const outcome = await postTo(posting, target, rows, { chunk, known: known[place]?.get(chunk) ?? null });
-      if (place === 0) outcomes.push(outcome);
-      heartbeat();
+    chunks: AsyncGenerator<PostedChunk, void, undefined>,
+    from: number,
+  ): Promise<ReadCounts[]> => {
+    const counts: ReadCounts[] = [];
+    let settling: Promise<unknown> = Promise.resolve();
+    let chunk = from;
+    try {
+      for await (const posted of ahead(chunks, chunksAhead)) {
+        const written = await writeToAll(posting, posted, chunk);
+        await settling;
+        settling = settle(posting, posted, chunk, written).then((told) => counts.push(told));
+        // Told where it is awaited; until then it is no unhandled rejection.
+        settling.catch(() => undefined);
+        chunk += 1;
+      }
+      await settling;
+    } finally {
+      await Promise.allSettled([settling]);
     }
-    const [first] = outcomes;
-    const told = {
-      ...counts,
-      new: first?.new ?? 0,
-      unchanged: first?.unchanged ?? 0,
-      no_effect: first?.differs ?? 0,
-      rejected: counts.rejected + (first?.refused ?? 0),
-    };
-    await record(posting, chunk, posted, told);
-    return told;
+    return counts;
   };
 
   const postPartition = async (
@@ -299,28 +335,19 @@ export const createPost = (dependencies: ActivityDependencies, options: PostOpti
     const signal = cancelled() ?? new AbortController().signal;
     const compiled = context.source(mapping);
     const { asOf } = await readRun(hub, run);
-    const compiledTargets = targets.map(({ target }) => context.target(target.mapping));
     const { codeTables } = await loadConfiguration(hub, run.institutionId);
     const tables = codeTables.map(({ definition }) => definition);
-    const compiledPosting = compilePosting(compiled, compiledTargets, context.definitions, tables, asOf);
-    const broken: BrokenValues = brokenValues({ hub, run, context, mapping, reader, plan, signal, alive: heartbeat });
-    const known = await Promise.all(targets.map(({ target }) => knownChunks(hub, run, part, target)));
-    const batches = reader.readPartition(requestOf(mapping, plan), partition, last?.cursor ?? null, signal);
-    const chunks = readPosted(batches, {
-      posting: compiledPosting,
+    const compiledTargets = targets.map(({ target }) => context.target(target.mapping));
+    const chunks = readPosted(reader.readPartition(requestOf(mapping, plan), partition, last?.cursor ?? null, signal), {
+      posting: compilePosting(compiled, compiledTargets, context.definitions, tables, asOf),
       targets: targets.length,
       setRules: compiled.setRules,
-      broken,
+      broken: brokenValues({ hub, run, context, mapping, reader, plan, signal, alive: heartbeat }),
       chunkRows,
       alive: heartbeat,
     });
-    let chunk = (last?.chunk ?? -1) + 1;
-    const counts = [...done.map((one) => ({ counts: one.counts }))];
-    for await (const posted of ahead(chunks, chunksAhead)) {
-      counts.push({ counts: { ...(await postChunk(posting, chunk, posted, known)) } });
-      chunk += 1;
-    }
-    return sumReads(counts);
+    const counts = await postAll(posting, chunks, (last?.chunk ?? -1) + 1);
+    return sumReads([...done, ...counts.map((told) => ({ counts: { ...told } }))]);
   };
 
   return {
@@ -342,15 +369,13 @@ export const createPost = (dependencies: ActivityDependencies, options: PostOpti
       };
       try {
         const source = opened(mapping.system);
-        const targets: StandingTarget[] = [];
-        for (const target of targetsOf(context, run, mapping)) {
+        const targets: TargetAtWork[] = [];
+        for (const known of targetsOf(context, run, mapping)) {
+          const target = new PostTarget(known, context.target(known), opened(known.system), crash);
           const standing = await hub.read(run.institutionId, (client) =>
-            readStanding(client, run, mapping.id, target.id),
+            readStanding(client, run, mapping.id, known.id),
           );
-          targets.push({
-            target: new PostTarget(target, context.target(target), opened(target.system), crash),
-            standing,
-          });
+          targets.push({ target, standing, intended: await intendedChunks(hub, run, part, target) });
         }
         return {
           ...(await postPartition({ run, lease, mapping, part, targets }, { context, plan, partition }, source)),

@@ -9,8 +9,8 @@ type Agreement = 'agree' | 'differ' | 'unknown';
 const compare = (left: string | null, right: string | null): Agreement =>
   left === null || right === null ? 'unknown' : left === right ? 'agree' : 'differ';
 
-/** Judges an identifier that a new record shares with a known one. It links only if birth date or name say so too; where both
- *  are known and differ, one of the systems has the wrong identifier. An address that several people share (e-mail,
+/** Judges an identifier that a new record shares with a known one. It links only if birth date or name say so too, else a
+ *  person is asked. An address that several people share (e-mail,
  *  telephone) never links alone: it takes both, and is no reason to ask where either differs (families would be asked about
  *  by the thousand). */
 export const judgeHit = (
@@ -26,16 +26,10 @@ export const judgeHit = (
     return halfAgrees ? 'question' : 'different';
   }
   if (birthDate === 'agree' || name === 'agree') return 'link';
-  return birthDate === 'differ' && name === 'differ' ? 'different' : 'question';
+  return 'question';
 };
 
 /** A known key arrives with another name *and* another birth date: the key may have been given to somebody else. The record is
  *  then held whole, for a person to say. Less than both is an ordinary change. */
 export const isAnotherPerson = (arriving: CorroborationKeys, known: CorroborationKeys): boolean =>
   compare(arriving.name, known.name) === 'differ' && compare(arriving.birthDate, known.birthDate) === 'differ';
-
-/** Whether a value means "unknown" in its scheme: it never links. */
-export const isPlaceholder = (scheme: Pick<IdentifierScheme, 'placeholders'>, value: string): boolean => {
-  const normalized = value.trim().normalize('NFC').toLowerCase();
-  return (scheme.placeholders ?? []).some((text) => text.trim().normalize('NFC').toLowerCase() === normalized);
-};

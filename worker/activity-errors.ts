@@ -11,6 +11,8 @@ import type { CrashPoints } from './faults.js';
    the run, a target is told by the next one. Attempts, by code. */
 const patience: Partial<Record<ErrorCode, number>> = { source_unreachable: 6, target_unreachable: 4 };
 
+const beatMs = 5_000;
+
 /** What surrounds every activity: its errors become failures that a workflow understands and that hold no personal data, and the
  *  log names the run. */
 export function surroundActivities(log: Log, crashPoints: CrashPoints): (context: Context) => ActivityInterceptors {
@@ -20,6 +22,8 @@ export function surroundActivities(log: Log, crashPoints: CrashPoints): (context
       async execute(input, next) {
         const line = { ...runOf(input.args), activity: activityType, attempt };
         crashPoints.reach(activityType, 'before');
+        // Beside long statements, which cannot say that they are alive.
+        const beat = context.info.isLocal ? undefined : setInterval(() => context.heartbeat(), beatMs);
         try {
           const result = await next(input);
           crashPoints.reach(activityType, 'after');
@@ -30,6 +34,8 @@ export function surroundActivities(log: Log, crashPoints: CrashPoints): (context
           if (failure instanceof ApplicationFailure)
             log.warn({ ...line, code: failure.type, err: error }, 'step failed');
           throw failure;
+        } finally {
+          clearInterval(beat);
         }
       },
     };

@@ -48,9 +48,15 @@ export function composeActivities(foundations: Foundations): WorkflowActivities 
   };
 }
 
+/* A cancelled step ends its long statement on the server. */
+const currentSignal = (): AbortSignal => Context.current().cancellationSignal;
+
 function dependenciesOf({ hub, crashPoints }: Foundations): ActivityDependencies {
   return {
-    hub,
+    hub: {
+      ...hub,
+      bulk: (institutionId, work, options) => hub.bulk(institutionId, work, { signal: currentSignal(), ...options }),
+    },
     configurations: new ConfigurationCache(hub),
     openConnector: ({ kind, settings }) => createConnector(kind, resolveSecrets(settings)),
     heartbeat: () => {
