@@ -1,0 +1,153 @@
+import 'reflect-metadata';
+import { randomBytes } from 'node:crypto';
+import { Module, type DynamicModule } from '@nestjs/common';
+import { APP_FILTER, APP_GUARD, APP_INTERCEPTOR, APP_PIPE, NestFactory } from '@nestjs/core';
+import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
+import { verifyApiKey } from '../database/api-keys.js';
+import type { Hub } from '../database/hub.js';
+import type { Clock } from '../platform/clock.js';
+import type { Log } from '../platform/log.js';
+import { AccessGuard } from './common/access.guard.js';
+import { AnswerInterceptor } from './common/answer.interceptor.js';
+import { linkTo } from './common/base-path.js';
+import type { ApiKeys } from './common/caller.js';
+import { Idempotency } from './common/idempotency.js';
+import { ProblemFilter } from './common/problem.filter.js';
+import { API_KEYS, CLOCK, HUB, LOG, READINESS, ROLLBACK_PREVIEW, RUN_STARTER, RUN_WAIT } from './common/tokens.js';
+import { createValidationPipe } from './common/validation.js';
+import { ConflictsController } from './conflicts/conflicts.controller.js';
+import { Decide } from './conflicts/decide.js';
+import { DecisionsController } from './decisions/decisions.controller.js';
+import { GoldenController } from './golden/golden.controller.js';
+import { Override } from './golden/override.js';
+import { HealthController } from './health/health.controller.js';
+import { ProblemsController } from './health/problems.controller.js';
+import type { Readiness } from './health/readiness.js';
+import { DecideHeld } from './held/decide-held.js';
+import { HeldController } from './held/held.controller.js';
+import { CreateJob } from './jobs/create-job.js';
+import { JobsController } from './jobs/jobs.controller.js';
+import { MappingsController } from './mappings/mappings.controller.js';
+import { PutMapping } from './mappings/put-mapping.js';
+import { mountDocs } from './docs-page.js';
+import { createDocument } from './openapi.js';
+import { QualityController } from './quality/quality.controller.js';
+import { ValidateRecords } from './quality/validate.js';
+import { Rollback, type PreviewRollback } from './runs/rollback.js';
+import { RunsController } from './runs/runs.controller.js';
+import { StartRun } from './runs/start-run.js';
+import { StatusController } from './status/status.controller.js';
+import type { RunStarter } from './temporal/run-starter.js';
+
+/** What the API is given. */
+export interface ApiDependencies {
+  readonly hub: Hub;
+  readonly log: Log;
+  readonly clock: Clock;
+  readonly starter: RunStarter;
+  readonly readiness: Readiness;
+  readonly previewRollback: PreviewRollback;
+  /** How long a start waits for a worker to open the run (default 1.5 s). */
+  readonly runWaitMilliseconds?: number;
+  /** Serve the documentation at `/docs`. */
+  readonly docs?: boolean;
+}
+
+const bodyLimit = 5 * 1024 * 1024;
+
+@Module({})
+class ApiModule {
+  static of(dependencies: ApiDependencies): DynamicModule {
+    const { hub, clock } = dependencies;
+    const keys: ApiKeys = {
+      async find(token) {
+        const holder = await verifyApiKey(hub, token, clock.now());
+        if (holder === null) return null;
+        const { institutionId, role, name } = holder;
+        return { institutionId, role, actor: `${role}:${name}` };
+      },
+    };
+    return {
+      module: ApiModule,
+      controllers: [
+        ...[StatusController, JobsController, RunsController, MappingsController, ConflictsController, HeldController],
+        ...[DecisionsController, GoldenController, QualityController, HealthController, ProblemsController],
+      ],
+      providers: [
+        { provide: HUB, useValue: hub },
+        { provide: CLOCK, useValue: clock },
+        { provide: LOG, useValue: dependencies.log },
+        { provide: API_KEYS, useValue: keys },
+        { provide: RUN_STARTER, useValue: dependencies.starter },
+        { provide: READINESS, useValue: dependencies.readiness },
+        { provide: ROLLBACK_PREVIEW, useValue: dependencies.previewRollback },
+        { provide: RUN_WAIT, useValue: dependencies.runWaitMilliseconds ?? 1_500 },
+        { provide: APP_FILTER, useClass: ProblemFilter },
+        { provide: APP_GUARD, useClass: AccessGuard },
+        { provide: APP_INTERCEPTOR, useClass: AnswerInterceptor },
+        { provide: APP_PIPE, useFactory: createValidationPipe },
+        ...[Idempotency, StartRun, Rollback, Decide, DecideHeld, Override, CreateJob, PutMapping, ValidateRecords],
+      ],
+    };
+  }
+}
+
+/** The API, initialized but not listening. `close()` it; what it was given stays open. */
+export async function createApi(dependencies: ApiDependencies): Promise<NestFastifyApplication> {
+  const adapter = new FastifyAdapter({ bodyLimit, logger: false, genReqId: traceIdOf });
+  // eslint-disable-next-line @typescript-eslint/no-unsafe-class-instance-assignment -- Nest declares its options as a class
+  const application = await NestFactory.create<NestFastifyApplication>(ApiModule.of(dependencies), adapter, {
+    logger: false,
+    abortOnError: false,
+  });
+  application.useBodyParser(
+    'text/csv',
+    { bodyLimit },
+    (_request: unknown, body: Buffer, done: (error: Error | null, body?: Buffer) => void) => {
+      done(null, body);
+    },
+  );
+  addHooks(application, dependencies.log);
+  const document = JSON.stringify(createDocument(application));
+  application
+    .getHttpAdapter()
+    .getInstance()
+    .get(linkTo('openapi.json'), (_request, reply) =>
+      reply.header('cache-control', 'public, max-age=300').type('application/json').send(document),
+    );
+  if (dependencies.docs === true) mountDocs(application);
+  await application.init();
+  await application.getHttpAdapter().getInstance().ready();
+  return application;
+}
+
+/** The trace that a caller is in (W3C Trace Context), or one of our own. */
+function traceIdOf(request: { readonly headers: Readonly<Record<string, string | string[] | undefined>> }): string {
+  const { traceparent } = request.headers;
+  const found =
+    typeof traceparent === 'string' ? /^00-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}$/.exec(traceparent)?.[1] : undefined;
+  return found === undefined || /^0+$/.test(found) ? randomBytes(16).toString('hex') : found;
+}
+
+/* One line a request: the route and not the address, which may name a person. */
+function addHooks(application: NestFastifyApplication, log: Log): void {
+  const server = application.getHttpAdapter().getInstance();
+  server.addHook('onRequest', (request, reply, done) => {
+    reply.header('x-content-type-options', 'nosniff').header('trace-id', request.id);
+    done();
+  });
+  server.addHook('onResponse', (request, reply, done) => {
+    const milliseconds = Math.round(reply.elapsedTime);
+    log.info(
+      {
+        traceId: request.id,
+        method: request.method,
+        route: request.routeOptions.url ?? '?',
+        status: reply.statusCode,
+        milliseconds,
+      },
+      'request',
+    );
+    done();
+  });
+}

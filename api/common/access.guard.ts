@@ -1,0 +1,68 @@
+import { Inject, Injectable, SetMetadata, type CanActivate, type ExecutionContext } from '@nestjs/common';
+import { Reflector } from '@nestjs/core';
+import { rememberCaller, type ApiKeys, type Role } from './caller.js';
+import { headerOf, type HttpRequest } from './http.js';
+import { Problem } from './problem.js';
+import { API_KEYS } from './tokens.js';
+
+/** Who may call a route: anybody, or the roles that are named. */
+export type Admission = 'anybody' | readonly Role[];
+
+const admissionKey = 'concord:admission';
+const queryKey = 'concord:query';
+
+/** Names who may call a route. A route without it admits nobody. */
+export const Admit = (admission: Admission): MethodDecorator & ClassDecorator => SetMetadata(admissionKey, admission);
+
+/** Says that a route reads parameters through a DTO; any other route refuses them. */
+export const ReadsQuery = (reads: boolean): MethodDecorator => SetMetadata(queryKey, reads);
+
+/** Reads the API key, and lets in whom the route admits. */
+@Injectable()
+export class AccessGuard implements CanActivate {
+  constructor(
+    private readonly reflector: Reflector,
+    @Inject(API_KEYS) private readonly keys: ApiKeys,
+  ) {}
+
+  async canActivate(context: ExecutionContext): Promise<boolean> {
+    const places = [context.getHandler(), context.getClass()];
+    const admission = this.reflector.getAllAndOverride<Admission | undefined>(admissionKey, places) ?? [];
+    const request = context.switchToHttp().getRequest<HttpRequest>();
+    if (admission !== 'anybody') await this.admit(request, admission);
+    if (this.reflector.getAllAndOverride<boolean | undefined>(queryKey, places) !== true)
+      refuseParameters(request.query);
+    return true;
+  }
+
+  private async admit(request: HttpRequest, admitted: readonly Role[]): Promise<void> {
+    const token = bearerOf(headerOf(request, 'authorization'));
+    if (token === null) throw unauthenticated('Send an API key: Authorization: Bearer concord_…');
+    const caller = await this.keys.find(token);
+    if (caller === null) throw unauthenticated('This API key is unknown, expired or revoked.');
+    if (!admitted.includes(caller.role)) {
+      throw new Problem(
+        'forbidden',
+        `The role ${caller.role} does not admit this; it needs ${admitted.join(' or ') || 'another'}.`,
+      );
+    }
+    rememberCaller(request, caller);
+  }
+}
+
+function bearerOf(header: string | null): string | null {
+  const match = /^Bearer +([\w.~+/-]+=*)$/i.exec(header ?? '');
+  return match?.[1] ?? null;
+}
+
+function unauthenticated(detail: string): Problem {
+  return new Problem('unauthenticated', detail, { headers: { 'www-authenticate': 'Bearer realm="concord"' } });
+}
+
+function refuseParameters(query: unknown): void {
+  const names = typeof query === 'object' && query !== null ? Object.keys(query) : [];
+  if (names.length === 0) return;
+  throw new Problem('validation_failed', 'This route takes no parameters.', {
+    errors: names.map((name) => ({ pointer: name, code: 'unknown', detail: 'this parameter is not known here' })),
+  });
+}

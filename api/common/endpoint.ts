@@ -1,0 +1,169 @@
+import { applyDecorators, Delete, Get, Header, HttpCode, Post, Put, type Type } from '@nestjs/common';
+import {
+  ApiBearerAuth,
+  ApiBody,
+  ApiConsumes,
+  ApiHeader,
+  ApiOperation,
+  ApiParam,
+  ApiResponse,
+  ApiTags,
+  type ApiResponseOptions,
+} from '@nestjs/swagger';
+import { Admit, ReadsQuery, type Admission } from './access.guard.js';
+import { basePath } from './base-path.js';
+import { describeCode, Problem, toDocument, type ProblemCode } from './problem.js';
+import { ProblemView } from './problem.view.js';
+
+const methods = { get: Get, post: Post, put: Put, delete: Delete } as const;
+
+export interface SuccessReply {
+  readonly status: number;
+  readonly type?: Type<unknown>;
+  readonly description: string;
+  readonly example?: unknown;
+  readonly headers?: readonly ReplyHeader[];
+}
+
+export type ReplyHeader = 'ETag' | 'Location' | 'Link' | 'Idempotency-Replayed';
+
+export interface EndpointOptions {
+  readonly method: keyof typeof methods;
+  readonly path: string;
+  /** A name as clients generate functions of it: never rename one. */
+  readonly operationId: string;
+  readonly summary: string;
+  readonly description: string;
+  readonly tag: string;
+  readonly admit: Admission;
+  readonly replies: readonly SuccessReply[];
+  /** Problems of this route beside those that every route has. */
+  readonly problems?: readonly ProblemCode[];
+  /** What each `{name}` of the path is. */
+  readonly parameters?: Readonly<Record<string, string>>;
+  readonly readsQuery?: boolean;
+  readonly body?: {
+    readonly example: unknown;
+    readonly types?: readonly string[];
+    readonly type: Type<unknown>;
+    readonly required?: boolean;
+  };
+  readonly idempotencyKey?: 'required' | 'optional';
+  readonly ifMatch?: boolean;
+  readonly ifNoneMatch?: boolean;
+  /** How long a reply may be kept; personal data (the default): not at all. */
+  readonly cacheControl?: string;
+}
+
+/** One route: its address, whom it admits, and all that the OpenAPI document says of it. */
+export const Endpoint = (options: EndpointOptions): MethodDecorator =>
+  applyDecorators(
+    methods[options.method](options.path.replaceAll(/\{(\w+)\}/g, ':$1')),
+    HttpCode(options.replies[0]?.status ?? 200),
+    Header('cache-control', options.cacheControl ?? 'no-store'),
+    Admit(options.admit),
+    ReadsQuery(options.readsQuery ?? false),
+    ApiTags(options.tag),
+    ApiOperation({
+      operationId: options.operationId,
+      summary: options.summary,
+      description: `${options.description}\n\n${admissionText(options.admit)}`,
+    }),
+    ...(options.admit === 'anybody' ? [] : [ApiBearerAuth('apiKey')]),
+    ...Object.entries(options.parameters ?? {}).map(([name, description]) =>
+      ApiParam({ name, description, schema: { type: 'string', maxLength: 100 }, example: '17' }),
+    ),
+    ...requestHeaders(options),
+    ...(options.body === undefined
+      ? []
+      : [describeBody(options.body), ApiConsumes(...(options.body.types ?? ['application/json']))]),
+    ...options.replies.map((reply) => ApiResponse(describeReply(reply))),
+    ...problemReplies(options),
+  );
+
+const admissionText = (admit: Admission): string =>
+  admit === 'anybody' ? 'Open to anybody.' : `Roles: ${admit.join(', ')}.`;
+
+const requestHeaders = (options: EndpointOptions): MethodDecorator[] => {
+  const headers: MethodDecorator[] = [];
+  const add = (name: string, description: string, required: boolean, example: string): void => {
+    headers.push(ApiHeader({ name, description, required, schema: { type: 'string', maxLength: 255 }, example }));
+  };
+  if (options.idempotencyKey !== undefined) {
+    add(
+      'Idempotency-Key',
+      'A text of your own for this request. Sent again with the same body it has no second effect, and the first reply is given again for 24 hours.',
+      options.idempotencyKey === 'required',
+      '6f2c1f0e-run-monday',
+    );
+  }
+  if (options.ifMatch === true) add('If-Match', 'The ETag of the version that the change is made on.', true, '"3"');
+  if (options.ifNoneMatch === true)
+    add('If-None-Match', 'The ETag that you hold: answered by 304 while it is current.', false, '"3"');
+  return headers;
+};
+
+const describeBody = (body: NonNullable<EndpointOptions['body']>): MethodDecorator =>
+  ApiBody({
+    type: body.type,
+    required: body.required ?? true,
+    examples: { example: { summary: 'An example', value: body.example } },
+  });
+
+const headerDescriptions: Readonly<Record<ReplyHeader, string>> = {
+  ETag: 'The version, for If-Match and If-None-Match.',
+  Location: 'Where what was begun can be seen.',
+  Link: 'The next page, rel="next".',
+  'Idempotency-Replayed': '`true` where this is the first reply given again.',
+};
+
+const describeReply = (reply: SuccessReply): ApiResponseOptions => ({
+  status: reply.status,
+  description: reply.description,
+  ...(reply.type === undefined ? {} : { type: reply.type }),
+  ...(reply.headers === undefined
+    ? {}
+    : {
+        headers: Object.fromEntries(
+          reply.headers.map((name) => [
+            name,
+            { description: headerDescriptions[name], schema: { type: 'string' as const } },
+          ]),
+        ),
+      }),
+  ...(reply.example === undefined ? {} : { examples: { example: { summary: 'An example', value: reply.example } } }),
+});
+
+const commonProblems = (options: EndpointOptions): readonly ProblemCode[] => [
+  'validation_failed',
+  ...(options.admit === 'anybody' ? [] : (['unauthenticated', 'forbidden'] as const)),
+  ...(options.parameters === undefined ? [] : (['not_found'] as const)),
+  ...(options.body === undefined ? [] : (['body_too_large', 'media_type_unsupported'] as const)),
+  ...(options.idempotencyKey === undefined ? [] : (['idempotency_in_flight', 'idempotency_key_reused'] as const)),
+  ...(options.idempotencyKey === 'required' ? (['idempotency_key_required'] as const) : []),
+  ...(options.ifMatch === true ? (['precondition_failed', 'precondition_required'] as const) : []),
+  ...(options.replies.some(({ status }) => status === 503) ? [] : (['unavailable'] as const)),
+];
+
+const problemReplies = (options: EndpointOptions): MethodDecorator[] => {
+  const codes = new Set<ProblemCode>([...commonProblems(options), ...(options.problems ?? [])]);
+  const statuses = [...new Set([...codes].map((code) => describeCode(code).status))];
+  return statuses.map((status) => {
+    const of = [...codes].filter((code) => describeCode(code).status === status);
+    return ApiResponse({
+      status,
+      description: of.map((code) => `\`${code}\`: ${titleOf(code)}.`).join(' '),
+      content: {
+        'application/problem+json': {
+          schema: { $ref: `#/components/schemas/${ProblemView.name}` },
+          examples: Object.fromEntries(of.map((code) => [code, { summary: titleOf(code), value: exampleOf(code) }])),
+        },
+      },
+    });
+  });
+};
+
+const exampleOf = (code: ProblemCode): unknown =>
+  toDocument(new Problem(code, `${titleOf(code)}.`), { url: basePath, id: '0af7651916cd43dd8448eb211c80319c' });
+
+const titleOf = (code: ProblemCode): string => describeCode(code).title;

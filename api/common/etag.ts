@@ -1,0 +1,61 @@
+import { hash128 } from '../../platform/hash.js';
+import { canonicalJson } from '../../platform/canonical-json.js';
+import { Answer, headerOf, type HttpRequest } from './http.js';
+import { Problem } from './problem.js';
+
+/** The strong ETag of a version. */
+export const etagOf = (version: number): string => `"${version}"`;
+
+/** Who changed an object last, for those whose change came too late. */
+export interface CurrentVersion {
+  readonly version: number;
+  readonly changedBy: string;
+  readonly changedAt: string;
+}
+
+/** Refuses a change that was not made on the current version. `diff` says what another changed meanwhile.
+ *  @throws Problem precondition_required, precondition_failed */
+export const requireMatch = (
+  request: HttpRequest,
+  current: CurrentVersion,
+  diff: (sentVersion: number | null) => unknown,
+): void => {
+  const sent = headerOf(request, 'if-match');
+  if (sent === null) {
+    throw new Problem('precondition_required', 'Send If-Match with the ETag that you read.', {
+      extensions: { currentEtag: etagOf(current.version) },
+      headers: { etag: etagOf(current.version) },
+    });
+  }
+  if (tagsOf(sent).includes(etagOf(current.version)) || sent.trim() === '*') return;
+  throw new Problem('precondition_failed', `It was changed by ${current.changedBy} since you read it.`, {
+    extensions: {
+      currentEtag: etagOf(current.version),
+      changedBy: current.changedBy,
+      changedAt: current.changedAt,
+      diff: diff(versionOf(sent)),
+    },
+    headers: { etag: etagOf(current.version) },
+  });
+};
+
+/** The body with its ETag, or 304 where the client has it. `etag` absent: made of the content. */
+export const withEtag = <Body>(
+  request: HttpRequest,
+  body: Body,
+  options: { readonly etag?: string; readonly cacheControl: string; readonly stable?: unknown },
+): Answer<Body | undefined> => {
+  const etag = options.etag ?? `"${hash128(canonicalJson(options.stable ?? body)).slice(0, 18)}"`;
+  const headers = { etag, 'cache-control': options.cacheControl };
+  const known = headerOf(request, 'if-none-match');
+  if (known !== null && (known.trim() === '*' || tagsOf(known).includes(etag)))
+    return new Answer(undefined, { status: 304, headers });
+  return new Answer(body, { headers });
+};
+
+const tagsOf = (header: string): readonly string[] => header.split(',').map((tag) => tag.trim().replace(/^W\//, ''));
+
+const versionOf = (header: string): number | null => {
+  const match = /^"(\d{1,9})"$/.exec(header.trim());
+  return match === null ? null : Number(match[1]);
+};

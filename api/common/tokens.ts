@@ -1,0 +1,10 @@
+/** What is injected from outside the API. */
+export const LOG = Symbol('log');
+export const CLOCK = Symbol('clock');
+export const HUB = Symbol('hub');
+export const API_KEYS = Symbol('api keys');
+export const RUN_STARTER = Symbol('run starter');
+export const ROLLBACK_PREVIEW = Symbol('rollback preview');
+export const READINESS = Symbol('readiness');
+/** How long a start waits for a worker to open the run, in milliseconds. */
+export const RUN_WAIT = Symbol('run wait');

@@ -1,0 +1,85 @@
+import { EMPTY } from '../../domain/canonical.js';
+import { linkTo } from '../common/base-path.js';
+import type { Role } from '../common/caller.js';
+import { isMasked } from '../golden/golden-row.js';
+import { jsonOf, readCandidates, type Candidate } from './choice.js';
+import type { ConflictRow } from './conflict.queries.js';
+import type { CandidateView, ConflictView, DecidedView } from './conflict.view.js';
+import type { Plain } from '../common/plain-type.js';
+
+/** A question as a role may see it: who decides it sees what it is about, others see sensitive values as dots. */
+export const toConflict = (row: ConflictRow, role: Role): Plain<ConflictView> => {
+  const candidates = readCandidates(row.candidates);
+  const group = row.definition.groups.find(({ name }) => name === row.group_name);
+  const masked = role !== 'secretary' && isMasked(group, role);
+  const self = linkTo(`conflicts/${row.id}`);
+  return {
+    id: row.id,
+    type: row.kind,
+    status: row.state === 'open' ? 'pending' : row.state,
+    version: row.version,
+    entityType: row.entity_type,
+    goldenId: row.golden_id,
+    group: row.group_name,
+    reason: reasonOf(row, candidates),
+    base: masked ? null : jsonOf(row.base),
+    candidates: candidates.map((candidate) => toCandidate(candidate, masked)),
+    masked,
+    suggestion: masked ? null : objectOf(row.suggestion),
+    impact: objectOf(row.impact) ?? {},
+    jobId: row.job_id === null ? null : String(row.job_id),
+    runId: row.opened_run,
+    createdAt: row.created_at.toISOString(),
+    dueAt: row.due_at?.toISOString() ?? null,
+    assignee: row.assignee,
+    decision: decidedOf(row, masked),
+    links: {
+      self,
+      ...(row.state === 'open' ? { decision: `${self}/decision` } : {}),
+      goldenRecord: linkTo(`golden-records/${row.golden_id}`),
+      run: linkTo(`runs/${row.opened_run}`),
+      ...(row.batch_id === null ? {} : { batch: linkTo(`decisions/${row.batch_id}`) }),
+    },
+  };
+};
+
+const toCandidate = ({ systems, value }: Candidate, masked: boolean): Plain<CandidateView> => ({
+  systems: [...systems],
+  value: masked ? null : jsonOf(value),
+  empty: value === EMPTY,
+});
+
+const decidedOf = (row: ConflictRow, masked: boolean): Plain<DecidedView> | null => {
+  const decision = objectOf(row.decision);
+  if (decision === null) return null;
+  const choice = objectOf(decision['choice']) ?? {};
+  return {
+    choice: masked && 'value' in choice ? { value: null } : choice,
+    reason: typeof decision['reason'] === 'string' ? decision['reason'] : null,
+    by: row.decided_by ?? '',
+    at: row.decided_at?.toISOString() ?? null,
+    batchId: row.batch_id,
+    runId: row.settle_run_id,
+  };
+};
+
+const objectOf = (value: unknown): Record<string, unknown> | null =>
+  typeof value === 'object' && value !== null && !Array.isArray(value) ? { ...value } : null;
+
+const reasonOf = (row: ConflictRow, candidates: readonly Candidate[]): string => {
+  const systems = listed([...new Set(candidates.flatMap((candidate) => candidate.systems))].sort());
+  const group = row.group_name.replaceAll('_', ' ');
+  switch (row.kind) {
+    case 'value':
+      return candidates.length > 1
+        ? `${systems} say different things about the ${group}.`
+        : `${systems} changed the ${group} without knowing that it had changed meanwhile.`;
+    case 'duplicate':
+      return `This ${row.entity_type} may be the same as another: ${systems} gives them one identifier.`;
+    case 'identity':
+      return `A known key of ${systems} came with another name and another date of birth.`;
+  }
+};
+
+const listed = (names: readonly string[]): string =>
+  names.length < 2 ? (names[0] ?? 'A system') : `${names.slice(0, -1).join(', ')} and ${names.at(-1) ?? ''}`;

@@ -1,0 +1,54 @@
+import { Choice, Count, Id, Links, Moment, Text } from '../common/fields.js';
+
+const kinds = ['decision', 'release', 'discard', 'override'] as const;
+
+/** A decision that is durable, and will be carried out. */
+export class AcceptedView {
+  @Choice(['decided'], { description: 'It is durable.' })
+  state: string;
+
+  @Choice(kinds, { description: 'What was decided.' })
+  kind: string;
+
+  @Id({ description: 'The batch by which it is carried out.', example: '9' })
+  batchId: string;
+
+  @Links()
+  links: Record<string, string>;
+}
+
+/** A batch of decisions, carried out by one run. */
+export class BatchView {
+  @Id({ description: 'The batch.', example: '9' })
+  id: string;
+
+  @Choice(kinds, { description: 'What was decided.' })
+  kind: string;
+
+  @Choice(['pending', 'applied', 'failed'], { description: 'Whether it is carried out.' })
+  state: string;
+
+  @Id({ nullable: true, description: 'The job whose review carries it out.', example: '3' })
+  jobId: string | null;
+
+  @Id({ nullable: true, description: 'The run that opened what was decided.' })
+  parentRunId: string | null;
+
+  @Id({ nullable: true, description: 'The run that carries it out; null until it began.', example: '18' })
+  runId: string | null;
+
+  @Text({ max: 300, description: 'Who decided.', example: 'secretary:Front office' })
+  actor: string;
+
+  @Text({ max: 1000, nullable: true, description: 'Why.', example: 'Confirmed by phone' })
+  reason: string | null;
+
+  @Count({ description: 'Decisions in it.', example: 1 })
+  itemCount: number;
+
+  @Moment({ description: 'When it was decided.' })
+  createdAt: string;
+
+  @Links()
+  links: Record<string, string>;
+}

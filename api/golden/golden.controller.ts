@@ -1,0 +1,173 @@
+import { Body, Controller, Inject, Param, Query } from '@nestjs/common';
+import type { Hub } from '../../database/hub.js';
+import { basePath, linkTo } from '../common/base-path.js';
+import { CurrentCaller, CurrentRequest, type Caller } from '../common/caller.js';
+import { decodeIdCursor, pageOf, type Page } from '../common/cursor.js';
+import { Endpoint } from '../common/endpoint.js';
+import { etagOf, withEtag } from '../common/etag.js';
+import { Answer, type HttpRequest } from '../common/http.js';
+import { Idempotency } from '../common/idempotency.js';
+import { idOf, notFound } from '../common/ids.js';
+import { defaultLimit } from '../common/list-query.js';
+import { HUB } from '../common/tokens.js';
+import { AcceptedView } from '../decisions/decision.view.js';
+import {
+  findByIdentifier,
+  findGolden,
+  findProvenance,
+  listIdentifiers,
+  listQuestionsOf,
+  listSources,
+} from './golden.queries.js';
+import { GoldenLookupQuery, OverrideBody } from './golden.dto.js';
+import { toGroups } from './golden-row.js';
+import { GoldenRecordPage, GoldenRecordView, type GoldenRecordItemView } from './golden.view.js';
+import { Override } from './override.js';
+import type { Plain } from '../common/plain-type.js';
+
+const tag = 'Golden records';
+
+/** What we hold to be true, and why. */
+@Controller(`${basePath.slice(1)}/golden-records`)
+export class GoldenController {
+  constructor(
+    @Inject(HUB) private readonly hub: Hub,
+    private readonly override: Override,
+    private readonly idempotency: Idempotency,
+  ) {}
+
+  @Endpoint({
+    method: 'get',
+    path: '',
+    operationId: 'findGoldenRecords',
+    summary: 'Find a golden record by an identifier',
+    description: 'Compared by equality with what the systems say the identifier is.',
+    tag,
+    admit: ['secretary', 'steward', 'auditor'],
+    readsQuery: true,
+    replies: [
+      { status: 200, type: GoldenRecordPage, description: 'The records that are known by it.', headers: ['Link'] },
+    ],
+    problems: ['cursor_mismatch'],
+  })
+  async find(
+    @CurrentCaller() caller: Caller,
+    @CurrentRequest() request: HttpRequest,
+    @Query() query: GoldenLookupQuery,
+  ): Promise<Answer<Page<Plain<GoldenRecordItemView>>>> {
+    const { limit = defaultLimit, cursor, type, identifier } = query;
+    const colon = identifier.indexOf(':');
+    const wanted = {
+      type,
+      scheme: identifier.slice(0, colon),
+      value: identifier
+        .slice(colon + 1)
+        .trim()
+        .normalize('NFC'),
+    };
+    const scope = ['golden', wanted];
+    const after = decodeIdCursor(scope, cursor);
+    const rows = await this.hub.read(caller.institutionId, (client) =>
+      findByIdentifier(client, wanted, after, limit + 1),
+    );
+    return pageOf({
+      ...{ rows, limit, filter: scope, url: request.url },
+      position: (row) => [row.id],
+      toItem: (row): Plain<GoldenRecordItemView> => ({ ...row, links: { self: linkTo(`golden-records/${row.id}`) } }),
+    });
+  }
+
+  @Endpoint({
+    method: 'get',
+    path: '{goldenId}',
+    operationId: 'getGoldenRecord',
+    summary: 'Look at a golden record',
+    description:
+      'Every value with its provenance in words: from which system or person, since which version and run. Sensitive values are shown to the steward alone.',
+    tag,
+    admit: ['secretary', 'steward', 'auditor'],
+    parameters: { goldenId: 'The record.' },
+    ifNoneMatch: true,
+    replies: [
+      { status: 200, type: GoldenRecordView, description: 'The record.', headers: ['ETag'] },
+      { status: 304, description: 'You have it.' },
+    ],
+  })
+  async get(
+    @CurrentCaller() caller: Caller,
+    @CurrentRequest() request: HttpRequest,
+    @Param('goldenId') goldenId: string,
+  ): Promise<Answer<Plain<GoldenRecordView> | undefined>> {
+    const id = idOf(goldenId, 'golden record');
+    const view = await this.hub.read(caller.institutionId, async (client): Promise<Plain<GoldenRecordView>> => {
+      const row = await findGolden(client, id);
+      if (row === null) throw notFound('golden record', id);
+      const sources = await listSources(client, id);
+      const questions = await listQuestionsOf(client, id);
+      const self = linkTo(`golden-records/${id}`);
+      return {
+        ...{ id, type: row.type, version: row.version, status: row.status },
+        ...{ mergedInto: row.merged_into, validFrom: row.valid_from, validTo: row.valid_to },
+        groups: toGroups(row, await findProvenance(client, row), caller.role),
+        sources: sources.map(({ system, mapping, source_key: sourceKey, deleted }) => ({
+          system,
+          mapping,
+          sourceKey,
+          deleted,
+        })),
+        identifiers: await listIdentifiers(client, id),
+        questions: questions.map((question) => ({
+          id: question.id,
+          group: question.group_name,
+          links: { self: linkTo(`conflicts/${question.id}`) },
+        })),
+        links: {
+          self,
+          override: `${self}/override`,
+          ...(row.merged_into === null ? {} : { mergedInto: linkTo(`golden-records/${row.merged_into}`) }),
+        },
+      };
+    });
+    return withEtag(request, view, { cacheControl: 'no-store', etag: etagOf(view.version) });
+  }
+
+  @Endpoint({
+    method: 'post',
+    path: '{goldenId}/override',
+    operationId: 'overrideGoldenRecord',
+    summary: 'Set a value by hand',
+    description:
+      'The value stands against imports until a source agrees, and is told to the targets. With If-Match it is refused where the record changed meanwhile.',
+    tag,
+    admit: ['steward'],
+    parameters: { goldenId: 'The record.' },
+    body: {
+      type: OverrideBody,
+      example: { group: 'email', value: 'amara@lakeside.example', reason: 'She told us at the desk' },
+    },
+    idempotencyKey: 'optional',
+    replies: [
+      {
+        status: 200,
+        type: AcceptedView,
+        description: 'Decided; carried out in a moment.',
+        headers: ['Idempotency-Replayed'],
+      },
+    ],
+    problems: ['state_forbids', 'precondition_failed'],
+  })
+  async set(
+    @CurrentCaller() caller: Caller,
+    @CurrentRequest() request: HttpRequest,
+    @Param('goldenId') goldenId: string,
+    @Body() body: OverrideBody,
+  ): Promise<Answer<unknown>> {
+    const id = idOf(goldenId, 'golden record');
+    return await this.idempotency.once(
+      caller,
+      request,
+      body,
+      async () => new Answer(await this.override.set(caller, id, body, request), { status: 200 }),
+    );
+  }
+}

@@ -1,0 +1,110 @@
+import { Inject, Injectable } from '@nestjs/common';
+import type { Hub } from '../../database/hub.js';
+import type { RollbackPreview } from '../../database/rollback-preview.js';
+import type { Caller } from '../common/caller.js';
+import { linkTo } from '../common/base-path.js';
+import type { Clock } from '../../platform/clock.js';
+import type { Answer } from '../common/http.js';
+import { notFound } from '../common/ids.js';
+import { Problem } from '../common/problem.js';
+import { CLOCK, HUB, ROLLBACK_PREVIEW, RUN_STARTER } from '../common/tokens.js';
+import type { RunStarter } from '../temporal/run-starter.js';
+import { findRun, findRunOfWorkflow, type RunRow } from './run.queries.js';
+import type { RollbackRequest } from './run.dto.js';
+import type { RollbackPreviewView, StartedRunView } from './run.view.js';
+import { dateIn, runKeyOf, StartRun } from './start-run.js';
+import type { Plain } from '../common/plain-type.js';
+
+export type PreviewRollback = (hub: Hub, institutionId: number, runId: string) => Promise<RollbackPreview>;
+
+const keptShown = 1000;
+
+/** Previews and starts rollbacks. */
+@Injectable()
+export class Rollback {
+  constructor(
+    @Inject(HUB) private readonly hub: Hub,
+    @Inject(ROLLBACK_PREVIEW) private readonly previewRollback: PreviewRollback,
+    @Inject(RUN_STARTER) private readonly starter: RunStarter,
+    @Inject(CLOCK) private readonly clock: Clock,
+    private readonly startRun: StartRun,
+  ) {}
+
+  /** @throws Problem not_found, state_forbids */
+  async preview(caller: Caller, runId: string): Promise<Plain<RollbackPreviewView>> {
+    const run = await this.hub.read(caller.institutionId, (client) => findRun(client, runId));
+    refuseUnlessOver(run, runId);
+    return toView(runId, await this.previewRollback(this.hub, caller.institutionId, runId));
+  }
+
+  /** @throws Problem not_found, state_forbids, preview_outdated with the preview as it is now */
+  async start(
+    caller: Caller,
+    runId: string,
+    key: string,
+    request: RollbackRequest,
+  ): Promise<Answer<Plain<StartedRunView>>> {
+    const { institutionId, actor } = caller;
+    const workflowId = this.starter.rollbackRunId(runId, runKeyOf(institutionId, `run ${runId}`, key));
+    const { run, before, timeZone } = await this.hub.read(institutionId, async (client) => {
+      const zone = await client.query<{ time_zone: string }>(
+        'select time_zone from concord.institutions where id = $1',
+        [institutionId],
+      );
+      return {
+        run: await findRun(client, runId),
+        before: await findRunOfWorkflow(client, workflowId),
+        timeZone: zone.rows[0]?.time_zone ?? 'UTC',
+      };
+    });
+    if (run === null) throw notFound('run', runId);
+    if (before === null) {
+      refuseUnlessOver(run, runId);
+      const preview = await this.previewRollback(this.hub, institutionId, runId);
+      if (preview.hash !== request.previewHash) {
+        throw new Problem('preview_outdated', 'Data moved since the preview that you saw. Look at the new one.', {
+          extensions: { preview: toView(runId, preview) },
+        });
+      }
+      await this.starter.startRollbackRun(workflowId, {
+        ...{ institutionId, jobId: run.job_id, actor, timeZone },
+        asOf: dateIn(timeZone, this.clock.now()),
+        rollbackOf: runId,
+        previewHash: preview.hash,
+      });
+    }
+    return await this.startRun.started(institutionId, run.job_id === null ? null : String(run.job_id), workflowId);
+  }
+}
+
+function refuseUnlessOver(run: RunRow | null, runId: string): asserts run is RunRow {
+  if (run === null) throw notFound('run', runId);
+  if (run.finished_at === null)
+    throw new Problem('state_forbids', `Run ${runId} is still at work. Wait for it or cancel it.`);
+  if (run.state === 'skipped') throw new Problem('state_forbids', `Run ${runId} was skipped: it did nothing.`);
+  if (run.state === 'rolled_back' || run.rolled_back_by !== null) {
+    throw new Problem('state_forbids', `Run ${runId} was rolled back already.`, {
+      extensions: { rolledBackBy: run.rolled_back_by },
+    });
+  }
+}
+
+/* Reasons that stand for themselves are words already. */
+const reasons: Readonly<Record<string, string>> = {
+  changed_since: 'changed since by a later run',
+  erased: 'erased',
+};
+
+const toView = (runId: string, preview: RollbackPreview): Plain<RollbackPreviewView> => ({
+  previewHash: preview.hash,
+  runs: preview.runs,
+  reversed: preview.reversed,
+  keptCount: preview.kept.length,
+  kept: preview.kept
+    .slice(0, keptShown)
+    .map(({ goldenId, group, reason }) => ({ goldenId, group, reason: reasons[reason] ?? reason })),
+  targets: preview.targets,
+  questionsReopened: preview.questionsReopened,
+  questionsWithdrawn: preview.questionsWithdrawn,
+  links: { run: linkTo(`runs/${runId}`), rollback: linkTo(`runs/${runId}/rollback`) },
+});

@@ -1,0 +1,92 @@
+import { dispositions } from '../../domain/run.js';
+import { linkTo } from '../common/base-path.js';
+import type { RunRow, RejectedRow, FindingRow } from './run.queries.js';
+import { runWords } from './run-words.js';
+import type { BalanceView, FindingView, RejectedView, RunItemView, RunView } from './run.view.js';
+import type { Plain } from '../common/plain-type.js';
+
+export const toRunItem = (row: RunRow): Plain<RunItemView> => ({
+  id: row.id,
+  kind: row.kind,
+  jobId: row.job_id === null ? null : String(row.job_id),
+  jobName: row.job_name,
+  parentRunId: row.parent_run_id,
+  actor: row.actor,
+  asOf: row.as_of,
+  state: row.state,
+  words: runWords({
+    kind: row.kind,
+    state: row.state,
+    errorCode: row.error_code,
+    applyStarted: row.apply_started,
+    openQuestions: row.open_questions,
+    held: row.held,
+    rejected: row.rejected,
+    rolledBackBy: row.rolled_back_by,
+  }),
+  openQuestions: row.open_questions,
+  held: row.held,
+  rejected: row.rejected,
+  rolledBackBy: row.rolled_back_by,
+  startedAt: row.started_at.toISOString(),
+  finishedAt: row.finished_at?.toISOString() ?? null,
+  links: linksOf(row),
+});
+
+export const toRun = (row: RunRow): Plain<RunView> => ({
+  ...toRunItem(row),
+  workflowId: row.workflow_id,
+  counts: row.counts,
+  balance: balanceOf(row.counts),
+  error: row.error_code === null ? null : { code: row.error_code, detail: row.error_detail },
+});
+
+const linksOf = (row: RunRow): Record<string, string> => {
+  const self = linkTo(`runs/${row.id}`);
+  return {
+    self,
+    rejected: `${self}/rejected`,
+    findings: `${self}/findings`,
+    questions: linkTo(`conflicts/pending?run=${row.id}`),
+    heldChanges: linkTo(`held-changes?run=${row.id}`),
+    ...(row.finished_at === null ? {} : { rollbackPreview: `${self}/rollback/preview` }),
+  };
+};
+
+/** The sums of invariant I1, where the run has counted its rows. */
+const balanceOf = ({ rows }: Readonly<Record<string, unknown>>): Plain<BalanceView> | null => {
+  if (typeof rows !== 'object' || rows === null) return null;
+  const counts = rows as Readonly<Record<string, unknown>>;
+  const count = (name: string): number => (typeof counts[name] === 'number' ? counts[name] : 0);
+  const rowsIn = count('extracted') + count('missing');
+  const rowsAccounted = dispositions.reduce((sum, name) => sum + count(name), 0);
+  return { balances: rowsIn === rowsAccounted, rowsIn, rowsAccounted };
+};
+
+/** `showsRaw`: whether the reader may see rows as they were read. */
+export const toRejected =
+  (showsRaw: boolean) =>
+  (row: RejectedRow): Plain<RejectedView> => ({
+    id: row.id,
+    mapping: row.mapping,
+    kind: row.kind,
+    sourceKey: row.source_key,
+    position: row.position,
+    field: row.field,
+    reason: row.reason,
+    detail: row.detail,
+    raw: showsRaw ? row.raw : null,
+    state: row.state,
+  });
+
+export const toFinding = (row: FindingRow): Plain<FindingView> => ({
+  id: row.id,
+  kind: row.kind,
+  mapping: row.mapping,
+  system: row.system,
+  entityType: row.entity_type,
+  goldenId: row.golden_id,
+  sourceKey: row.source_key,
+  field: row.field,
+  detail: row.detail,
+});

@@ -1,0 +1,145 @@
+import type { PoolClient } from 'pg';
+import type { RunKind, RunState } from '../../domain/run.js';
+
+/** A run as the lists need it, with what is open of it. */
+export interface RunRow {
+  readonly id: string;
+  readonly kind: RunKind;
+  readonly job_id: number | null;
+  readonly job_name: string | null;
+  readonly parent_run_id: string | null;
+  readonly workflow_id: string;
+  readonly actor: string;
+  readonly as_of: string;
+  readonly state: RunState;
+  readonly counts: Readonly<Record<string, unknown>>;
+  readonly error_code: string | null;
+  readonly error_detail: string | null;
+  readonly rolled_back_by: string | null;
+  readonly apply_started: boolean;
+  readonly started_at: Date;
+  readonly finished_at: Date | null;
+  readonly open_questions: number;
+  readonly held: number;
+  readonly rejected: number;
+}
+
+const selectRuns = `
+  select r.id, r.kind, r.job_id, j.name as job_name, r.parent_run_id, r.workflow_id, r.actor, r.as_of, r.state, r.counts, r.error_code,
+    r.error_detail, r.rolled_back_by, r.apply_started, r.started_at, r.finished_at,
+    (select count(*)::int from concord.sync_conflict_resolutions q where q.opened_run = r.id and q.state = 'open') as open_questions,
+    (select count(*)::int from concord.held_changes h where h.run_id = r.id and h.state = 'held') as held,
+    (select count(*)::int from concord.rejected_records x where x.run_id = r.id and x.kind = 'rejected') as rejected
+  from concord.sync_runs r left join concord.synchronization_jobs j on j.id = r.job_id`;
+
+export interface RunFilter {
+  readonly jobId: number | null;
+  readonly kind: readonly string[] | null;
+  readonly state: readonly string[] | null;
+  readonly workflowId: string | null;
+  readonly parentRunId: string | null;
+}
+
+/** Newest first. */
+export const listRuns = async (
+  client: PoolClient,
+  filter: RunFilter,
+  before: string | null,
+  most: number,
+): Promise<readonly RunRow[]> => {
+  const { rows } = await client.query<RunRow>(
+    `${selectRuns}
+     where ($1::int is null or r.job_id = $1) and ($2::text[] is null or r.kind = any ($2)) and ($3::text[] is null or r.state = any ($3))
+       and ($4::text is null or r.workflow_id = $4) and ($5::bigint is null or r.parent_run_id = $5) and ($6::bigint is null or r.id < $6)
+     order by r.id desc limit $7`,
+    [filter.jobId, filter.kind, filter.state, filter.workflowId, filter.parentRunId, before, most],
+  );
+  return rows;
+};
+
+export const findRun = async (client: PoolClient, id: string): Promise<RunRow | null> => {
+  const { rows } = await client.query<RunRow>(`${selectRuns} where r.id = $1`, [id]);
+  return rows[0] ?? null;
+};
+
+/** The run that a workflow opened. */
+export const findRunOfWorkflow = async (client: PoolClient, workflowId: string): Promise<{ id: string } | null> => {
+  const { rows } = await client.query<{ id: string }>('select id from concord.sync_runs where workflow_id = $1', [
+    workflowId,
+  ]);
+  return rows[0] ?? null;
+};
+
+/** The sync run that occupies a job. */
+export const findActiveRun = async (
+  client: PoolClient,
+  jobId: number,
+): Promise<{ id: string; workflow_id: string } | null> => {
+  const { rows } = await client.query<{ id: string; workflow_id: string }>(
+    `select id, workflow_id from concord.sync_runs where job_id = $1 and kind = 'sync' and finished_at is null`,
+    [jobId],
+  );
+  return rows[0] ?? null;
+};
+
+export interface RejectedRow {
+  readonly id: string;
+  readonly mapping: string;
+  readonly kind: string;
+  readonly source_key: string | null;
+  readonly position: string;
+  readonly field: string | null;
+  readonly reason: string;
+  readonly detail: string;
+  readonly raw: string | null;
+  readonly state: string;
+}
+
+export const listRejected = async (
+  client: PoolClient,
+  runId: string,
+  filter: { readonly kind: string | null; readonly reason: string | null },
+  after: string | null,
+  most: number,
+): Promise<readonly RejectedRow[]> => {
+  const { rows } = await client.query<RejectedRow>(
+    `select x.id, m.name as mapping, x.kind, x.source_key, x.position, x.field, x.reason, x.detail, x.raw, x.state
+     from concord.rejected_records x join concord.cross_system_mappings m on m.id = x.mapping_id
+     where x.run_id = $1 and ($2::text is null or x.kind = $2) and ($3::text is null or x.reason = $3) and ($4::bigint is null or x.id > $4)
+     order by x.id limit $5`,
+    [runId, filter.kind, filter.reason, after, most],
+  );
+  return rows;
+};
+
+export interface FindingRow {
+  readonly id: string;
+  readonly kind: string;
+  readonly mapping: string | null;
+  readonly system: string | null;
+  readonly entity_type: string | null;
+  readonly golden_id: string | null;
+  readonly source_key: string | null;
+  readonly field: string | null;
+  readonly detail: string;
+}
+
+export const listFindings = async (
+  client: PoolClient,
+  runId: string,
+  kind: string | null,
+  after: string | null,
+  most: number,
+): Promise<readonly FindingRow[]> => {
+  const { rows } = await client.query<FindingRow>(
+    `select f.id, f.kind, m.name as mapping, s.name as system, t.name as entity_type, f.golden_id, f.source_key, f.field, f.detail
+     from concord.findings f
+       left join concord.cross_system_mappings m on m.id = f.mapping_id
+       left join concord.data_source_configurations s on s.id = f.system_id
+       left join concord.entity_types t on t.id = f.entity_type_id
+     where f.run_id = $1 and ($2::text is null or f.kind = $2) and ($3::bigint is null or f.id > $3)
+     order by f.id limit $4`,
+    [runId, kind, after, most],
+  );
+  return rows;
+};

@@ -1,0 +1,64 @@
+import { Client, Connection } from '@temporalio/client';
+import { temporalConnectionOptions, type Config } from '../config/env.js';
+import { createHub } from '../database/hub.js';
+import { previewRollback } from '../database/rollback-preview.js';
+import { systemClock } from '../platform/clock.js';
+import { createLog } from '../platform/log.js';
+import { createApi } from './application.js';
+import { createReadiness } from './health/readiness.js';
+import { createRunStarter } from './temporal/run-starter.js';
+
+export interface ApiProcessOptions {
+  readonly config: Config;
+  /** Follows ids and names of task queues: separates installations that share a Temporal namespace. */
+  readonly scope?: string;
+  /** Default: only this machine can reach it. */
+  readonly host?: string;
+}
+
+export interface ApiProcess {
+  readonly url: string;
+  /** Answers what is at hand, then ends. */
+  stop(): Promise<void>;
+}
+
+const connections = 10;
+
+/** The API with its connections, listening. Neither PostgreSQL nor Temporal need be there yet: `/readyz` tells. */
+export async function startApi(options: ApiProcessOptions): Promise<ApiProcess> {
+  const { config, scope = '', host = '127.0.0.1' } = options;
+  const { databaseUrl, temporal, apiPort, logLevel } = config;
+  if (databaseUrl === null || temporal.address === null) {
+    throw new Error('The API alone needs DATABASE_URL and TEMPORAL_ADDRESS; `npm start` brings both with it.');
+  }
+  const log = createLog({ level: logLevel, name: 'api' });
+  const hub = createHub({ url: databaseUrl, role: 'concord_api', max: connections });
+  const connection = Connection.lazy(temporalConnectionOptions(temporal, temporal.address));
+  const { workflow } = new Client({ connection, namespace: temporal.namespace });
+  const application = await createApi({
+    ...{ hub, log, clock: systemClock, previewRollback },
+    starter: createRunStarter(workflow, scope),
+    readiness: createReadiness(hub, connection),
+    docs: true,
+  });
+  const close = async (): Promise<void> => {
+    await application.close();
+    await connection.close();
+    await hub.close();
+  };
+  try {
+    await application.listen({ port: apiPort, host });
+  } catch (error) {
+    await close();
+    throw error;
+  }
+  const url = await application.getUrl();
+  log.info({ url, scope }, 'the API is up');
+  return {
+    url,
+    async stop() {
+      await close();
+      log.info('the API is down');
+    },
+  };
+}

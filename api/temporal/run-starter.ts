@@ -1,0 +1,74 @@
+import { WorkflowExecutionAlreadyStartedError, type WorkflowClient } from '@temporalio/client';
+import { WorkflowIdConflictPolicy, WorkflowIdReusePolicy } from '@temporalio/common';
+import { taskQueues } from '../../domain/run.js';
+import {
+  searchAttributesOf,
+  summaries,
+  withSearchAttributes,
+  workflowIds,
+  workflowTypes,
+  type RollbackRunInput,
+  type SyncRunInput,
+} from '../../workflows/messages.js';
+
+/** Starts the workflows that people ask for. The id of a workflow follows from what is asked and from the caller's key: the
+ *  same request never starts two, even where our table of keys is lost. */
+export interface RunStarter {
+  syncRunId(jobId: number, runKey: string): string;
+  rollbackRunId(runId: string, key: string): string;
+  /** Idempotent by the id. */
+  startSyncRun(workflowId: string, input: SyncRunInput, jobName: string): Promise<void>;
+  /** Idempotent by the id. */
+  startRollbackRun(workflowId: string, input: RollbackRunInput): Promise<void>;
+}
+
+/** Whoever asked is told in this time that Temporal does not answer. */
+const patienceMilliseconds = 5_000;
+
+/** `scope` separates installations that share a Temporal namespace: it follows ids and the names of task queues. */
+export const createRunStarter = (client: WorkflowClient, scope = ''): RunStarter => {
+  const start = async (
+    type: keyof typeof workflowTypes,
+    workflowId: string,
+    options: {
+      readonly input: SyncRunInput | RollbackRunInput;
+      readonly kind: 'sync' | 'rollback';
+      readonly queue: string;
+      readonly summary: string;
+    },
+  ): Promise<void> => {
+    const { input, kind, queue, summary } = options;
+    const attributes = searchAttributesOf({ institutionId: input.institutionId, jobId: input.jobId, kind });
+    try {
+      await client.withDeadline(Date.now() + patienceMilliseconds, () =>
+        withSearchAttributes(attributes, (searchable) =>
+          client.start(workflowTypes[type], {
+            workflowId,
+            taskQueue: queue + scope,
+            args: [input],
+            workflowIdReusePolicy: WorkflowIdReusePolicy.REJECT_DUPLICATE,
+            workflowIdConflictPolicy: WorkflowIdConflictPolicy.FAIL,
+            staticSummary: summary,
+            ...searchable,
+          }),
+        ),
+      );
+    } catch (error) {
+      // The same request came before: its run is the answer.
+      if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
+    }
+  };
+  return {
+    syncRunId: (jobId, runKey) => workflowIds.syncRun(jobId, runKey, scope),
+    rollbackRunId: (runId, key) => workflowIds.rollbackRun(runId, key, scope),
+    startSyncRun: (workflowId, input, jobName) =>
+      start('syncRun', workflowId, { input, kind: 'sync', queue: taskQueues.io, summary: summaries.syncRun(jobName) }),
+    startRollbackRun: (workflowId, input) =>
+      start('rollbackRun', workflowId, {
+        input,
+        kind: 'rollback',
+        queue: taskQueues.rollback,
+        summary: summaries.rollbackRun(input.rollbackOf),
+      }),
+  };
+};
