@@ -17,6 +17,12 @@ import { restageChoices } from './stage-batch.js';
 const loneBatch = 50_000;
 const planBatch = 1_000;
 
+const worthAnalysing = 1_000;
+
+/** Later steps join these tables: after many rows were written, their plans need to know. */
+const analyse = (client: PoolClient): Promise<unknown> =>
+  client.query('analyze golden_records, record_images, record_identifiers, golden_references');
+
 /** Writes of the run are about to begin: from here on a failure is rolled back. Every target learns that there may be news. */
 const beginApply = async (client: PoolClient, run: RunRef, context: InstitutionContext): Promise<void> => {
   await client.query('update sync_runs set apply_started = true where id = $1 and not apply_started', [run.runId]);
@@ -166,6 +172,7 @@ export const createApply = (dependencies: ActivityDependencies) => {
             async (client) => {
               const restricted = await placeRestrictions(client, run, type);
               if (run.kind === 'sync' || run.kind === 'release') await recordDispositions(client, run, context);
+              if (created + planned >= worthAnalysing) await analyse(client);
               return { created, planned, restricted };
             },
             'bulk',

@@ -583,4 +583,6 @@ grant select, insert, update, delete on all tables in schema concord to concord_
 grant usage on all sequences in schema concord to concord_worker, concord_api;
 revoke all on all functions in schema concord from public;
 grant execute on all functions in schema concord to concord_worker, concord_api;
+-- After many rows were written, plans need to know: the writer may analyse.
+grant maintain on concord.golden_records, concord.record_images, concord.record_identifiers, concord.golden_references to concord_worker;
 grant usage, create on schema staging to concord_worker;

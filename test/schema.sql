@@ -710,6 +710,10 @@ AS $function$ select r.id, r.institution_id, r.workflow_id, r.state, r.started_a
 
 -- grants
 grant create, usage on schema staging to concord_worker;
+grant delete, insert, maintain, select, update on table concord.golden_records to concord_worker;
+grant delete, insert, maintain, select, update on table concord.golden_references to concord_worker;
+grant delete, insert, maintain, select, update on table concord.record_identifiers to concord_worker;
+grant delete, insert, maintain, select, update on table concord.record_images to concord_worker;
 grant delete, insert, select, update on table concord.api_keys to concord_api;
 grant delete, insert, select, update on table concord.api_keys to concord_worker;
 grant delete, insert, select, update on table concord.change_set_entries to concord_api;
@@ -735,9 +739,7 @@ grant delete, insert, select, update on table concord.findings to concord_worker
 grant delete, insert, select, update on table concord.golden_record_versions to concord_api;
 grant delete, insert, select, update on table concord.golden_record_versions to concord_worker;
 grant delete, insert, select, update on table concord.golden_records to concord_api;
-grant delete, insert, select, update on table concord.golden_records to concord_worker;
 grant delete, insert, select, update on table concord.golden_references to concord_api;
-grant delete, insert, select, update on table concord.golden_references to concord_worker;
 grant delete, insert, select, update on table concord.held_changes to concord_api;
 grant delete, insert, select, update on table concord.held_changes to concord_worker;
 grant delete, insert, select, update on table concord.held_rows to concord_api;
@@ -751,9 +753,7 @@ grant delete, insert, select, update on table concord.mapping_versions to concor
 grant delete, insert, select, update on table concord.outbox to concord_api;
 grant delete, insert, select, update on table concord.outbox to concord_worker;
 grant delete, insert, select, update on table concord.record_identifiers to concord_api;
-grant delete, insert, select, update on table concord.record_identifiers to concord_worker;
 grant delete, insert, select, update on table concord.record_images to concord_api;
-grant delete, insert, select, update on table concord.record_images to concord_worker;
 grant delete, insert, select, update on table concord.rejected_records to concord_api;
 grant delete, insert, select, update on table concord.rejected_records to concord_worker;
 grant delete, insert, select, update on table concord.restrictions to concord_api;
