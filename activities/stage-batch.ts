@@ -76,22 +76,26 @@ const choicesOf = async (client: PoolClient, batch: Batch, only: readonly string
     return choices.filter(({ goldenId }) => only === null || only.includes(goldenId));
   }
   const { rows } = await client.query<{
+    id: string;
     golden: string;
     type: number;
     group: string;
-    decision: { take?: string; keep?: boolean; value?: string };
+    decision: { choice: { take?: string; keep?: boolean } };
   }>(
-    `select golden_id::text as golden, entity_type_id as type, group_name as "group", decision from sync_conflict_resolutions
+    `select id::text, golden_id::text as golden, entity_type_id as type, group_name as "group", decision from sync_conflict_resolutions
      where batch_id = $1 and kind = 'value' and state = 'decided' and ($2::bigint[] is null or golden_id = any ($2)) order by golden_id, id`,
     [batch.id, only],
   );
-  return rows.map(({ golden, type, group, decision }) => ({
-    goldenId: golden,
-    typeId: type,
-    group,
-    override: false,
-    ...decision,
-  }));
+  return rows.map(({ id, golden, type, group, decision: { choice } }) => {
+    // What the choice comes to, as values are stored.
+    const value = batch.items.find((item) => item['conflictId'] === id)?.['value'];
+    return {
+      ...{ goldenId: golden, typeId: type, group, override: false },
+      ...(choice.take === undefined ? {} : { take: choice.take }),
+      ...(choice.keep === undefined ? {} : { keep: choice.keep }),
+      ...(typeof value === 'string' ? { value } : {}),
+    };
+  });
 };
 
 const settlementOf = (

@@ -54,8 +54,7 @@ export const openDemoPlatform = async (setting: DemoSetting): Promise<OpenDemoPl
     await close();
     throw failed?.reason ?? ('error' in institution ? institution.error : undefined);
   }
-  const database = new pg.Client({ connectionString: databaseUrl });
-  await database.connect();
+  const database = new pg.Pool({ connectionString: databaseUrl, max: 2 });
   const apiUrl = `http://127.0.0.1:${String(apiPort)}`;
   const { institutionId, keys } = institution;
   const platform = new HttpPlatform(
@@ -163,7 +162,7 @@ const statusOfResult: Readonly<Record<string, number>> = { decided: 200, not_fou
 class HttpPlatform implements story.DemoPlatform {
   constructor(
     private readonly api: { readonly secretary: ApiClient; readonly steward: ApiClient },
-    private readonly database: pg.Client,
+    private readonly database: pg.Pool,
     private readonly place: Place,
   ) {}
 

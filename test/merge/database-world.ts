@@ -300,9 +300,17 @@ export class DatabaseWorld implements ScenarioWorld {
     const [open] = rows;
     if (open === undefined) throw new Error('there is no question to decide');
     const kind = decision.apply === true ? 'release' : held ? 'discard' : 'decision';
+    const choice =
+      decision.take !== undefined
+        ? { take: decision.take }
+        : decision.keep === true
+          ? { keep: true }
+          : { value: decision.value ?? null };
+    const value = 'value' in choice ? { value: JSON.stringify(choice.value) } : {};
+    const items = held ? [{ heldId: open.id }] : [{ conflictId: open.id, choice, ...value }];
     const batch = await client.query<{ id: string }>(
-      `insert into decision_batches (institution_id, job_id, kind, parent_run_id, actor) values ($1, $2, $3, $4, 'test') returning id::text`,
-      [this.institutionId, open.job, kind, open.run],
+      `insert into decision_batches (institution_id, job_id, kind, parent_run_id, actor, items) values ($1, $2, $3, $4, 'test', $5) returning id::text`,
+      [this.institutionId, open.job, kind, open.run, JSON.stringify(items)],
     );
     const batchId = batch.rows[0]?.id ?? '';
     if (held) {
@@ -312,15 +320,9 @@ export class DatabaseWorld implements ScenarioWorld {
         batchId,
       ]);
     } else {
-      const choice =
-        decision.take !== undefined
-          ? { take: decision.take }
-          : decision.keep === true
-            ? { keep: true }
-            : { value: JSON.stringify(decision.value ?? null) };
       await client.query(
         `update sync_conflict_resolutions set state = 'decided', decision = $2, batch_id = $3, decided_by = 'test' where id = $1`,
-        [open.id, JSON.stringify(choice), batchId],
+        [open.id, JSON.stringify({ choice }), batchId],
       );
     }
     return { batchId, jobId: open.job, kind: kind === 'release' ? 'release' : 'decision' };
