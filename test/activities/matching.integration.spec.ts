@@ -1,0 +1,206 @@
+import { jest } from '@jest/globals';
+import pg from 'pg';
+import { applyConfiguration, loadConfiguration } from '../../database/configuration-store.js';
+import { createHub, type Hub } from '../../database/hub.js';
+import type { CorroborationKeys } from '../../domain/canonical-record.js';
+import type { EntityTypeDefinition } from '../../domain/entity-type.js';
+import { judgeHit } from '../../domain/identity.js';
+import type { Configuration } from '../../domain/job-definition.js';
+import { createDatabase } from '../harness/database.js';
+import { DirectConductor, directActivities } from '../merge/database-world.js';
+
+jest.setTimeout(120_000);
+
+/** People of two systems with an identifier, a name and a birth date. */
+const configurationOf = (
+  code: string,
+  url: string,
+  options: { readonly shared?: boolean; readonly ruled?: boolean },
+): Configuration => {
+  const person: EntityTypeDefinition = {
+    name: 'person',
+    kind: 'mastered',
+    subject: 'self',
+    identifiers: [{ scheme: 'number', ...(options.shared === true ? { shared: true } : {}) }],
+    corroboration: { name: ['name'], birthDate: 'born' },
+    groups: ['name', 'born', 'phone'].map((name) => ({
+      name,
+      attributes: [{ name, type: name === 'born' ? ('date' as const) : ('text' as const) }],
+      strategy: 'three_way' as const,
+      priority: ['one', 'two'],
+      ...(options.ruled === true ? { authority: [{ systems: ['one', 'two'] }] } : {}),
+    })),
+  };
+  const systems = ['one', 'two'];
+  return {
+    institution: { code, name: code, timeZone: 'UTC' },
+    systems: systems.map((name) => ({ name, kind: 'postgresql', settings: { url } })),
+    entityTypes: [person],
+    mappings: systems.map((name) => ({
+      name: `${name}.${code}_${name}`,
+      system: name,
+      entity: `${code}_${name}`,
+      source: {
+        columns: ['id', 'number', 'name', 'born', 'phone'],
+        key: ['id'],
+        records: [
+          {
+            entityType: 'person',
+            groups: {
+              name: { from: 'name' },
+              born: { from: 'born' },
+              phone: { from: 'phone', blank: 'empty' as const },
+            },
+            identifiers: { number: { from: 'number' } },
+          },
+        ],
+      },
+    })),
+    codeTables: [],
+    jobs: [{ name: 'all', sources: systems.map((name) => `${name}.${code}_${name}`), targets: [], partitions: 1 }],
+  };
+};
+
+interface Row {
+  readonly id: string;
+  readonly number: string | null;
+  readonly name: string | null;
+  readonly born: string | null;
+  readonly phone: string | null;
+}
+
+describe('matching and merging of people, set-based', () => {
+  let database: Awaited<ReturnType<typeof createDatabase>>;
+  let hub: Hub;
+  let systems: pg.Client;
+
+  beforeAll(async () => {
+    database = await createDatabase();
+    hub = createHub({ url: database.url, role: 'concord_worker', max: 8 });
+    systems = new pg.Client({ connectionString: database.url });
+    await systems.connect();
+  });
+  afterAll(async () => {
+    await systems.end();
+    await hub.close();
+    await database.drop();
+  });
+
+  /** Runs each of the loads (system → rows) as one run and returns the institution. */
+  const play = async (
+    code: string,
+    options: { readonly shared?: boolean; readonly ruled?: boolean },
+    loads: readonly Readonly<Record<string, readonly Row[]>>[],
+  ): Promise<number> => {
+    for (const name of ['one', 'two']) {
+      await systems.query(
+        `create table public.${code}_${name} (id text primary key, number text, name text, born text, phone text)`,
+      );
+    }
+    const { institutionId } = await applyConfiguration(hub, configurationOf(code, database.url, options), 'test');
+    const jobId = (await loadConfiguration(hub, institutionId)).jobs[0]?.id ?? 0;
+    const conductor = new DirectConductor(directActivities(hub));
+    for (const load of loads) {
+      for (const [name, rows] of Object.entries(load)) {
+        for (const row of rows) {
+          await systems.query(`insert into public.${code}_${name} values ($1, $2, $3, $4, $5)`, [
+            row.id,
+            row.number,
+            row.name,
+            row.born,
+            row.phone,
+          ]);
+        }
+      }
+      await conductor.sync(institutionId, jobId);
+    }
+    return institutionId;
+  };
+
+  const names: Readonly<Record<string, string | null>> = { same: 'Ann Lee', other: 'Bob Roe', none: null };
+  const births: Readonly<Record<string, string | null>> = { same: '2004-02-28', other: '2001-01-01', none: null };
+  const pairs = Object.keys(names).flatMap((name) => Object.keys(births).map((born) => [name, born] as const));
+
+  it.each([
+    ['an identifier', false],
+    ['a shared address', true],
+  ])('links by %s as the core judges', async (_what, shared) => {
+    const code = shared ? 'addr' : 'ident';
+    const rows = pairs.map(([name, born], index) => ({
+      one: { id: `a${index}`, number: `n${index}`, name: 'Ann Lee', born: '2004-02-28', phone: null },
+      two: { id: `b${index}`, number: `n${index}`, name: names[name] ?? null, born: births[born] ?? null, phone: null },
+    }));
+    const institutionId = await play(code, { shared }, [
+      { one: rows.map(({ one }) => one) },
+      { two: rows.map(({ two }) => two) },
+    ]);
+    const found = await hub.read(institutionId, async (client) => {
+      const { rows: images } = await client.query<{ key: string; golden: string; asked: boolean }>(
+        `select i.source_key as key, i.golden_id::text as golden, exists (select 1 from sync_conflict_resolutions c where c.golden_id = i.golden_id and c.kind = 'duplicate') as asked
+         from record_images i`,
+      );
+      return new Map(images.map((image) => [image.key, image]));
+    });
+    for (const [index, { two }] of rows.entries()) {
+      const known: CorroborationKeys = { name: 'ann lee', birthDate: '2004-02-28' };
+      const arriving: CorroborationKeys = {
+        name: two.name === null ? null : two.name.toLowerCase(),
+        birthDate: two.born,
+      };
+      const linked = found.get(`b${index}`)?.golden === found.get(`a${index}`)?.golden;
+      const asked = found.get(`b${index}`)?.asked === true;
+      expect({ two, verdict: linked ? 'link' : asked ? 'question' : 'different' }).toEqual({
+        two,
+        verdict: judgeHit({ shared }, arriving, known),
+      });
+    }
+  });
+
+  it('merges a lone new record in SQL as the core does', async () => {
+    const rows = Array.from({ length: 60 }, (_, index): Row => ({
+      id: `k${index}`,
+      number: index % 3 === 0 ? null : `n${index}`,
+      name: index % 5 === 0 ? null : `Name "${index}"\\ ${'ä'.repeat(index % 4)}`,
+      born: index % 4 === 0 ? null : '1990-01-01',
+      phone: index % 2 === 0 ? null : `${index}`,
+    }));
+    const outcome = async (institutionId: number): Promise<unknown> =>
+      hub.read(institutionId, async (client) => {
+        const { rows: records } = await client.query(
+          `select i.source_key, g.version, g.values, coalesce(g.versions, array(select case when v is null then 0 else 1 end from unnest(g.values) v)) as versions,
+             g.status, g.subject_key = g.id as own, i.states, i.settled_version, i.settled, i.raw, i.raw_hash, i.main, i.match_name, i.match_birth,
+             (select array_agg(d.scheme || d.value) from record_identifiers d where d.image_id = i.id) as identifiers
+           from record_images i join golden_records g on g.id = i.golden_id order by i.source_key`,
+        );
+        return records;
+      });
+    const inSql = await outcome(await play('lone', {}, [{ one: rows }]));
+    const inCore = await outcome(await play('core', { ruled: true }, [{ one: rows }]));
+    expect(inSql).toEqual(inCore);
+    expect(inSql).toHaveLength(60);
+  });
+
+  it('holds a known key that arrives as another person, and lets an ordinary change through', async () => {
+    const rows: Row[] = ['a', 'b'].map((id) => ({ id, number: id, name: 'Ann Lee', born: '2004-02-28', phone: null }));
+    const institutionId = await play('ident2', {}, [{ one: rows }]);
+    await systems.query(`update public.ident2_one set name = 'Bob Roe', born = '2001-01-01' where id = 'a'`);
+    await systems.query(`update public.ident2_one set name = 'Ann Roe' where id = 'b'`);
+    const jobId = (await loadConfiguration(hub, institutionId)).jobs[0]?.id ?? 0;
+    const run = await new DirectConductor(directActivities(hub)).sync(institutionId, jobId);
+    await hub.read(institutionId, async (client) => {
+      const held = await client.query(
+        `select cause, row_count::integer as rows from held_changes where state = 'held'`,
+      );
+      expect(held.rows).toEqual([{ cause: 'identity', rows: 1 }]);
+      const golden = await client.query<{ name: string }>(
+        `select g.values[1] as name from golden_records g join record_images i on i.golden_id = g.id order by i.source_key`,
+      );
+      expect(golden.rows.map(({ name }) => name)).toEqual(['"Ann Lee"', '"Ann Roe"']);
+      const counts = await client.query<{ rows: Record<string, number> }>(
+        `select counts -> 'rows' as rows from sync_runs where id = $1`,
+        [run],
+      );
+      expect(counts.rows[0]?.rows).toMatchObject({ extracted: 2, held: 1, changed: 1 });
+    });
+  });
+});
