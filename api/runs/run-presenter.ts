@@ -56,8 +56,8 @@ const linksOf = (row: RunRow): Record<string, string> => {
 /** The sums of invariant I1, where the run has counted its rows. */
 const balanceOf = ({ rows }: Readonly<Record<string, unknown>>): Plain<BalanceView> | null => {
   if (typeof rows !== 'object' || rows === null) return null;
-  const counts = rows as Readonly<Record<string, unknown>>;
-  const count = (name: string): number => (typeof counts[name] === 'number' ? counts[name] : 0);
+  const counted = new Map<string, unknown>(Object.entries(rows));
+  const count = (name: string): number => Number(counted.get(name) ?? 0);
   const rowsIn = count('extracted') + count('missing');
   const rowsAccounted = dispositions.reduce((sum, name) => sum + count(name), 0);
   return { balances: rowsIn === rowsAccounted, rowsIn, rowsAccounted };

@@ -105,12 +105,19 @@ export class RunView extends RunItemView {
   @Text({ max: 500, description: 'Its workflow in Temporal.', example: 'sync-run/3/9f86d081884c7d65' })
   workflowId: string;
 
-  @FreeObject({ description: 'What it counted, by step.', example: { extracted: 5102, unchanged: 4980, changed: 122 } })
+  @FreeObject({
+    description:
+      'What it counted: `rows` by disposition, with `extracted` and `missing`, and a `summary` of questions, held, rejected, goldenWrites and targetWrites. Empty until it ends.',
+    example: {
+      rows: { extracted: 5102, unchanged: 4980, changed: 122 },
+      summary: { goldenWrites: 122, targetWrites: 244 },
+    },
+  })
   counts: Record<string, unknown>;
 
   @Nested(() => BalanceView, {
     nullable: true,
-    description: 'Null until the counts are complete, and for runs that read no source.',
+    description: 'Null until it ends.',
   })
   balance: BalanceView | null;
 

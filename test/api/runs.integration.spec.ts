@@ -139,7 +139,7 @@ describe('starting a run', () => {
 });
 
 describe('looking at runs', () => {
-  const counts = {
+  const rows = {
     extracted: 10,
     missing: 0,
     unchanged: 7,
@@ -152,6 +152,7 @@ describe('looking at runs', () => {
     waiting: 0,
     filtered: 0,
   };
+  const counts = { rows, summary: { goldenWrites: 2, targetWrites: 3 } };
 
   test('a run says what happened, what it means and who acts next; its sums are shown', async () => {
     const run = await world.run({ state: 'completed_with_questions', counts });
@@ -177,7 +178,7 @@ describe('looking at runs', () => {
         next: '1 question waits for the secretary.',
       },
     });
-    const torn = await world.run({ counts: { ...counts, extracted: 11 } });
+    const torn = await world.run({ counts: { rows: { ...rows, extracted: 11 } } });
     expect(await api.get(`runs/${torn}`)).toMatchObject({ body: { balance: { balances: false } } });
   });
 
