@@ -22,8 +22,8 @@ export interface RollbackInput {
   readonly current: GoldenJson;
   readonly questionSince: boolean;
   readonly joinedSince: boolean;
-  /** Version that an undo wrote → version that it set back to. */
-  readonly restorations: ReadonlyMap<number, number>;
+  /** Version that an undo wrote → the record that it set back to. */
+  readonly restorations: ReadonlyMap<number, GoldenJson | null>;
   readonly images: readonly RollbackImage[];
 }
 
@@ -54,6 +54,12 @@ const groupAt = (state: GoldenState | null, index: number): GoldenGroup => ({
   origin: state?.origins[index] ?? null,
   sticky: state?.sticky.includes(index) ?? false,
 });
+
+/** Versions of one group that undos wrote → its version in the record that each set back to. */
+const restorationsAt = (
+  states: readonly (readonly [number, GoldenState | null])[],
+  index: number,
+): Map<number, number> => new Map(states.map(([version, state]) => [version, groupAt(state, index).version]));
 
 /** A record that a run made ends again: what it said is kept in its versions. */
 const endedState = (current: GoldenState, version: number): GoldenState => ({
@@ -107,6 +113,7 @@ export const planRecordRollback = (input: RollbackInput): RollbackPlan => {
   if (current === null || after === null)
     return { goldenId: input.goldenId, kept: true, golden: null, restores: 0, images: [] };
   const version = current.version + 1;
+  const restored = [...input.restorations].map(([written, json]) => [written, readGolden(json)] as const);
   const plans = current.values.map((_, index) =>
     planGroupRollback(
       {
@@ -115,7 +122,7 @@ export const planRecordRollback = (input: RollbackInput): RollbackPlan => {
         current: groupAt(current, index),
         questionSince: input.questionSince,
         joinedSince: input.joinedSince,
-        restorations: input.restorations,
+        restorations: restorationsAt(restored, index),
       },
       version,
     ),

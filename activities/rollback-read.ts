@@ -51,7 +51,7 @@ interface PageRow {
   readonly current: GoldenJson;
   readonly question: boolean;
   readonly joined: boolean;
-  readonly restorations: readonly (readonly [number, number])[] | null;
+  readonly restorations: readonly (readonly [number, GoldenJson | null])[] | null;
   readonly touched:
     readonly { readonly id: string; readonly before: ImageRow | null; readonly read_run: string | null }[] | null;
   readonly images: readonly ImageRow[] | null;
@@ -83,8 +83,10 @@ export const readRollbackPage = async (
          where q.golden_id = g.id and q.settle_run_id > $1 and ${standing('r')}) as question,
        g.created_run = $1 and exists (select 1 from record_images i join sync_runs r on r.id = i.created_run
          where i.golden_id = g.id and i.created_run <> $1 and i.read_run is not null and i.deleted_run is null and ${standing('r')}) as joined,
-       (select json_agg(json_build_array(x.after_version, (x.after ->> 'restores')::integer)) from change_set_entries x
-         where x.kind = 'golden' and x.row_id = g.id and x.after ->> 'restores' is not null) as restorations,
+       (select json_agg(json_build_array(u.written::integer, (select ${versionJson} from golden_record_versions v
+           where v.golden_id = g.id and v.version = u.restored::integer)))
+         from change_set_entries x cross join lateral jsonb_each_text(x.after -> 'restores') as u (written, restored)
+         where x.kind = 'golden' and x.row_id = g.id and jsonb_typeof(x.after -> 'restores') = 'object') as restorations,
        (select json_agg(json_build_object('id', y.id::text, 'before', y.before, 'read_run', y.read_run)) from (
           select x.row_id as id, x.before, coalesce(x.after, x.before) ->> 'read_run' as read_run from change_set_entries x
           where x.run_id = $1 and x.kind = 'image' and (coalesce(x.before, x.after) ->> 'golden_id')::bigint = g.id

@@ -98,9 +98,10 @@ const writeGoldens = async (client: PoolClient, rolling: Rolling, goldens: reado
   );
   await client.query(
     `insert into change_set_entries as e (run_id, kind, row_id, institution_id, before_version, after_version, after, outcome, subject_key)
-     select $1, 'golden', g.id, g.institution_id, g.version, n.version, jsonb_build_object('restores', n.restores), 'written', g.subject_key
+     select $1, 'golden', g.id, g.institution_id, g.version, n.version, jsonb_build_object('restores', jsonb_build_object(n.version::text, n.restores)), 'written', g.subject_key
      from golden_records g join set_back n on n.id = g.id
-     on conflict (run_id, kind, mapping_id, row_id) do update set after_version = excluded.after_version, after = excluded.after`,
+     on conflict (run_id, kind, mapping_id, row_id) do update set after_version = excluded.after_version,
+       after = jsonb_build_object('restores', coalesce(e.after -> 'restores', '{}') || (excluded.after -> 'restores'))`,
     [run.runId],
   );
   await client.query(

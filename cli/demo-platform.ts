@@ -197,12 +197,9 @@ class HttpPlatform implements story.DemoPlatform {
   }
 
   async decide(decision: story.Decision): Promise<story.DecisionReply> {
-    const { questionId, version, take, reason } = decision;
-    const reply = await this.api.secretary.send(`conflicts/${questionId}/decision`, {
-      version,
-      choice: { take },
-      reason,
-    });
+    const { questionId, version, reason } = decision;
+    const choice = await this.choiceOf(decision);
+    const reply = await this.api.secretary.send(`conflicts/${questionId}/decision`, { version, choice, reason });
     const body = reply.body as { batchId?: string; current?: ConflictBody };
     const current = body.current === undefined ? null : this.toQuestion(body.current);
     const run = reply.status === 200 && body.batchId !== undefined ? await this.whenCarriedOut(body.batchId) : null;
@@ -210,9 +207,10 @@ class HttpPlatform implements story.DemoPlatform {
   }
 
   async decideBatch(decisions: readonly story.Decision[]): Promise<readonly story.DecisionReply[]> {
+    const choices = await Promise.all(decisions.map((decision) => this.choiceOf(decision)));
     const { items } = await this.api.secretary.post<ResultsBody>('conflicts/decisions:batch', {
-      decisions: decisions.map(({ questionId: conflictId, version, take, reason }) => ({
-        ...{ conflictId, version, choice: { take }, reason },
+      decisions: decisions.map(({ questionId: conflictId, version, reason }, index) => ({
+        ...{ conflictId, version, choice: choices[index], reason },
       })),
     });
     const replies: story.DecisionReply[] = [];
@@ -282,6 +280,12 @@ class HttpPlatform implements story.DemoPlatform {
       digest.update(rows[0]?.digest ?? '');
     }
     return digest.digest('hex');
+  }
+
+  /** A system that is no candidate is one whose value stands. */
+  private async choiceOf({ questionId, take }: story.Decision): Promise<{ take: string } | { keep: true }> {
+    const { candidates } = await this.api.secretary.get<ConflictBody>(`conflicts/${questionId}`);
+    return candidates.some(({ systems }) => systems.includes(take)) ? { take } : { keep: true };
   }
 
   private async whenOver({ runId, workflowId }: StartedBody): Promise<story.RunReport> {
