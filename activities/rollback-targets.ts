@@ -76,6 +76,13 @@ export const rollBackTarget = async (
   }
 };
 
+/** A restriction outlives a rollback: a row that may not be sent any more is not put back. */
+const restricted = `exists (
+  select 1 from restrictions h join sync_runs u on u.id = $4
+  where h.released_at is null and h.recipient_class in ($5, '*')
+    and (h.valid_from is null or h.valid_from <= u.as_of) and (h.valid_to is null or h.valid_to >= u.as_of)
+    and (h.golden_id = x.golden or exists (select 1 from golden_references r where r.golden_id = x.golden and r.target_id = h.golden_id)))`;
+
 /** Writes of the run that are not yet set back, of records that are not kept: entries, and rows that were inserted in bulk. */
 const readPage = async (
   { hub }: ActivityDependencies,
@@ -98,8 +105,9 @@ const readPage = async (
          where i.mapping_id = $2 and i.created_run = $1 and i.read_run is null and i.deleted_run is null and i.raw is null and not i.untold
            and not exists (select 1 from change_set_entries e where e.run_id = $1 and e.kind = 'target' and e.mapping_id = $2 and e.row_id = i.golden_id)) x
        join ${table} t on t.golden_id = x.golden and not t.kept
-       where x.golden > $3 order by x.golden limit ${pageSize}`,
-      [runId, mapping.id, after],
+       where x.golden > $3 and not (x.before is not null and ${restricted})
+       order by x.golden limit ${pageSize}`,
+      [runId, mapping.id, after, run.runId, mapping.definition.target?.recipientClass ?? ''],
     );
     return rows.map(({ golden, before, after: wrote, key, hash }) => ({
       goldenId: golden,
