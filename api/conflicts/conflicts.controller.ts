@@ -5,7 +5,7 @@ import { basePath } from '../common/base-path.js';
 import { CurrentCaller, CurrentRequest, type Caller } from '../common/caller.js';
 import { cursorShapes, decodeCursor, pageOf, type Page } from '../common/cursor.js';
 import { Endpoint } from '../common/endpoint.js';
-import { etagOf, withEtag } from '../common/etag.js';
+import { etagOf } from '../common/etag.js';
 import { Answer, type HttpRequest } from '../common/http.js';
 import { Idempotency } from '../common/idempotency.js';
 import { idOf, notFound, smallIdOf } from '../common/ids.js';
@@ -84,15 +84,12 @@ export class ConflictsController {
   })
   async get(
     @CurrentCaller() caller: Caller,
-    @CurrentRequest() request: HttpRequest,
     @Param('conflictId') conflictId: string,
-  ): Promise<Answer<Plain<ConflictView> | undefined>> {
+  ): Promise<Answer<Plain<ConflictView>>> {
     const id = idOf(conflictId, 'question');
     const row = await this.hub.read(caller.institutionId, (client) => findConflict(client, id));
     if (row === null) throw notFound('question', id);
-    return row.state === 'open'
-      ? new Answer(toConflict(row, caller.role), { headers: { etag: etagOf(row.version) } })
-      : withEtag(request, toConflict(row, caller.role), { cacheControl: 'no-store' });
+    return new Answer(toConflict(row, caller.role), { headers: { etag: etagOf(row.version) } });
   }
 
   @Endpoint({
