@@ -30,7 +30,7 @@ const beginApply = async (client: PoolClient, run: RunRef, context: InstitutionC
     run.runId,
     run.institutionId,
   ]);
-  const targets = context.mappings.filter(({ definition }) => definition.target !== undefined).map(({ id }) => id);
+  const targets = context.publishedTargets.map(({ id }) => id);
   await client.query(
     `insert into target_pending (mapping_id, run_id, institution_id) select m, $2, $3 from unnest($1::integer[]) m on conflict do nothing`,
     [targets, run.runId, run.institutionId],

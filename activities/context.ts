@@ -52,6 +52,12 @@ export class InstitutionContext {
     return [...this.mappingsById.values()];
   }
 
+  /** Targets that some job publishes to. */
+  get publishedTargets(): readonly MappingRef[] {
+    const names = new Set(this.configuration.jobs.flatMap(({ definition }) => definition.targets));
+    return this.mappings.filter(({ definition }) => names.has(definition.name));
+  }
+
   get definitions(): readonly EntityTypeDefinition[] {
     return this.configuration.entityTypes.map(({ definition }) => definition);
   }

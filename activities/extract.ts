@@ -71,10 +71,13 @@ export const createExtract = (dependencies: ActivityDependencies) => {
   const nextDelivery = async (
     run: RunRef,
     lease: Lease,
-    mapping: MappingRef,
+    group: readonly [MappingRef, ...MappingRef[]],
     connector: Connector,
   ): Promise<{ delivery: Delivery; id: string } | null> => {
     if (connector.deliveries === undefined) return null;
+    const [mapping] = group;
+    // A delivery that holds nothing of this job waits for the job that reads it.
+    const wanted = new Set(group.map(({ definition }) => definition.entity));
     const deliveries = await connector.deliveries.listDeliveries();
     return fenced(hub, lease, async (client) => {
       const { rows } = await client.query<{ digest: string; state: string; run_id: string }>(
@@ -82,7 +85,8 @@ export const createExtract = (dependencies: ActivityDependencies) => {
         [mapping.systemId],
       );
       const known = new Map(rows.map((row) => [row.digest, row]));
-      const open = deliveries.find(({ digest }) => {
+      const open = deliveries.find(({ digest, files }) => {
+        if (!files.some(({ entity }) => wanted.has(entity))) return false;
         const before = known.get(digest);
         return (
           before === undefined ||
@@ -211,7 +215,7 @@ export const createExtract = (dependencies: ActivityDependencies) => {
         if (first === undefined) continue;
         const connector = openConnector(first.system);
         try {
-          const delivery = await retried(() => nextDelivery(run, lease, first, connector));
+          const delivery = await retried(() => nextDelivery(run, lease, [first, ...group.slice(1)], connector));
           if (delivery !== null) {
             try {
               await connector.deliveries?.verifyDelivery(delivery.delivery);

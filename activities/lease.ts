@@ -1,7 +1,7 @@
 import type { PoolClient } from 'pg';
 import type { Hub } from '../database/hub.js';
 import { SyncError } from '../domain/errors.js';
-import type { RunRef, Step } from '../domain/run.js';
+import { mayMove, type RunRef, type RunState, type Step } from '../domain/run.js';
 
 /** The right of one attempt to write for one part of one step of a run. */
 export interface Lease {
@@ -19,12 +19,20 @@ export const takeLease = async (hub: Hub, run: RunRef, step: Step | 'plan', part
        on conflict (run_id, step, part) do update set token = l.token + 1 returning token::text`,
       [run.runId, step, part, run.institutionId],
     );
-    await client.query(`update sync_runs set state = $2 where id = $1 and finished_at is null and state <> $2`, [
-      run.runId,
-      step === 'plan' ? 'extract' : step,
-    ]);
+    await enterStep(client, run, step === 'plan' ? 'extract' : step);
     return { run, step, part, token: rows[0]?.token ?? '0' };
   });
+
+/** Moves the run on to a step by the transition table. A late attempt of an earlier step leaves the state as it is. */
+const enterStep = async (client: PoolClient, run: RunRef, step: Step): Promise<void> => {
+  const { rows } = await client.query<{ state: RunState }>(
+    'select state from sync_runs where id = $1 and finished_at is null for update',
+    [run.runId],
+  );
+  const from = rows[0]?.state;
+  if (from === undefined || from === step || !mayMove(from, step)) return;
+  await client.query('update sync_runs set state = $2 where id = $1 and state = $3', [run.runId, step, from]);
+};
 
 /** Refuses the transaction of a stale attempt. The row is held `for share`: a newer attempt waits until this one is through. */
 export const holdLease = async (client: PoolClient, { run, step, part, token }: Lease): Promise<void> => {

@@ -1,5 +1,5 @@
 import type { PoolClient } from 'pg';
-import type { Statement } from '../domain/canonical.js';
+import { EMPTY, type Statement } from '../domain/canonical.js';
 import { afterRefusedWrite, afterTold } from '../domain/publish.js';
 import { packStatements, unpackStatements } from '../domain/record-merge.js';
 import { keySeparator, type RawRow } from '../domain/rows.js';
@@ -287,7 +287,12 @@ const tellOne = async (
   const stated = compiled.statedFromTarget(change.row, current);
   const before = await currentStatements(context, mapping, image, null, type.definition.groups.length);
   const statements = before.map((statement, index): Statement => {
-    if (!compiled.rootGroups.includes(index) || (stated?.values[index] ?? null) === null) return statement;
+    if (!compiled.rootGroups.includes(index)) return statement;
+    if ((stated?.values[index] ?? null) === null) {
+      // The row says nothing of it now: an edit that brings the old value back must count as a change.
+      const emptied = (golden.values[index] ?? EMPTY) === EMPTY && statement.state !== 'open';
+      return emptied ? { value: null, state: 'live', settled: golden.version } : statement;
+    }
     const group = { value: golden.values[index] ?? null, version: golden.version, origin: null, sticky: false };
     const told = afterTold(
       group,

@@ -30,7 +30,13 @@ export const previewHashOf = async (client: PoolClient, runIds: readonly string[
   const { rows } = await client.query<{ digest: string | null }>(
     `select md5(string_agg(x.id || ':' || x.version, ',' order by x.id)) as digest from (
        select g.id, g.version from golden_records g where g.created_run = any ($1::bigint[]) or g.id in (
-         select row_id from change_set_entries where run_id = any ($1::bigint[]) and kind in ('golden', 'target'))) x`,
+         select row_id from change_set_entries where run_id = any ($1::bigint[]) and kind in ('golden', 'target'))
+       union all
+       select -c.id, c.version from sync_conflict_resolutions c
+       where c.opened_run = any ($1::bigint[]) or c.changed_run = any ($1::bigint[]) or c.settle_run_id = any ($1::bigint[])
+       union all
+       select i.id, coalesce(i.read_run, 0) from record_images i where i.created_run = any ($1::bigint[])
+         or i.id in (select row_id from change_set_entries where run_id = any ($1::bigint[]) and kind = 'image')) x`,
     [runIds],
   );
   return hash128(JSON.stringify([runIds, rows[0]?.digest ?? null]));
@@ -49,8 +55,13 @@ export const previewRollback = async (hub: Hub, institutionId: number, runId: st
       [runIds],
     );
     const kept = await client.query<{ goldenId: string }>(
-      `select distinct g.id::text as "goldenId" from golden_records g join sync_runs u on u.id = g.updated_run
-       where u.id <> all ($1::bigint[]) and u.kind <> 'rollback' and u.rolled_back_by is null and u.id > (select min(r) from unnest($1::bigint[]) r)
+      `select distinct g.id::text as "goldenId" from golden_records g
+       where exists (select 1 from sync_runs u where u.id <> all ($1::bigint[]) and u.kind <> 'rollback' and u.rolled_back_by is null
+           and u.id > (select min(r) from unnest($1::bigint[]) r) and (
+             u.id = g.updated_run
+             or exists (select 1 from sync_conflict_resolutions q where q.golden_id = g.id and u.id in (q.changed_run, q.settle_run_id))
+             or (g.created_run = any ($1::bigint[]) and exists (select 1 from record_images j where j.golden_id = g.id and j.created_run = u.id
+                   and j.read_run is not null and j.deleted_run is null))))
          and (g.created_run = any ($1::bigint[]) or g.id in (select row_id from change_set_entries where run_id = any ($1::bigint[]) and kind = 'golden'))`,
       [runIds],
     );

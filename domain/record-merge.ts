@@ -1,4 +1,4 @@
-import { type GoldenGroup, type Stated, type Statement, type StatementState } from './canonical.js';
+import type { GoldenGroup, Stated, Statement, StatementState } from './canonical.js';
 import { planGroup, type Candidate, type GroupPlan, type MergeFinding, type Party } from './merge.js';
 import { applyStatement } from './settlement.js';
 import type { GroupPolicy } from './strategy.js';

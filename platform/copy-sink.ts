@@ -31,9 +31,13 @@ export class CopySink {
   }
 
   private async flush(): Promise<void> {
-    if (this.failed !== null) throw this.failed;
+    this.check();
     const accepted = this.stream.write(this.encoder.take());
     if (!accepted) await once(this.stream, 'drain');
+    this.check();
+  }
+
+  private check(): void {
     if (this.failed !== null) throw this.failed;
   }
 
@@ -41,7 +45,10 @@ export class CopySink {
   async finish(): Promise<void> {
     if (this.encoder.size > 0) await this.flush();
     await new Promise<void>((resolve, reject) => {
-      if (this.failed !== null) return reject(this.failed);
+      if (this.failed !== null) {
+        reject(this.failed);
+        return;
+      }
       this.stream.once('error', reject);
       this.stream.once('finish', resolve);
       this.stream.end();

@@ -38,7 +38,7 @@ export async function startWorkerProcess(options: WorkerProcessOptions): Promise
   const log = createLog({ level: config.logLevel, name: 'worker' });
   installRuntime(log);
   const crashPoints = readCrashPoints();
-  const hub = createHub({ url: addresses.databaseUrl, role: 'concord_worker', max: 10 });
+  const hub = createHub({ url: addresses.databaseUrl, role: 'concord_worker', max: 20 });
   const activities = composeActivities({ hub, crashPoints });
   const connectionOptions = temporalConnectionOptions(config.temporal, addresses.temporalAddress);
   const native = await NativeConnection.connect(connectionOptions);

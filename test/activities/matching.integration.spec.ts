@@ -166,7 +166,7 @@ describe('matching and merging of people, set-based', () => {
     }));
     const outcome = async (institutionId: number): Promise<unknown> =>
       hub.read(institutionId, async (client) => {
-        const { rows: records } = await client.query(
+        const { rows: records } = await client.query<Record<string, unknown>>(
           `select i.source_key, g.version, g.values, coalesce(g.versions, array(select case when v is null then 0 else 1 end from unnest(g.values) v)) as versions,
              g.status, g.subject_key = g.id as own, i.states, i.settled_version, i.settled, i.raw, i.raw_hash, i.main, i.match_name, i.match_birth,
              (select array_agg(d.scheme || d.value) from record_identifiers d where d.image_id = i.id) as identifiers
