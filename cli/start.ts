@@ -1,0 +1,147 @@
+/* `npm start`: the whole platform until Ctrl-C. Its data stay in .concord/start. */
+import { setTimeout as pause } from 'node:timers/promises';
+import { readConfig } from '../config/env.js';
+import { bringUp } from '../launch/environment.js';
+import type { Environment } from '../launch/environment.js';
+import { LaunchError, reasonOf } from '../launch/launch-error.js';
+import { freePort } from '../launch/ports.js';
+import type { ServerProcess } from '../launch/server-process.js';
+import { createFirstKeys, listInstitutions, prepareDatabase } from '../worker/prepare.js';
+import { searchAttributes } from '../worker/search-attributes.js';
+import { keyLines } from './keys.js';
+import { logFileOf, startProgram } from './programs.js';
+import type { ProgramName, ProgramOptions } from './programs.js';
+import { tellRunning, tellStopped } from './running.js';
+
+const write = (line: string): void => void process.stdout.write(`${line}\n`);
+const complain = (line: string): void => void process.stderr.write(`${line}\n`);
+
+/** A program that dies is started again, but not for ever: so many times within so long. */
+const restarts = 5;
+const withinMilliseconds = 5 * 60_000;
+
+class Stopping {
+  readonly asked: Promise<string | null>;
+  private ask: (reason: string | null) => void = () => undefined;
+  private done = false;
+
+  constructor() {
+    this.asked = new Promise((resolve) => (this.ask = resolve));
+  }
+
+  hasBegun(): boolean {
+    return this.done;
+  }
+
+  /** Null: as somebody wished; else why it cannot go on. */
+  begin(reason: string | null): void {
+    this.done = true;
+    this.ask(reason);
+  }
+}
+
+/** Keeps one program up. */
+class Kept {
+  private current: ServerProcess | null = null;
+  private readonly died: number[] = [];
+
+  constructor(
+    private readonly options: ProgramOptions,
+    private readonly stopping: Stopping,
+  ) {}
+
+  async start(): Promise<void> {
+    this.current = await startProgram(this.options);
+    void this.watch(this.current);
+  }
+
+  async stop(): Promise<void> {
+    await this.current?.stop();
+  }
+
+  private async watch(program: ServerProcess): Promise<void> {
+    const how = await program.exited;
+    const { name, folder } = this.options;
+    while (!this.stopping.hasBegun()) {
+      const now = Date.now();
+      this.died.push(now);
+      const recent = this.died.filter((moment) => moment > now - withinMilliseconds);
+      const log = logFileOf(folder, name);
+      if (recent.length > restarts) {
+        this.stopping.begin(`The ${name} ended ${String(recent.length)} times in 5 minutes. Its log: ${log}`);
+        return;
+      }
+      complain(`The ${name} ended (${how}); it is started again. Its log: ${log}.previous`);
+      await pause(500 * recent.length);
+      if (this.stopping.hasBegun()) return;
+      try {
+        await this.start();
+        complain(`The ${name} is up again.`);
+        return;
+      } catch (error) {
+        complain(reasonOf(error));
+      }
+    }
+  }
+}
+
+const tellKeys = async (databaseUrl: string): Promise<void> => {
+  const institutions = await listInstitutions(databaseUrl);
+  for (const { id, name, hasKeys } of institutions) {
+    if (hasKeys) continue;
+    for (const line of keyLines(name, await createFirstKeys(databaseUrl, id, 'start'))) write(line);
+  }
+  if (institutions.length > 0) return;
+  write('There is no institution yet. In another terminal: npm run apply -- FOLDER');
+  write('  (samples/lakeside/configuration is such a folder). It also shows the API keys.');
+};
+
+const run = async (environment: Environment, stopping: Stopping): Promise<void> => {
+  const { databaseUrl, temporalAddress, temporalUiUrl, folder } = environment;
+  await prepareDatabase(databaseUrl);
+  const apiPort = await freePort(config.apiPort);
+  if (apiPort !== config.apiPort)
+    complain(`Port ${String(config.apiPort)} is taken: the API takes ${String(apiPort)}.`);
+  const program = { databaseUrl, temporalAddress, folder, apiPort };
+  const kept = (['worker', 'api'] satisfies ProgramName[]).map((name) => new Kept({ ...program, name }, stopping));
+  try {
+    await Promise.all(kept.map((one) => one.start()));
+    const apiUrl = `http://127.0.0.1:${String(apiPort)}`;
+    tellRunning(folder, { pid: process.pid, databaseUrl, temporalAddress, apiUrl });
+    write(`API              ${apiUrl}/api/secretary/data-sync`);
+    write(`Documentation    ${apiUrl}/docs`);
+    write(`Temporal Web UI  ${temporalUiUrl ?? 'of your Temporal server'}`);
+    write(`PostgreSQL       ${withoutPassword(databaseUrl)}`);
+    write(`Logs             ${folder}`);
+    await tellKeys(databaseUrl);
+    write('Concord is up. Ctrl-C stops it; its data stay.');
+    const reason = await stopping.asked;
+    if (reason !== null) throw new LaunchError(reason);
+  } finally {
+    stopping.begin(null);
+    complain('Stopping …');
+    tellStopped(folder);
+    await Promise.all(kept.map((one) => one.stop()));
+  }
+};
+
+const withoutPassword = (url: string): string => {
+  const shown = new URL(url);
+  shown.password = '';
+  return shown.href;
+};
+
+const config = readConfig();
+const stopping = new Stopping();
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+  process.on(signal, () => {
+    stopping.begin(null);
+  });
+}
+const environment = await bringUp({ name: 'start', config, searchAttributes });
+try {
+  if (!stopping.hasBegun()) await run(environment, stopping);
+} finally {
+  await environment.stop();
+}
+complain('Stopped.');
