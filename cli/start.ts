@@ -138,10 +138,16 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
     stopping.begin(null);
   });
 }
-const environment = await bringUp({ name: 'start', config, searchAttributes });
+// The servers are processes that do not keep this one alive.
+const alive = setInterval(() => undefined, 60_000);
+const environment = await bringUp({ name: 'start', config, searchAttributes }).catch((error: unknown) => {
+  clearInterval(alive);
+  throw error;
+});
 try {
   if (!stopping.hasBegun()) await run(environment, stopping);
 } finally {
   await environment.stop();
+  clearInterval(alive);
 }
 complain('Stopped.');
