@@ -120,6 +120,18 @@ const joinCrosswalk = async (
   await client.query('analyze known');
 };
 
+/** Whether an identifier could link anything: another image of the type holds some, or records of several sources are new. */
+const canLink = async (client: PoolClient, type: EntityTypeRef): Promise<boolean> => {
+  if (type.definition.kind === 'reconciled') return true;
+  if ((type.definition.identifiers ?? []).length === 0) return false;
+  const { rows } = await client.query<{ possible: boolean }>(
+    `select exists (select 1 from record_identifiers where entity_type_id = $1)
+       or (select count(distinct mapping_id) > 1 from known where image_id is null) as possible`,
+    [type.id],
+  );
+  return rows[0]?.possible === true;
+};
+
 /** Identifiers of records that no image is known of. Those that occur in several rows of one source are not unique there and
  *  never link; placeholders were left out by the mapping. */
 const collectIdentifiers = async (
@@ -313,7 +325,7 @@ export const matchType = async (
     async (client) => {
       const waiting = reconciled ? await noteWaiting(client, run, type) : 0;
       await joinCrosswalk(client, run, type, reconciled);
-      const offered = await collectIdentifiers(client, run, type, reconciled);
+      const offered = (await canLink(client, type)) ? await collectIdentifiers(client, run, type, reconciled) : 0;
       if (offered > 0) {
         await linkToKnown(client, type);
         await linkAmongNew(client);
