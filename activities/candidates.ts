@@ -95,6 +95,7 @@ export type TargetImageJson = readonly [
   untold: boolean,
   deleted: boolean,
   read: boolean,
+  toldHash: string | null,
 ];
 
 export interface Candidate {
@@ -110,7 +111,7 @@ export interface Candidate {
 }
 
 const imageJson = `json_build_array(i.id::text, i.source_key, i.raw_hash, i.raw, i.mapping_version, i.statements, i.states, i.settled_version,
-  i.settled, i.published_version, i.untold, i.deleted_run is not null, i.read_run is not null)`;
+  i.settled, i.published_version, i.untold, i.deleted_run is not null, i.read_run is not null, i.told_hash)`;
 
 /** A query of candidates with everything that a projection reads, in the order of golden ids. */
 export const candidateQuery = (

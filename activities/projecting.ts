@@ -145,7 +145,9 @@ export class TargetJudge {
     const rowHash = row === null ? null : hashOfRow(row);
     const knownHash = image === null ? null : current === null || !this.shared ? image[2] : hashOfRow(current);
     const untold = image?.[10] ?? false;
-    if (rowHash !== null && rowHash === knownHash)
+    // What was told is compared in our spelling; the target may spell the same row in its own.
+    const told = this.shared ? knownHash : (image?.[13] ?? null);
+    if (rowHash !== null && rowHash === told)
       return {
         ...quiet,
         change: untold ? this.change(candidate, image, row, rowHash, knownHash) : null,

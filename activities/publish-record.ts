@@ -15,7 +15,13 @@ export interface TargetOutcome {
   /** What was found where it differs; null: nothing is there. */
   readonly actual: RawRow | null;
   readonly reason?: string;
+  /** The row as it stands after a write, in the target's own spelling; absent where it was not read back. */
+  readonly standing?: RawRow | null;
 }
+
+/** The hash of what stands in the target now. */
+const standingHash = ({ change, standing }: TargetOutcome): string | null =>
+  standing === undefined || standing === null ? change.rowHash : hashOfRow(standing);
 
 interface Where {
   readonly run: RunRef;
@@ -108,9 +114,17 @@ export const recordOutcome = async (
   if (outcomes.length === 0) return;
   if (entries) {
     await client.query(
-      `update change_set_entries e set outcome = o.status from unnest($1::bigint[], $2::text[]) as o (id, status)
-       where e.run_id = $3 and e.kind = 'target' and e.mapping_id = $4 and e.row_id = o.id and e.outcome = 'intended'`,
-      [outcomes.map(({ change }) => change.goldenId), outcomes.map(({ status }) => status), run.runId, mapping.id],
+      // What an earlier attempt intended and stands there already was written by it.
+      `update change_set_entries e set outcome = case o.status when 'already' then 'written' else o.status end, after = coalesce(o.after, e.after)
+       from unnest($1::bigint[], $2::text[], $3::jsonb[]) as o (id, status, after)
+       where e.run_id = $4 and e.kind = 'target' and e.mapping_id = $5 and e.row_id = o.id and e.outcome = 'intended'`,
+      [
+        outcomes.map(({ change }) => change.goldenId),
+        outcomes.map(({ status }) => status),
+        outcomes.map(({ change, standing }) => cellsJson(change.keyText, standing ?? null)),
+        run.runId,
+        mapping.id,
+      ],
     );
   }
   const shared = mapping.definition.source !== undefined;
@@ -130,9 +144,9 @@ const tellPure = async (
   const gone = done.filter(({ change }) => change.row === null && change.image !== null);
   const root = context.entityTypeNamed(mapping.definition.target?.root ?? '').id;
   await client.query(
-    `update record_images i set raw_hash = k.hash, published_version = k.version, settled_version = k.version, untold = false, deleted_run = null,
+    `update record_images i set raw_hash = k.hash, told_hash = k.told, published_version = k.version, settled_version = k.version, untold = false, deleted_run = null,
        source_key = k.key, last_run = $1
-     from unnest($2::bigint[], $3::text[], $4::uuid[], $5::integer[]) as k (id, key, hash, version) where i.id = k.id`,
+     from unnest($2::bigint[], $3::text[], $4::uuid[], $5::uuid[], $6::integer[]) as k (id, key, hash, told, version) where i.id = k.id`,
     [
       run.runId,
       ...columnsOf(
@@ -140,6 +154,7 @@ const tellPure = async (
         [
           ({ change }) => change.image?.[0] ?? null,
           ({ change }) => change.keyText,
+          standingHash,
           ({ change }) => change.rowHash,
           ({ change }) => change.version,
         ],
@@ -147,12 +162,12 @@ const tellPure = async (
     ],
   );
   await client.query(
-    `insert into record_images (id, institution_id, system_id, mapping_id, entity_type_id, source_key, golden_id, raw_hash, mapping_version,
+    `insert into record_images (id, institution_id, system_id, mapping_id, entity_type_id, source_key, golden_id, raw_hash, told_hash, mapping_version,
        settled_version, published_version, subject_key, created_run, last_run)
-     select nextval('image_ids'), $2, $3, $4, $5, k.key, k.golden, k.hash, $6, k.version, k.version, g.subject_key, $1, $1
-     from unnest($7::bigint[], $8::text[], $9::uuid[], $10::integer[]) as k (golden, key, hash, version) join golden_records g on g.id = k.golden
+     select nextval('image_ids'), $2, $3, $4, $5, k.key, k.golden, k.hash, k.told, $6, k.version, k.version, g.subject_key, $1, $1
+     from unnest($7::bigint[], $8::text[], $9::uuid[], $10::uuid[], $11::integer[]) as k (golden, key, hash, told, version) join golden_records g on g.id = k.golden
      order by k.key collate "C"
-     on conflict (mapping_id, entity_type_id, source_key, sub_key) do update set golden_id = excluded.golden_id, raw_hash = excluded.raw_hash,
+     on conflict (mapping_id, entity_type_id, source_key, sub_key) do update set golden_id = excluded.golden_id, raw_hash = excluded.raw_hash, told_hash = excluded.told_hash,
        published_version = excluded.published_version, settled_version = excluded.settled_version, untold = false, deleted_run = null, last_run = $1`,
     [
       run.runId,
@@ -166,6 +181,7 @@ const tellPure = async (
         [
           ({ change }) => change.goldenId,
           ({ change }) => change.keyText,
+          standingHash,
           ({ change }) => change.rowHash,
           ({ change }) => change.version,
         ],
@@ -192,7 +208,7 @@ const learnPure = async (
   for (const { change, actual } of differing) {
     if (change.image !== null) {
       await client.query(
-        `update record_images set raw_hash = $2, untold = true, settled_version = 0, published_version = 0, last_run = $1,
+        `update record_images set raw_hash = $2, told_hash = null, untold = true, settled_version = 0, published_version = 0, last_run = $1,
            deleted_run = case when $2::uuid is null then $1::bigint end where id = $3`,
         [run.runId, actual === null ? null : hashOfRow(actual), change.image[0]],
       );

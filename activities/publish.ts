@@ -1,5 +1,5 @@
 import type { PoolClient } from 'pg';
-import type { RowTarget, RowWrite } from '../connectors/capabilities.js';
+import type { RowTarget, RowWrite, TargetEntity } from '../connectors/capabilities.js';
 import type { Hub } from '../database/hub.js';
 import { stagingOf } from '../database/staging.js';
 import { SyncError } from '../domain/errors.js';
@@ -268,12 +268,30 @@ const writePage = async (
     return {
       change: one.change,
       status: worst.status,
-      actual: worst.status === 'origin_differs' ? worst.actual : null,
+      actual: worst.status === 'origin_differs' ? worst.actual : worst.status === 'already' ? one.before : null,
       reason: worst.status === 'refused' ? worst.reason : undefined,
     };
   });
   for (const { status } of told) counts[status === 'origin_differs' ? 'differs' : status] += 1;
-  await fenced(dependencies.hub, lease, (client) => recordOutcome(client, { run, mapping, context }, told, true));
+  const standing = await readBack(rows, target, told);
+  await fenced(dependencies.hub, lease, (client) => recordOutcome(client, { run, mapping, context }, standing, true));
+};
+
+/** What we wrote in the target's own spelling (`1.5` is `1.50` there), so that it is known again. */
+const readBack = async (
+  rows: RowTarget,
+  target: TargetEntity,
+  told: readonly TargetOutcome[],
+): Promise<TargetOutcome[]> => {
+  const written = told.filter(({ status, change }) => status === 'written' && change.row !== null);
+  const there = await rows.readRows(
+    target,
+    written.map(({ change }) => keyCellsOf(change.keyText)),
+  );
+  return told.map((outcome): TargetOutcome => {
+    if (outcome.status === 'already') return { ...outcome, standing: outcome.actual };
+    return outcome.status === 'written' ? { ...outcome, standing: there.get(outcome.change.keyText) ?? null } : outcome;
+  });
 };
 
 type Compared =

@@ -274,7 +274,7 @@ const rememberPure = async (
     untold: outcome !== 'reversed',
   }));
   await client.query(
-    `update record_images i set raw_hash = o.hash, source_key = coalesce(o.key, i.source_key), untold = o.untold, last_run = $1,
+    `update record_images i set raw_hash = o.hash, told_hash = null, source_key = coalesce(o.key, i.source_key), untold = o.untold, last_run = $1,
        settled_version = case when o.untold then 0 else i.settled_version end,
        deleted_run = case when o.hash is null then $1::bigint end
      from unnest($2::bigint[], $3::text[], $4::uuid[], $5::boolean[]) as o (id, key, hash, untold)

@@ -300,6 +300,7 @@ create index golden_references_target on concord.golden_references (target_id);
 
 -- statements null: derived from raw by the mapping version (a source), or what was told of the golden record (a target).
 -- states: a letter a group (l live, e echo, o open, v overruled), null = all live. settled null: settled_version for all groups.
+-- raw_hash of a pure target: what stands there, in its own spelling; told_hash: what we told it, in ours.
 -- read_hash: what the run read before our own write changed the row (null: raw_hash). untold: some group is to be told again.
 create table concord.record_images (
   id bigint primary key,
@@ -314,6 +315,7 @@ create table concord.record_images (
   raw text,
   raw_hash uuid,
   read_hash uuid,
+  told_hash uuid,
   mapping_version integer not null,
   scope_key text,
   statements text[],

@@ -358,6 +358,7 @@ create table concord.record_images (
   raw text,
   raw_hash uuid,
   read_hash uuid,
+  told_hash uuid,
   mapping_version integer not null,
   scope_key text,
   statements text[],
