@@ -33,6 +33,10 @@ export interface OpenDemoPlatform {
   close(): Promise<void>;
 }
 
+/** Yesterday at Lakeside: then day 2, on which people decide, is today. */
+export const yesterday = (): string =>
+  new Intl.DateTimeFormat('sv-SE', { timeZone: 'Europe/Zurich' }).format(new Date(Date.now() - 86_400_000));
+
 /** Starts workers and API, applies the configuration, and speaks to them over HTTP with a secretary's and a steward's key. */
 export const openDemoPlatform = async (setting: DemoSetting): Promise<OpenDemoPlatform> => {
   const { databaseUrl, temporalAddress, scope, folder } = setting;

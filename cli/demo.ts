@@ -11,13 +11,9 @@ import { lakesideSecrets } from '../samples/lakeside/install.js';
 import { PrintedNarrator } from '../samples/lakeside/printed-narrator.js';
 import { beginStory, tellStory } from '../samples/lakeside/story.js';
 import { searchAttributes } from '../worker/search-attributes.js';
-import { openDemoPlatform } from './demo-platform.js';
+import { openDemoPlatform, yesterday } from './demo-platform.js';
 
 const write = (line: string): void => void process.stdout.write(`${line}\n`);
-
-/** Yesterday at Lakeside: then day 2, on which people decide, is today. */
-const yesterday = (): string =>
-  new Intl.DateTimeFormat('sv-SE', { timeZone: 'Europe/Zurich' }).format(new Date(Date.now() - 86_400_000));
 
 const makeDatabase = async (server: string, name: string): Promise<string> => {
   const client = new pg.Client({ connectionString: server });

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import pg from 'pg';
-import { openDemoPlatform, type OpenDemoPlatform } from '../../cli/demo-platform.js';
+import { openDemoPlatform, yesterday, type OpenDemoPlatform } from '../../cli/demo-platform.js';
 import { projectFolder } from '../../launch/project-folder.js';
 import { generateLakeside } from '../../samples/lakeside/generator.js';
 import { lakesideSecrets } from '../../samples/lakeside/install.js';
@@ -46,7 +46,7 @@ beforeAll(async () => {
     configurationFolder: join(projectFolder(), 'samples', 'lakeside', 'configuration'),
     secrets: lakesideSecrets(places),
   });
-  told = await beginStory({ sis, finance, ...places }, opened.platform, generateLakeside({ dayOne: '2026-11-19' }));
+  told = await beginStory({ sis, finance, ...places }, opened.platform, generateLakeside({ dayOne: yesterday() }));
 }, 120_000);
 
 afterAll(async () => {
