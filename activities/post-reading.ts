@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { RawBatch } from '../connectors/capabilities.js';
 import type { CompiledPosting } from '../domain/posting.js';
 import type { SetRule } from '../domain/rules.js';
@@ -49,7 +50,10 @@ interface Held {
   readonly cells: readonly (Cell[] | null)[];
 }
 
-const encodedAtOnce = 64 * 1024;
+/** Large parts: between two of them the sockets wait for the event loop, which is busy with reading. */
+const encodedAtOnce = 1024 * 1024;
+/** Rows that are worked on before others get a turn. */
+const rowsAtOnce = 500;
 
 class TargetEncoder {
   private readonly encoder = new CopyEncoder();
@@ -110,10 +114,14 @@ class ChunkBuilder {
     return this.extracted;
   }
 
-  add({ rows, rejected }: RawBatch): void {
+  async add({ rows, rejected }: RawBatch): Promise<void> {
     this.extracted += rows.length + rejected.length;
     for (const row of rejected) this.rejected.push(row);
-    for (const row of rows) this.addRow(row);
+    for (let at = 0; at < rows.length; at += rowsAtOnce) {
+      const end = Math.min(at + rowsAtOnce, rows.length);
+      for (let index = at; index < end; index += 1) this.addRow(rows[index] ?? []);
+      await nextTurn();
+    }
   }
 
   private addRow(row: RawRow): void {
@@ -218,7 +226,7 @@ export async function* readPosted(
   let cursor: string | null = null;
   for await (const batch of batches) {
     alive();
-    builder.add(batch);
+    await builder.add(batch);
     cursor = batch.cursor;
     if (builder.size >= chunkRows) yield await builder.take(cursor, false);
   }

@@ -68,6 +68,9 @@ export interface WrittenChunk {
   readonly exceptions: Exceptions;
 }
 
+/** Writes a chunk that was prepared. */
+export type Write = () => Promise<WrittenChunk>;
+
 /** Writes chunks of a posted type to one target. A chunk is one transaction there: a crash leaves all of it or nothing, and the
  *  probe of its intent tells which. */
 export class PostTarget {
@@ -95,31 +98,33 @@ export class PostTarget {
     return this.mapping.definition.target?.rollback === 'restore';
   }
 
-  /** Returns when the target has the rows.
+  /** Finds out how the chunk is to be written, and logs that it will be, so that the next chunk is ready when the target is.
+   *  What it returns is done when the target has the rows.
    *  @param known what an earlier attempt of this run intended
    *  @param standing what an earlier run left, by the digest of what it wrote: skipped where it still stands */
-  async write(
+  async prepare(
     chunk: TargetRows,
     known: StoredChunk | null,
     standing: ReadonlyMap<string, ChunkFacts>,
     store: ChunkStore,
-  ): Promise<WrittenChunk> {
+  ): Promise<Write> {
     const bounds = { count: chunk.count, first: this.keyIn(chunk.first), last: this.keyIn(chunk.last) };
+    const before = known?.facts.fresh ?? null;
     if (known !== null && (await this.tookPlace(known))) {
-      if (known.digest === chunk.digest && known.facts.mode === 'insert') return written(wholly(known.facts));
-      return this.compare(chunk, bounds, known.facts.fresh, store);
+      if (known.digest === chunk.digest && known.facts.mode === 'insert') return already(wholly(known.facts));
+      return () => this.compare(chunk, bounds, before, store);
     }
     if ((await this.hasUniqueKey()) && !(await this.isThere(bounds.first))) {
-      const inserted = await this.insert(chunk, bounds, store);
-      if (inserted !== null) return inserted;
-    } else {
-      const earlier = standing.get(chunk.digest);
-      if (earlier !== undefined && (await this.stillStands(earlier, chunk.last))) {
-        const outcome = { new: 0, unchanged: bounds.count, differs: 0, refused: 0 };
-        return written({ ...earlier, mode: 'compare', probe: null, fresh: 0, outcome });
-      }
+      const intended = await this.intendInsert(chunk, bounds, store);
+      // A key that is there after all may be the late commit of the earlier attempt.
+      return async () => (await this.insert(chunk, intended)) ?? (await this.compare(chunk, bounds, before, store));
     }
-    return this.compare(chunk, bounds, null, store);
+    const earlier = standing.get(chunk.digest);
+    if (earlier !== undefined && (await this.stillStands(earlier, chunk.last))) {
+      const outcome = { new: 0, unchanged: bounds.count, differs: 0, refused: 0 };
+      return already({ ...earlier, mode: 'compare', probe: null, fresh: 0, outcome });
+    }
+    return () => this.compare(chunk, bounds, null, store);
   }
 
   private keyIn(row: RawRow): RawRow {
@@ -143,12 +148,11 @@ export class PostTarget {
     return facts.probe !== null && (await this.isThere(facts.probe));
   }
 
-  /** All or nothing; null where a key was there after all. */
-  private async insert(
+  private async intendInsert(
     chunk: TargetRows,
     bounds: Pick<ChunkFacts, 'count' | 'first' | 'last'>,
     store: ChunkStore,
-  ): Promise<WrittenChunk | null> {
+  ): Promise<ChunkFacts> {
     const intended: ChunkFacts = {
       ...bounds,
       mode: 'insert',
@@ -157,12 +161,14 @@ export class PostTarget {
       outcome: null,
       standing: null,
     };
-    await store.intend(
-      intended,
-      chunk.digest,
-      this.restores ? { more: false, rows: [...decodeRows(chunk.text)].flat() } : null,
-    );
+    const kept = this.restores ? { more: false, rows: [...decodeRows(chunk.text)].flat() } : null;
+    await store.intend(intended, chunk.digest, kept);
     this.crashPoint();
+    return intended;
+  }
+
+  /** All or nothing; null where a key was there after all. */
+  private async insert(chunk: TargetRows, intended: ChunkFacts): Promise<WrittenChunk | null> {
     try {
       const count = await this.connector.copy?.insertText(this.entity, partsOf(chunk.text));
       if (count === null || count === undefined)
@@ -245,6 +251,11 @@ export class PostTarget {
     return { facts: { ...facts, standing: found.count === count - 1 ? found.digest : null }, exceptions };
   }
 }
+
+const already =
+  (facts: ChunkFacts): Write =>
+  () =>
+    Promise.resolve(written(facts));
 
 const written = (facts: ChunkFacts): WrittenChunk => ({ facts, exceptions: noExceptions });
 

@@ -18,6 +18,7 @@ import {
   type ChunkFacts,
   type Exceptions,
   type StoredChunk,
+  type Write,
   type WrittenChunk,
 } from './post-target.js';
 import { brokenValues } from './post-set-rules.js';
@@ -33,9 +34,8 @@ export interface PostOptions {
   readonly chunkRows?: number;
 }
 
+/** Half a dozen chunks are in memory at a time, encoded. */
 const defaultChunkRows = 25_000;
-/** Chunks that are read while one is written. In memory they are a few megabytes each. */
-const chunksAhead = 2;
 
 /** One disposition a source row, told by the first target; what other targets took is in their own chunks. */
 interface ReadCounts {
@@ -217,6 +217,12 @@ const intendedChunks = async (
   return new Map(open.map(({ chunk, digest, counts }) => [chunk, { digest, facts: counts as unknown as ChunkFacts }]));
 };
 
+interface PreparedChunk {
+  readonly posted: PostedChunk;
+  readonly chunk: number;
+  readonly writes: readonly (Omit<WrittenAt, 'written'> & { readonly write: Write })[];
+}
+
 interface WrittenAt {
   readonly place: number;
   readonly target: PostTarget;
@@ -240,15 +246,14 @@ export const createPost = (dependencies: ActivityDependencies, options: PostOpti
     crashPoint('post');
   };
 
-  /** Writes a chunk to one target; what an earlier attempt wrote is found out and not written again. */
-  const writeTo = async (
+  const prepareAt = async (
     { run, lease, ...posting }: Posting,
     { target, standing, intended }: TargetAtWork,
     rows: TargetRows,
     chunk: number,
-  ): Promise<WrittenChunk> => {
+  ): Promise<Write> => {
     const part = targetPart(posting.part, target);
-    return target.write(rows, intended.get(chunk) ?? null, standing, {
+    return target.prepare(rows, intended.get(chunk) ?? null, standing, {
       intend: (facts, digest, kept) =>
         fenced(hub, lease, async (client) => {
           const at = { step: postSteps.target, part, chunk, state: 'intended' } as const;
@@ -258,13 +263,30 @@ export const createPost = (dependencies: ActivityDependencies, options: PostOpti
     });
   };
 
-  const writeToAll = async (posting: Posting, posted: PostedChunk, chunk: number): Promise<WrittenAt[]> => {
+  /** Logs for every target what is about to be written; what an earlier attempt wrote is found out and not written again. */
+  async function* prepareAll(
+    posting: Posting,
+    chunks: AsyncIterable<PostedChunk>,
+    from: number,
+  ): AsyncGenerator<PreparedChunk, void, undefined> {
+    let chunk = from;
+    for await (const posted of chunks) {
+      const writes: PreparedChunk['writes'][number][] = [];
+      for (const [place, target] of posting.targets.entries()) {
+        const rows = posted.targets[place] ?? null;
+        if (rows === null) continue;
+        const write = await prepareAt(posting, target, rows, chunk);
+        writes.push({ place, target: target.target, digest: rows.digest, write });
+      }
+      yield { posted, chunk, writes };
+      chunk += 1;
+    }
+  }
+
+  const writeToAll = async ({ writes }: PreparedChunk): Promise<WrittenAt[]> => {
     const written: WrittenAt[] = [];
-    for (const [place, target] of posting.targets.entries()) {
-      const rows = posted.targets[place] ?? null;
-      if (rows === null) continue;
-      const done = await writeTo(posting, target, rows, chunk);
-      written.push({ place, target: target.target, digest: rows.digest, written: done });
+    for (const { write, ...at } of writes) {
+      written.push({ ...at, written: await write() });
       heartbeat();
     }
     return written;
@@ -296,7 +318,7 @@ export const createPost = (dependencies: ActivityDependencies, options: PostOpti
     return counts;
   };
 
-  /** A chunk is settled while the next one is written, and others are read. */
+  /** Four things at a time: a chunk is settled, the next one written, the one after it prepared, and others are read. */
   const postAll = async (
     posting: Posting,
     chunks: AsyncGenerator<PostedChunk, void, undefined>,
@@ -304,15 +326,13 @@ export const createPost = (dependencies: ActivityDependencies, options: PostOpti
   ): Promise<ReadCounts[]> => {
     const counts: ReadCounts[] = [];
     let settling: Promise<unknown> = Promise.resolve();
-    let chunk = from;
     try {
-      for await (const posted of ahead(chunks, chunksAhead)) {
-        const written = await writeToAll(posting, posted, chunk);
+      for await (const prepared of ahead(prepareAll(posting, ahead(chunks, 1), from), 1)) {
+        const written = await writeToAll(prepared);
         await settling;
-        settling = settle(posting, posted, chunk, written).then((told) => counts.push(told));
+        settling = settle(posting, prepared.posted, prepared.chunk, written).then((told) => counts.push(told));
         // Told where it is awaited; until then it is no unhandled rejection.
         settling.catch(() => undefined);
-        chunk += 1;
       }
       await settling;
     } finally {

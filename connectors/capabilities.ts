@@ -151,6 +151,14 @@ export interface RowTarget {
   digestRange(target: TargetEntity, from: RawRow | null, to: RawRow | null): Promise<{ count: number; digest: string }>;
 }
 
+/** Takes rows that are encoded already, so that a posted type need not keep its rows as objects until they are written. */
+export interface CopyTarget {
+  /** As `RowTarget.insertRows`; `text` is COPY text (`platform/copy-text.ts`) in the order of `TargetEntity.columns`. Null, and
+   *  nothing written, where the target computes one of the columns itself: `insertRows` leaves those out.
+   *  @throws SyncError target_row_exists */
+  insertText(target: TargetEntity, text: AsyncIterable<Buffer>): Promise<number | null>;
+}
+
 /** A file that we own. Swapped in by rename, so that a reader sees the old or the new one, whole. */
 export interface WholeFileTarget {
   /** sha256 of the file as it is, null where there is none. */
@@ -173,6 +181,7 @@ export interface Connector {
   readonly watermarks?: WatermarkReader;
   readonly deliveries?: DeliveryReader;
   readonly rows?: RowTarget;
+  readonly copy?: CopyTarget;
   readonly file?: WholeFileTarget;
   close(): Promise<void>;
 }

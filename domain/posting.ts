@@ -1,6 +1,6 @@
 import { encodeScalar } from './canonical-text.js';
 import { compileRowCondition } from './condition.js';
-import type { AttributeDefinition, EntityTypeDefinition } from './entity-type.js';
+import type { AttributeDefinition, AttributeType, EntityTypeDefinition } from './entity-type.js';
 import type { CodeTableDefinition } from './job-definition.js';
 import { contextOf, type CompiledSource } from './mapping.js';
 import type {
@@ -15,6 +15,8 @@ import { compileField, noteProblem, type FieldReader, type RowReading } from './
 import { isFieldMapping } from './mapping-groups.js';
 import { resolvePath } from './paths.js';
 import type { CompiledTarget, ProjectionProblem } from './projection.js';
+import { quickDate, quickDecimal, quickNumber, quickScaled, quickTimestamp } from './quick-forms.js';
+import type { RuleDefinition } from './rule-definition.js';
 import { compileRules, type RowRule } from './rules.js';
 import { keyOf, keySeparator, type Cell, type RawRow, type RowProblem } from './rows.js';
 import type { StepContext, StepProblem, TextStep } from './standardizer-options.js';
@@ -95,6 +97,8 @@ interface StraightField {
   readonly attribute: AttributeDefinition;
   readonly label: string | null;
   readonly read: FieldReader;
+  /** The column and the quick reading of its usual form; null: there is none. */
+  readonly quick: { readonly index: number; readonly read: (text: string) => string | null } | null;
 }
 
 const isPlainTemplate = (template: RecordTemplate): boolean =>
@@ -122,9 +126,29 @@ const straightFields = (
     if (attribute === undefined || another !== undefined || group.multiValued === true) return null;
     if (attribute.type === 'reference' || !isFieldMapping(mapped) || mapped.separator !== undefined) return null;
     const { read } = compileField(mapped, attribute, source.columns, context);
-    fields.push({ group: index, attribute, label: labelOf(mapped), read });
+    fields.push({ group: index, attribute, label: labelOf(mapped), read, quick: quickOf(mapped, attribute, source) });
   }
   return fields;
+};
+
+const quickReadings: Readonly<Partial<Record<AttributeType, (text: string) => string | null>>> = {
+  date: quickDate,
+  decimal: quickDecimal,
+  timestamp: quickTimestamp,
+};
+
+/** Only where the steps are the type's own in their default form. */
+const quickOf = (
+  field: FieldMapping,
+  attribute: AttributeDefinition,
+  source: SourceMapping,
+): StraightField['quick'] => {
+  const read = quickReadings[attribute.type];
+  if (read === undefined || field.from === undefined || field.constant !== undefined || field.fromAll !== undefined)
+    return null;
+  const steps = field.steps ?? [];
+  const isDefault = steps.every((step) => step.use === attribute.type && Object.keys(step).length === 1);
+  return isDefault && steps.length <= 1 ? { index: source.columns.indexOf(field.from), read } : null;
 };
 
 const labelOf = (field: FieldMapping): string | null => field.from ?? field.fromAll?.join(' + ') ?? null;
@@ -186,6 +210,13 @@ const fits = (cell: Cell | StepProblem, maxLength: number | undefined): boolean 
   cell.length <= maxLength ||
   Array.from(cell).length <= maxLength;
 
+/** The places that a decimal is written with, where that is all that is done to it. */
+const quickScaleOf = ({ steps = [], maxLength }: TargetColumn): number | null => {
+  const [step, another] = steps;
+  if (step?.use !== 'decimal' || another !== undefined || maxLength !== undefined) return null;
+  return typeof step['scale'] === 'number' && Object.keys(step).length === 2 ? step['scale'] : null;
+};
+
 const straightColumn = (
   column: TargetColumn,
   site: {
@@ -198,7 +229,10 @@ const straightColumn = (
   const { key, type, context, asOf } = site;
   const { maxLength } = column;
   const moment = { asOf, own: null };
+  const scale = quickScaleOf(column);
   const written = (steps: TextStep | null, text: string): Cell | StepProblem => {
+    const quick = scale === null ? null : quickScaled(text, scale);
+    if (quick !== null) return quick;
     const cell = (steps === null ? text : steps(text, moment)) || null;
     return fits(cell, maxLength)
       ? cell
@@ -268,6 +302,25 @@ const problemOf = (at: RowReading, field: string | null, problem: StepProblem): 
   ...problem,
 });
 
+/** The rules of a row; those on ranges of numbers compare as numbers where that is exact. */
+const quickRules = (
+  rules: readonly RuleDefinition[],
+  columns: readonly string[],
+  context: StepContext,
+): readonly RowRule[] =>
+  compileRules(rules, columns, context).rowRules.map((rule) => {
+    const declared = rules.find(({ name, field }) => name === rule.name && field === rule.field);
+    if (declared?.check !== 'range') return rule;
+    const [min, max] = [declared.min, declared.max].map((bound) => (bound === undefined ? null : quickNumber(bound)));
+    if ((declared.min !== undefined && min === null) || (declared.max !== undefined && max === null)) return rule;
+    const [least, most] = [min ?? -Infinity, max ?? Infinity];
+    const broken: RowRule['broken'] = (row) => {
+      const value = quickNumber(row[rule.column] ?? '');
+      return value !== null && value >= least && value <= most ? null : rule.broken(row);
+    };
+    return { ...rule, broken };
+  });
+
 const brokenRule = (rules: readonly RowRule[], at: RowReading): RowProblem | null => {
   for (const rule of rules) {
     const broken = rule.broken(at.row);
@@ -282,15 +335,23 @@ const brokenRule = (rules: readonly RowRule[], at: RowReading): RowProblem | nul
 
 const unstorableText = /[\u0000\ud800-\udfff]/;
 
-const readTexts = (fields: readonly StraightField[], width: number, at: RowReading): (string | null)[] => {
-  const texts = new Array<string | null>(width).fill(null);
-  for (const { group, attribute, label, read } of fields) {
-    const text = read(at);
-    if (text === null || text === '') continue;
-    if (!unstorableText.test(text) || encodeScalar(attribute.type, text) !== null) texts[group] = text;
-    else noteProblem(at, label, unstorable);
+/** Fills `texts`: what each group says, null where it says nothing. */
+const readTexts = (fields: readonly StraightField[], at: RowReading, texts: (string | null)[]): void => {
+  for (let index = 0; index < fields.length; index += 1) {
+    const field = fields[index];
+    if (field === undefined) continue;
+    const quick =
+      field.quick === null || at.blanked !== null ? null : field.quick.read(at.row[field.quick.index] ?? '');
+    texts[field.group] = quick ?? fullText(field, at);
   }
-  return texts;
+};
+
+const fullText = ({ attribute, label, read }: StraightField, at: RowReading): string | null => {
+  const text = read(at);
+  if (text === null || text === '') return null;
+  if (!unstorableText.test(text) || encodeScalar(attribute.type, text) !== null) return text;
+  noteProblem(at, label, unstorable);
+  return null;
 };
 
 /** What a column that is written takes: a problem is told, and there is no row. */
@@ -330,9 +391,11 @@ const compileStraight = (
   const straight = compiled.filter((target): target is readonly StraightColumn[] => target !== null);
   if (straight.length < targets.length) return null;
 
-  const { rowRules } = compileRules(declared.rules ?? [], declared.columns, context);
+  const rowRules = quickRules(declared.rules ?? [], declared.columns, context);
   const isOurs = declared.filter === undefined ? null : compileRowCondition(declared.filter, declared.columns);
-  const width = type.groups.length;
+  const writable: readonly (ProjectionProblem | null)[] = straight.map(() => null);
+  // Used again for every row: nothing of it outlives the row.
+  const texts = new Array<string | null>(type.groups.length).fill(null);
   const keyName = declared.key.join(' + ');
   const [onlyKey, secondKey] = source.keyColumns;
   const keyIn = (row: RawRow): string | null =>
@@ -353,14 +416,14 @@ const compileStraight = (
     if (isOurs !== null && !isOurs(row)) return aside(at, true, null);
     const rejected = reject(at);
     if (rejected !== null) return aside(at, false, rejected);
-    const texts = readTexts(fields, width, at);
+    readTexts(fields, at, texts);
     const rows: (Cell[] | null)[] = [];
-    const unwritable: (ProjectionProblem | null)[] = [];
-    for (const target of straight) {
+    let unwritable = writable;
+    for (const [place, target] of straight.entries()) {
       const cells: Cell[] = [];
       const problem = projectTexts(target, texts, cells);
       rows.push(problem === null ? cells : null);
-      unwritable.push(problem);
+      if (problem !== null) unwritable = unwritable.with(place, problem);
     }
     return { key: at.key, filtered: false, rejected: null, problems: at.problems ?? none, rows, unwritable };
   };

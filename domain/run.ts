@@ -17,7 +17,14 @@ export const steps = [
 ] as const;
 export type Step = (typeof steps)[number];
 
-export const endStates = ['completed', 'completed_with_questions', 'failed', 'cancelled', 'rolled_back', 'skipped'] as const;
+export const endStates = [
+  'completed',
+  'completed_with_questions',
+  'failed',
+  'cancelled',
+  'rolled_back',
+  'skipped',
+] as const;
 export type EndState = (typeof endStates)[number];
 export type RunState = 'opened' | Step | EndState;
 

@@ -1,4 +1,5 @@
 import type { Connector, EntityShape } from '../capabilities.js';
+import { createCopyTarget } from './copy-target.js';
 import { findRelation, listRelations } from './relation.js';
 import type { Relation } from './relation.js';
 import { createRowTarget } from './row-target.js';
@@ -31,6 +32,7 @@ export const createPostgresConnector = (settings: PostgresSettings): Connector =
     snapshots: createSnapshotReader(sessions),
     watermarks: createWatermarkReader(sessions),
     rows: createRowTarget(sessions),
+    copy: createCopyTarget(sessions),
     close: () => sessions.close(),
   };
 };

@@ -11,7 +11,8 @@ import { planRead, watermarkConditions, whereOf } from './read-plan.js';
 import type { ReadPlan } from './read-plan.js';
 import type { PostgresSessions } from './sessions.js';
 
-const batchRows = 5_000;
+/** Few enough that most of a batch is garbage before the collector comes by: it copies what it finds alive. */
+const batchRows = 1_000;
 
 export const createSnapshotReader = (sessions: PostgresSessions): SnapshotReader => ({
   async planPartitions(request: ReadRequest, wanted: number): Promise<Partition[]> {
