@@ -24,6 +24,7 @@ const shared = {
     ],
   },
   setupFiles: ['<rootDir>/test/harness/fast-check-seed.mjs'],
+  setupFilesAfterEnv: ['<rootDir>/test/harness/patience.mjs'],
 };
 
 const teardown = '<rootDir>/test/harness/teardown.mjs';
