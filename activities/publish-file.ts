@@ -4,7 +4,7 @@ import { SyncError } from '../domain/errors.js';
 import { keyOf, type RawRow } from '../domain/rows.js';
 import { copyOut } from '../platform/copy.js';
 import { CopySink } from '../platform/copy-sink.js';
-import { fenced } from './lease.js';
+import { fenced, readChunks, recordChunk } from './lease.js';
 import { asFileRow, hashOfRow, type Judged, type TargetChange } from './projecting.js';
 import { judgedPages, type PublishCounts, type Publishing } from './publishing.js';
 import { noteDue, noteProblems, recordIntent, recordOutcome, type TargetOutcome } from './publish-record.js';
@@ -221,10 +221,16 @@ export const publishFile = async (publishing: Publishing): Promise<PublishCounts
   const staged = await stageChanges(publishing, counts);
   const there = await file.currentDigest(target);
   if (staged === 0 && (there !== null || baseline)) return counts;
-  const first = there === null;
+  // The first file has its chunk as intent and its images as outcome, as rows that are inserted in bulk.
+  const part = { ...lease, part: `${mapping.id}/bulk` };
+  const begun = await dependencies.hub.read(run.institutionId, (client) =>
+    readChunks(client, run.runId, 'publish', part.part),
+  );
+  const first = there === null || begun.some(({ state }) => state === 'intended');
   const places = target.key.map((column) => target.columns.indexOf(column));
   const keyOfRow: KeyReader = (row) => keyOf(places.map((place) => row[place] ?? null)) ?? '';
-  if (!first) await intend(publishing);
+  if (first) await fenced(dependencies.hub, lease, (client) => recordChunk(client, part, 0, { state: 'intended' }));
+  else await intend(publishing);
   for (;;) {
     const before = await file.currentDigest(target);
     const outcomes: TargetOutcome[] = [];
@@ -250,6 +256,7 @@ export const publishFile = async (publishing: Publishing): Promise<PublishCounts
            on conflict (mapping_id) do update set digest = excluded.digest, rows = excluded.rows, run_id = excluded.run_id`,
           [mapping.id, run.institutionId, swapped.digest, swapped.rows, run.runId],
         );
+        if (first) await recordChunk(client, part, 0, { counts: { rows: swapped.rows } });
       },
       'bulk',
     );

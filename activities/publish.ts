@@ -154,7 +154,8 @@ const publishRows = async (publishing: Publishing): Promise<PublishCounts> => {
     readChunks(client, run.runId, 'publish', `${mapping.id}/bulk`),
   );
   // A chunk that was begun and not finished may stand in the target: from then on every row is compared.
-  let bulk = !publishing.baseline && !publishing.judge.shared && chunks.every(({ state }) => state === 'done');
+  const begun = chunks.filter(({ state }) => state === 'intended').map(({ cursor }) => rangeOf(cursor ?? ''));
+  let bulk = !publishing.baseline && !publishing.judge.shared && begun.length === 0;
   let chunk = (chunks.at(-1)?.chunk ?? -1) + 1;
   for await (const changes of changePages(publishing, bulk ? bulkPage : pageSize, counts)) {
     dependencies.heartbeat();
@@ -169,11 +170,11 @@ const publishRows = async (publishing: Publishing): Promise<PublishCounts> => {
       bulk = false;
     }
     for (let from = 0; from < changes.length; from += pageSize) {
-      await writePage(publishing, rows, changes.slice(from, from + pageSize), counts);
+      await writePage(publishing, rows, changes.slice(from, from + pageSize), counts, begun);
     }
     dependencies.crashPoint('publish');
   }
-  if (chunks.some(({ state }) => state === 'intended')) {
+  if (begun.length > 0) {
     await fenced(dependencies.hub, lease, async (client) => {
       await client.query(`update run_chunks set state = 'done' where run_id = $1 and step = 'publish' and part = $2`, [
         run.runId,
@@ -201,8 +202,16 @@ const insertBulk = async (
   try {
     await rows.insertRows(target, batchesOf(changes));
   } catch (error) {
-    if (error instanceof SyncError && error.code === 'target_row_exists') return false;
-    throw error;
+    if (!(error instanceof SyncError) || error.code !== 'target_row_exists') throw error;
+    // Nothing of it was written: what stands there is not ours.
+    await fenced(dependencies.hub, lease, (client) =>
+      client.query(`delete from run_chunks where run_id = $1 and step = 'publish' and part = $2 and chunk = $3`, [
+        run.runId,
+        part.part,
+        chunk,
+      ]),
+    );
+    return false;
   }
   dependencies.crashPoint('publish');
   await fenced(
@@ -228,6 +237,14 @@ async function* batchesOf(changes: readonly TargetChange[]): AsyncGenerator<read
   }
 }
 
+/** The golden ids of a chunk that was to be inserted in bulk: the first and the last. */
+type GoldenRange = readonly [first: bigint, last: bigint];
+
+const rangeOf = (cursor: string): GoldenRange => {
+  const [first = '0', last = '0'] = cursor.split('-');
+  return [BigInt(first), BigInt(last)];
+};
+
 /** The writes of one change. A record whose key changed is taken away under the old one and set under the new. */
 const keyCellsOf = (keyText: string): RawRow => keyText.split(keySeparator);
 
@@ -236,6 +253,7 @@ const writePage = async (
   rows: RowTarget,
   changes: readonly TargetChange[],
   counts: PublishCounts,
+  begun: readonly GoldenRange[],
 ): Promise<void> => {
   const { dependencies, lease, run, mapping, target, context } = publishing;
   const keys = [
@@ -244,12 +262,13 @@ const writePage = async (
   const there = await rows.readRows(target, keys.map(keyCellsOf));
   const compared = changes.map((change) => comparedWith(publishing, change, there));
   const toWrite = compared.filter((one): one is Extract<Compared, { write: unknown }> => 'write' in one);
+  const intents = [...toWrite, ...compared.flatMap((one) => foundThere(one, begun))];
   await fenced(dependencies.hub, lease, (client) =>
     recordIntent(
       client,
       run,
       mapping,
-      toWrite.map(({ change, before }) => ({ change, before })),
+      intents.map(({ change, before }) => ({ change, before })),
     ),
   );
   dependencies.crashPoint('publish');
@@ -292,6 +311,19 @@ const readBack = async (
     if (outcome.status === 'already') return { ...outcome, standing: outcome.actual };
     return outcome.status === 'written' ? { ...outcome, standing: there.get(outcome.change.keyText) ?? null } : outcome;
   });
+};
+
+/** A row that stood there before us as it is to be: kept as its own before-image, so that no rollback takes it away. One that a
+ *  bulk insert of ours may have brought is ours. */
+const foundThere = (
+  compared: Compared,
+  begun: readonly GoldenRange[],
+): { readonly change: TargetChange; readonly before: RawRow }[] => {
+  const { change } = compared;
+  if ('write' in compared || compared.status !== 'already') return [];
+  if (compared.actual === null || change.image !== null) return [];
+  const id = BigInt(change.goldenId);
+  return begun.some(([first, last]) => first <= id && id <= last) ? [] : [{ change, before: compared.actual }];
 };
 
 type Compared =

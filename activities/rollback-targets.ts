@@ -8,6 +8,7 @@ import type { ActivityDependencies } from './dependencies.js';
 import { fenced, type Lease } from './lease.js';
 import { asFileRow, hashOfRow } from './projecting.js';
 import { mergeIntoFile } from './file-merge.js';
+import { withIdentifiers } from './rollback-write.js';
 
 const pageSize = 2_000;
 
@@ -273,6 +274,22 @@ const rememberPure = async (
           : hashOfRow(actual),
     untold: outcome !== 'reversed',
   }));
+  const kept = set.filter(({ untold }) => untold);
+  // What the images were is kept for whoever undoes this; of a row that is kept, what an undo would bring back was not told.
+  if (run.runId !== runId) {
+    await client.query(
+      `insert into change_set_entries (run_id, kind, row_id, institution_id, before, outcome, subject_key)
+       select $1, 'image', i.id, $2, ${withIdentifiers}, 'written', i.subject_key
+       from record_images i where i.mapping_id = $3 and i.sub_key = '' and i.golden_id = any ($4::bigint[]) on conflict do nothing`,
+      [run.runId, run.institutionId, mapping.id, set.filter(({ untold }) => !untold).map(({ id }) => id)],
+    );
+  }
+  await client.query(
+    `update change_set_entries e set before = e.before || jsonb_build_object('raw_hash', o.hash, 'told_hash', null, 'untold', true, 'settled_version', 0, 'published_version', 0)
+     from unnest($1::bigint[], $2::uuid[]) as o (id, hash)
+     where e.run_id = $3 and e.kind = 'image' and (e.before ->> 'mapping_id')::integer = $4 and (e.before ->> 'golden_id')::bigint = o.id`,
+    [kept.map(({ id }) => id), kept.map(({ hash }) => hash), runId, mapping.id],
+  );
   await client.query(
     `update record_images i set raw_hash = o.hash, told_hash = null, source_key = coalesce(o.key, i.source_key), untold = o.untold, last_run = $1,
        settled_version = case when o.untold then 0 else i.settled_version end,
