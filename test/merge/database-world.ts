@@ -25,7 +25,7 @@ import { ABSENT, type Expectation, type Scenario, type ScenarioWorld, type Step,
 export type Activities = Omit<SyncActivities, 'post'>;
 
 /** The activities over their dependencies, called by a test itself instead of by a workflow. */
-export const directActivities = (hub: Hub): Activities => {
+export const directActivities = (hub: Hub, over: Partial<ActivityDependencies> = {}): Activities => {
   const dependencies: ActivityDependencies = {
     hub,
     configurations: new ConfigurationCache(hub),
@@ -33,6 +33,7 @@ export const directActivities = (hub: Hub): Activities => {
     heartbeat: () => undefined,
     cancelled: () => undefined,
     crashPoint: () => undefined,
+    ...over,
   };
   return {
     ...createRuns(dependencies),

@@ -64,6 +64,25 @@ export class WorkflowConductor implements Conductor {
     }
   }
 
+  /** Carries a batch out at once, without its review. */
+  async startSettling(
+    institutionId: number,
+    jobId: number,
+    batchId: string,
+  ): Promise<WorkflowHandle<typeof settleRun>> {
+    const { client, scope, pace } = this.options;
+    return await client.workflow.start<typeof settleRun>(workflowTypes.settleRun, {
+      workflowId: workflowIds.settleRun(batchId, scope),
+      taskQueue: taskQueues.interactive + scope,
+      args: [
+        {
+          ...{ institutionId, jobId, kind: 'decision' as const, batchId, actor: 'test', asOf: '2026-01-15' },
+          ...(pace === undefined ? {} : { pace }),
+        },
+      ],
+    });
+  }
+
   async rollback(institutionId: number, jobId: number, runId: string): Promise<string> {
     const handle = await this.startRollback(institutionId, jobId, runId);
     return runIdOf(await handle.result());
