@@ -125,24 +125,9 @@ const bookingTarget: MappingDefinition = {
   },
 };
 
-/** Jobs of 200 records each, side by side. */
-export const smallJobs = 20;
-export const smallJobRows = 200;
-const small = (index: number): { readonly source: string; readonly target: string; readonly job: string } => ({
-  source: `origin.small_${String(index)}`,
-  target: `mirror.small_out_${String(index)}`,
-  job: `small-${String(index)}`,
-});
-export const smallTables = Array.from({ length: smallJobs }, (_, index) => ({
-  ...small(index),
-  from: `small_${String(index)}`,
-  to: `small_out_${String(index)}`,
-}));
-
 const benchJobs: readonly JobDefinition[] = [
   { name: 'first-load', sources: ['origin.source'], targets: ['mirror.sink'], partitions: 2 },
   { name: 'posted', sources: ['ledger.bookings'], targets: ['archive.bookings'], partitions: 1 },
-  ...smallTables.map(({ source, target, job }) => ({ name: job, sources: [source], targets: [target], partitions: 1 })),
 ];
 
 const system = (name: string): Configuration['systems'][number] => ({
@@ -157,12 +142,29 @@ export const benchConfiguration = (watermark: boolean): Configuration => ({
   systems: ['origin', 'mirror', 'ledger', 'archive'].map(system),
   entityTypes: [person, booking],
   codeTables: [],
-  mappings: [
-    personSource('origin.source', watermark),
-    personTarget('mirror.sink'),
-    bookingSource,
-    bookingTarget,
-    ...smallTables.flatMap(({ source, target }) => [personSource(source, false), personTarget(target)]),
-  ],
+  mappings: [personSource('origin.source', watermark), personTarget('mirror.sink'), bookingSource, bookingTarget],
   jobs: benchJobs.map((job) => (job.name === 'first-load' && watermark ? { ...job, reading: 'watermark' } : job)),
+});
+
+export interface SmallJob {
+  readonly job: string;
+  readonly from: string;
+  readonly to: string;
+}
+
+export const smallJobRows = 200;
+/** Jobs of 200 records each. Each is an institution's of its own: a target takes every person of its institution. */
+export const smallJobs: readonly SmallJob[] = Array.from({ length: 20 }, (_, index) => ({
+  job: `small-${String(index)}`,
+  from: `small_${String(index)}`,
+  to: `small_out_${String(index)}`,
+}));
+
+export const smallConfiguration = ({ job, from, to }: SmallJob): Configuration => ({
+  institution: { code: job, name: job, timeZone: 'UTC', recipientClasses: ['internal'] },
+  systems: ['origin', 'mirror'].map(system),
+  entityTypes: [person],
+  codeTables: [],
+  mappings: [personSource(`origin.${from}`, false), personTarget(`mirror.${to}`)],
+  jobs: [{ name: job, sources: [`origin.${from}`], targets: [`mirror.${to}`], partitions: 1 }],
 });

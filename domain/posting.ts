@@ -333,7 +333,8 @@ const brokenRule = (rules: readonly RowRule[], at: RowReading): RowProblem | nul
   return null;
 };
 
-const unstorableText = /[\u0000\ud800-\udfff]/;
+/** A NUL, or half of a pair: `encodeScalar` says whether the text can be stored. */
+const suspicious = /[^\t-\ud7ff\ue000-\uffff]/;
 
 /** Fills `texts`: what each group says, null where it says nothing. */
 const readTexts = (fields: readonly StraightField[], at: RowReading, texts: (string | null)[]): void => {
@@ -349,7 +350,7 @@ const readTexts = (fields: readonly StraightField[], at: RowReading, texts: (str
 const fullText = ({ attribute, label, read }: StraightField, at: RowReading): string | null => {
   const text = read(at);
   if (text === null || text === '') return null;
-  if (!unstorableText.test(text) || encodeScalar(attribute.type, text) !== null) return text;
+  if (!suspicious.test(text) || encodeScalar(attribute.type, text) !== null) return text;
   noteProblem(at, label, unstorable);
   return null;
 };

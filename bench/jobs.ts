@@ -1,0 +1,231 @@
+import type { Config } from '../config/env.js';
+import type { Environment } from '../launch/environment.js';
+import { benchConfiguration, benchSchema, smallConfiguration, smallJobs } from './configuration.js';
+import { copyThrough, journalledUpsert, readAndHash } from './floors.js';
+import { between, connected, median, pairFigure, seconds, timed, wordsOf, type Figure } from './measure.js';
+import { openPlatform, type BenchRun, type Platform } from './platform.js';
+import {
+  buildSmallStores,
+  changeOnePercent,
+  emptied,
+  floorTable,
+  sameContent,
+  sinkTable,
+  sourceTable,
+} from './stores.js';
+
+export interface BenchSite {
+  readonly environment: Environment;
+  readonly config: Config;
+  readonly pairs: number;
+  readonly say: (line: string) => void;
+}
+
+interface Pair {
+  readonly floor: number;
+  readonly ours: number;
+}
+
+const floorOnce = async ({ environment: { databaseUrl } }: BenchSite): Promise<number> => {
+  await emptied(databaseUrl, sinkTable);
+  const spent = await timed(() => copyThrough(databaseUrl, sourceTable, sinkTable));
+  await sameContent(databaseUrl, sinkTable, sourceTable);
+  await emptied(databaseUrl, sinkTable);
+  return spent;
+};
+
+const tellPair = ({ say }: BenchSite, job: string, { floor, ours }: Pair): void => {
+  say(`${job}: floor ${seconds(floor)}, ours ${seconds(ours)}, ratio ${(ours / floor).toFixed(2)}`);
+};
+
+const tellSteps = async ({ say }: BenchSite, platform: Platform, run: BenchRun): Promise<void> => {
+  const times = [...(await platform.stepTimes(run))].map(([name, spent]) => `${name} ${seconds(spent)}`);
+  say(`  steps: ${times.join(', ')}; the whole ${seconds(run.seconds)}`);
+};
+
+/** A posted type, table to table, checked. The first pair warms up. */
+export const benchPosted = async (site: BenchSite): Promise<Figure[]> => {
+  const { environment, config, pairs: wanted } = site;
+  const platform = await openPlatform(environment, config, 'bench_posted');
+  try {
+    await platform.configure(benchConfiguration(false));
+    const pairs: Pair[] = [];
+    let content = '';
+    let before = platform.workerUsage();
+    for (let index = 0; index <= wanted; index += 1) {
+      const floor = await floorOnce(site);
+      if (index === 1) before = platform.workerUsage();
+      const run = await platform.run('posted');
+      content = await sameContent(environment.databaseUrl, sinkTable, sourceTable);
+      tellPair(site, index === 0 ? 'J1p (warming up)' : 'J1p', { floor, ours: run.seconds });
+      if (index > 0) pairs.push({ floor, ours: run.seconds });
+      if (index === wanted) await tellSteps(site, platform, run);
+    }
+    const used = between(before, platform.workerUsage());
+    const usage = used === null ? null : { ...used, cpuSeconds: used.cpuSeconds / Math.max(1, wanted) };
+    return [pairFigure('J1p posted, table to table', pairs, { most: 2.2, usage, content })];
+  } finally {
+    await platform.close();
+  }
+};
+
+/** The first load into golden records and one target; a new hub and a new worker for each. */
+export const benchFirstLoad = async (site: BenchSite): Promise<Figure[]> => {
+  const { environment, config, pairs: wanted } = site;
+  const pairs: Pair[] = [];
+  let content = '';
+  let usage = null;
+  for (let index = 0; index < wanted; index += 1) {
+    const floor = await floorOnce(site);
+    const platform = await openPlatform(environment, config, 'bench_load');
+    try {
+      await platform.configure(benchConfiguration(false));
+      const run = await platform.run('first-load');
+      usage = platform.workerUsage();
+      content = await sameContent(environment.databaseUrl, sinkTable, sourceTable);
+      pairs.push({ floor, ours: run.seconds });
+      tellPair(site, 'J1g', { floor, ours: run.seconds });
+      await tellSteps(site, platform, run);
+    } finally {
+      await platform.close();
+    }
+  }
+  return [pairFigure('J1g first load', pairs, { most: 12, usage, content })];
+};
+
+const budgetFigure = (
+  job: string,
+  times: { readonly floor: number; readonly ours: number; readonly budget: number },
+  facts: { readonly goal: string; readonly worker: string; readonly content: string },
+): Figure => ({
+  job,
+  floor: seconds(times.floor),
+  ours: seconds(times.ours),
+  ratio: (times.ours / times.floor).toFixed(2),
+  goal: `${facts.goal}: ${seconds(times.budget)}`,
+  met: times.ours <= times.budget,
+  worker: facts.worker,
+  content: facts.content,
+});
+
+/** Runs after a first load: nothing changed, 1% changed by full read, 1% changed by watermark. */
+export const benchChanges = async (site: BenchSite): Promise<Figure[]> => {
+  const { environment, config, pairs, say } = site;
+  const { databaseUrl } = environment;
+  const platform = await openPlatform(environment, config, 'bench_changes');
+  const measured = async (job: string): Promise<{ ours: number; worker: string; content: string }> => {
+    const before = platform.workerUsage();
+    const run = await platform.run('first-load');
+    const content = await sameContent(databaseUrl, sinkTable, sourceTable);
+    say(`${job}: ours ${seconds(run.seconds)}`);
+    await tellSteps(site, platform, run);
+    return { ours: run.seconds, worker: wordsOf(between(before, platform.workerUsage())), content };
+  };
+  const changed = async (): Promise<number> => {
+    const after = await changeOnePercent(databaseUrl);
+    return timed(() => journalledUpsert(databaseUrl, sourceTable, floorTable, after));
+  };
+  try {
+    await platform.configure(benchConfiguration(false));
+    await emptied(databaseUrl, sinkTable);
+    await platform.run('first-load');
+    await emptied(databaseUrl, floorTable);
+    await copyThrough(databaseUrl, sourceTable, floorTable);
+
+    const hashing = median(await several(pairs, () => timed(() => readAndHash(databaseUrl, sourceTable))));
+    const nothing = await measured('J2 nothing changed');
+    const upsert = await changed();
+    const full = await measured('J2 1% by full read');
+    await platform.configure(benchConfiguration(true));
+    // The first read by watermark has nothing to begin after: it reads all.
+    await platform.run('first-load');
+    const upsertAgain = await changed();
+    const marked = await measured('J2 1% by watermark');
+    const upserted = 3 * upsert + 1;
+    return [
+      budgetFigure(
+        'J2 nothing changed',
+        { floor: hashing, ours: nothing.ours, budget: 1.6 * hashing },
+        { ...nothing, goal: '1.6 × read and hash' },
+      ),
+      budgetFigure(
+        'J2 1% changed, full read',
+        { floor: upsert, ours: full.ours, budget: nothing.ours + upserted },
+        { ...full, goal: 'nothing changed + 3 × upsert + 1 s' },
+      ),
+      budgetFigure(
+        'J2 1% changed, watermark',
+        { floor: upsertAgain, ours: marked.ours, budget: 3 * upsertAgain + 1 },
+        { ...marked, goal: '3 × upsert + 1 s' },
+      ),
+    ];
+  } finally {
+    await platform.close();
+  }
+};
+
+const several = async (times: number, work: () => Promise<number>): Promise<number[]> => {
+  const found: number[] = [];
+  for (let index = 0; index < times; index += 1) found.push(await work());
+  return found;
+};
+
+const smallRuns = 15;
+const rounds = 3;
+
+/** Runs over 200 records: alone, and twenty jobs at once. Every record changes before each. */
+export const benchSmall = async (site: BenchSite): Promise<Figure[]> => {
+  const { environment, config, say } = site;
+  const { databaseUrl } = environment;
+  await buildSmallStores(databaseUrl);
+  const platform = await openPlatform(environment, config, 'bench_small');
+  const changeAll = async (tables: readonly string[]): Promise<void> => {
+    await connected(databaseUrl, async (client) => {
+      for (const table of tables) await client.query(`update ${benchSchema}.${table} set amount = amount + 1`);
+    });
+  };
+  const checked = async (): Promise<string> => {
+    let content = '';
+    for (const { from, to } of smallJobs)
+      content = await sameContent(databaseUrl, `${benchSchema}.${to}`, `${benchSchema}.${from}`);
+    return content;
+  };
+  try {
+    for (const small of smallJobs) await platform.configure(smallConfiguration(small));
+    for (const { job } of smallJobs) await platform.run(job);
+    const [alone] = smallJobs;
+    if (alone === undefined) throw new Error('no small table');
+    const before = platform.workerUsage();
+    const times = await several(smallRuns, async () => {
+      await changeAll([alone.from]);
+      return (await platform.run(alone.job)).seconds;
+    });
+    const afterAlone = platform.workerUsage();
+    say(`J6 alone: ${times.map(seconds).join(', ')}`);
+    const spent = await several(rounds, async () => {
+      await changeAll(smallJobs.map(({ from }) => from));
+      return timed(() => Promise.all(smallJobs.map(({ job }) => platform.run(job))));
+    });
+    const rate = smallJobs.length / median(spent);
+    const content = await checked();
+    const most = 1.2;
+    const least = 12;
+    return [
+      {
+        job: 'J6 a run over 200 records alone (p50)',
+        ...{ floor: '–', ours: seconds(median(times)), ratio: '–' },
+        ...{ goal: `≤ ${String(most)} s (development server)`, met: median(times) <= most },
+        ...{ worker: wordsOf(between(before, afterAlone)), content },
+      },
+      {
+        job: 'J6 20 jobs at once',
+        ...{ floor: '–', ours: `${rate.toFixed(1)} runs/s`, ratio: '–' },
+        // The goal is for Temporal on PostgreSQL; the development server is what is here.
+        ...{ goal: `≥ ${String(least)} runs/s (Temporal on PostgreSQL)`, met: rate >= least ? true : null },
+        ...{ worker: wordsOf(between(afterAlone, platform.workerUsage())), content },
+      },
+    ];
+  } finally {
+    await platform.close();
+  }
+};
