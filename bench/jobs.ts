@@ -26,6 +26,11 @@ interface Pair {
   readonly ours: number;
 }
 
+/** What the worker needs before it does anything. */
+const tellRest = ({ say }: BenchSite, platform: Platform): void => {
+  say(`The worker at rest: ${wordsOf(platform.workerUsage())}.`);
+};
+
 const floorOnce = async ({ environment: { databaseUrl } }: BenchSite): Promise<number> => {
   await emptied(databaseUrl, sinkTable);
   const spent = await timed(() => copyThrough(databaseUrl, sourceTable, sinkTable));
@@ -49,6 +54,7 @@ export const benchPosted = async (site: BenchSite): Promise<Figure[]> => {
   const platform = await openPlatform(environment, config, 'bench_posted');
   try {
     await platform.configure(benchConfiguration(false));
+    tellRest(site, platform);
     const pairs: Pair[] = [];
     let content = '';
     let before = platform.workerUsage();
@@ -80,6 +86,7 @@ export const benchFirstLoad = async (site: BenchSite): Promise<Figure[]> => {
     const platform = await openPlatform(environment, config, 'bench_load');
     try {
       await platform.configure(benchConfiguration(false));
+      tellRest(site, platform);
       const run = await platform.run('first-load');
       usage = platform.workerUsage();
       content = await sameContent(environment.databaseUrl, sinkTable, sourceTable);
