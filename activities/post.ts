@@ -35,7 +35,7 @@ export interface PostOptions {
 }
 
 /** Half a dozen chunks are in memory at a time, encoded. */
-const defaultChunkRows = 25_000;
+const defaultChunkRows = 50_000;
 
 /** One disposition a source row, told by the first target; what other targets took is in their own chunks. */
 interface ReadCounts {
