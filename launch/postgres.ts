@@ -91,8 +91,9 @@ async function startOnFreePort(
     await server.stop();
     const said = lastComplaint(logFile);
     if (/could not bind|could not create any TCP/.test(said)) refused.add(port);
-    // Backends of a killed server let go of its memory a moment after it.
-    else if (/shared memory block|already exists/.test(said)) await pause(250);
+    // Backends of a killed server let go of its memory a moment after it. "File exists": it was killed just after a transaction
+    // that had made an unlogged table was aborted, before that was in its log; the next start clears the file away.
+    else if (/shared memory block|already exists|File exists/.test(said)) await pause(250);
     else throw new LaunchError(`PostgreSQL did not start (${trouble}): ${said} The whole log: ${logFile}`);
     if (attempt === 40) throw new LaunchError(`PostgreSQL did not start in 40 attempts: ${said} The log: ${logFile}`);
   }
