@@ -1,5 +1,5 @@
 import type { PoolClient } from 'pg';
-import { stagingOf } from '../database/staging.js';
+import { isAlive, stagingOf } from '../database/staging.js';
 import { SyncError } from '../domain/errors.js';
 import type { RunRef } from '../domain/run.js';
 import { applyLone } from './apply-lone.js';
@@ -166,6 +166,7 @@ export const createApply = (dependencies: ActivityDependencies) => {
         try {
           const created = await applyLoneBatches(run, lease, type);
           const planned = await applyPlanBatches(run, lease, context, type);
+          await checkPlanned(dependencies, run, type);
           return await fenced(
             hub,
             lease,
@@ -191,15 +192,7 @@ export const createApply = (dependencies: ActivityDependencies) => {
 const checkPlanned = async ({ hub }: ActivityDependencies, run: RunRef, type: EntityTypeRef): Promise<void> => {
   await hub.read(run.institutionId, async (client) => {
     const [merged] = await readChunks(client, run.runId, 'merge', String(type.id));
-    const table = stagingOf(run.runId).plan(type.id);
-    const { rows } = await client.query<{ name: string | null }>('select to_regclass($1)::text as name', [table]);
-    if (merged === undefined || rows[0]?.name === null)
-      throw new SyncError('staging_lost', `the plans of ${type.definition.name} are gone`);
-    const restarted = await client.query<{ lost: boolean }>(
-      `select pg_postmaster_start_time() > l.taken as lost from (select $1::timestamptz as taken) l`,
-      [merged.counts['at']],
-    );
-    if (restarted.rows[0]?.lost === true)
+    if (merged === undefined || !(await isAlive(client, stagingOf(run.runId).plan(type.id))))
       throw new SyncError('staging_lost', `the plans of ${type.definition.name} are gone`);
   });
 };

@@ -1,5 +1,6 @@
 import type { PoolClient } from 'pg';
-import { recreate, stagingOf } from '../database/staging.js';
+import { DatabaseUnreachable } from '../database/hub.js';
+import { isAlive, markAlive, recreate, stagingOf } from '../database/staging.js';
 import type { NeededReference } from '../domain/projection-paths.js';
 import type { RunRef } from '../domain/run.js';
 import type { InstitutionContext, MappingRef } from './context.js';
@@ -77,7 +78,14 @@ export const collectCandidates = async (
   }
   await client.query(`create unique index on ${table} (golden_id)`);
   await client.query(`analyze ${table}`);
+  await markAlive(client, table);
   return pending;
+};
+
+/** The candidates were all there to the end: PostgreSQL did not crash and start over meanwhile. Trying again collects them anew. */
+export const checkCandidates = async (client: PoolClient, run: RunRef, mapping: MappingRef): Promise<void> => {
+  if (await isAlive(client, stagingOf(run.runId).candidates(mapping.id))) return;
+  throw new DatabaseUnreachable(new Error('the candidates of a target are gone'));
 };
 
 /** An image as publishing sees it. */

@@ -1,5 +1,5 @@
 import type { PoolClient } from 'pg';
-import { recreate, stagingColumns, stagingOf } from '../database/staging.js';
+import { markAlive, recreate, stagingColumns, stagingOf } from '../database/staging.js';
 import type { Stated } from '../domain/canonical.js';
 import { compilePolicies, type PolicyReader } from '../domain/authority.js';
 import { deriveRecord } from '../domain/mapping.js';
@@ -372,8 +372,9 @@ export const finishPlans = async (
 ): Promise<StepCounts> => {
   await client.query(`create unique index on ${table} (golden_id)`);
   await client.query(`analyze ${table}`);
-  const { rows } = await client.query<{ plans: string; changed: string; questions: string; at: string }>(
-    `select count(*) as plans, count(golden) as changed, count(questions) as questions, clock_timestamp()::text as at from ${table}`,
+  await markAlive(client, table);
+  const { rows } = await client.query<{ plans: string; changed: string; questions: string }>(
+    `select count(*) as plans, count(golden) as changed, count(questions) as questions from ${table}`,
   );
   const [row] = rows;
   const counts = {
@@ -381,9 +382,7 @@ export const finishPlans = async (
     changed: Number(row?.changed ?? 0),
     questions: Number(row?.questions ?? 0),
   };
-  await recordChunk(client, { ...lease, step: 'merge', part: String(type.id) }, 0, {
-    counts: { ...counts, at: row?.at },
-  });
+  await recordChunk(client, { ...lease, step: 'merge', part: String(type.id) }, 0, { counts });
   return counts;
 };
 

@@ -5,7 +5,7 @@ import { stagingOf } from '../database/staging.js';
 import { SyncError } from '../domain/errors.js';
 import { keySeparator, type RawRow } from '../domain/rows.js';
 import type { RunRef } from '../domain/run.js';
-import { collectCandidates, hasBaseline } from './candidates.js';
+import { checkCandidates, collectCandidates, hasBaseline } from './candidates.js';
 import type { StepCounts, TargetRef } from './contract.js';
 import { readRun, type MappingRef } from './context.js';
 import type { ActivityDependencies } from './dependencies.js';
@@ -92,6 +92,7 @@ const finishTarget = async (
   counts: PublishCounts,
 ): Promise<void> => {
   const { run, mapping, asOf, lease } = publishing;
+  await checkCandidates(client, run, mapping);
   await client.query('delete from target_pending where mapping_id = $1 and run_id = any ($2::bigint[])', [
     mapping.id,
     pending,

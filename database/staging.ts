@@ -63,6 +63,23 @@ export const recreate = async (client: PoolClient, table: string, columns: strin
   await client.query(`create unlogged table ${table} (${columns}) with (autovacuum_enabled = off)`);
 };
 
+/** A table of one row beside a staging table that may rightly be empty: a crash of PostgreSQL empties both, and it may start over
+ *  without a new postmaster. */
+const aliveBeside = (table: string): string => `${table}_alive`;
+
+/** From here on `isAlive` tells whether the table is as it was left. */
+export const markAlive = async (client: PoolClient, table: string): Promise<void> => {
+  await recreate(client, aliveBeside(table), 'alive boolean not null');
+  await client.query(`insert into ${aliveBeside(table)} values (true)`);
+};
+
+export const isAlive = async (client: PoolClient, table: string): Promise<boolean> => {
+  const beside = aliveBeside(table);
+  const { rows } = await client.query<{ name: string | null }>('select to_regclass($1)::text as name', [beside]);
+  if (rows[0]?.name === null) return false;
+  return (await client.query(`select 1 from ${beside}`)).rowCount === 1;
+};
+
 /** Drops every staging table of a run. */
 export const dropStagingTables = async (client: PoolClient, runId: string): Promise<void> => {
   const { rows } = await client.query<{ name: string }>(
