@@ -312,6 +312,15 @@ export const createExtract = (dependencies: ActivityDependencies) => {
     },
 
     async forgetStaging(run: RunRef): Promise<void> {
+      const publishing = await hub.read(run.institutionId, async (client) => {
+        const { rowCount } = await client.query(
+          `select 1 from sync_runs where id = $1 and state in ('publish', 'verify')`,
+          [run.runId],
+        );
+        return (rowCount ?? 0) > 0;
+      });
+      // What is published is in logged tables: its candidates are gathered anew, and nothing is read again.
+      if (publishing) return;
       const lease = await takeLease(hub, run, 'plan', '');
       await fenced(hub, lease, (client) => reset(client, run));
     },

@@ -4,6 +4,7 @@ import { SyncError } from '../domain/errors.js';
 import type { RunRef } from '../domain/run.js';
 import { childrenFirst, collectRollback, readRollbackPage, rollbackTable } from './rollback-read.js';
 import { applyRollbackPage, finishRollback, noteKept } from './rollback-write.js';
+import { rollBackPosted } from './post-rollback.js';
 import { rollBackTarget } from './rollback-targets.js';
 import { planRecordRollback } from './rollback-plan.js';
 import { previewHashOf } from '../database/rollback-preview.js';
@@ -104,6 +105,10 @@ export const createRollback = (dependencies: ActivityDependencies) => {
         heartbeat();
         crashPoint('rollBackTargets');
       }
+      const posted = await rollBackPosted(dependencies, { run, lease, runId, context });
+      counts.reversed += posted.reversed;
+      counts.kept += posted.kept;
+      counts.failed += posted.failed;
       await fenced(hub, lease, (client) => recordChunk(client, lease, 0, { counts }));
       return counts;
     },

@@ -3,9 +3,11 @@ import { dropStagingTables } from '../database/staging.js';
 import { SyncError } from '../domain/errors.js';
 import { balances, type EndState, type RowCounts, type RunRef } from '../domain/run.js';
 import type { OpenedRun, OpenRunInput, ReviewWork, RunFailure, RunSummary, TargetRef } from './contract.js';
+import type { InstitutionContext } from './context.js';
 import type { ActivityDependencies } from './dependencies.js';
 import { readSourcePlans } from './extract.js';
 import { readChunks } from './lease.js';
+import { postedWholly, postSteps } from './post.js';
 
 const uniqueViolation = '23505';
 
@@ -43,9 +45,11 @@ const count = async (client: PoolClient, sql: string, values: readonly unknown[]
 };
 
 /** Watermarks go on only when everything before them is applied or in a logged table: when the run completes. */
-const advanceWatermarks = async (client: PoolClient, run: RunRef): Promise<void> => {
+const advanceWatermarks = async (client: PoolClient, run: RunRef, context: InstitutionContext): Promise<void> => {
   for (const [mappingId, plan] of await readSourcePlans(client, run.runId)) {
     if (plan.mode !== 'watermark' || plan.upTo === null) continue;
+    // A posted source that dropped out on its way is read again from where its watermark stands.
+    if (context.isPosted(context.mapping(mappingId)) && !(await postedWholly(client, run.runId, mappingId))) continue;
     await client.query(
       `insert into change_set_entries (run_id, kind, mapping_id, row_id, institution_id, before, after, outcome)
        select $1, 'watermark', $2, 0, $3, (select to_jsonb(w) from watermarks w where w.mapping_id = $2 and w.kind = 'read'), to_jsonb($4::text), 'written'
@@ -88,6 +92,13 @@ const wakeReview = async (client: PoolClient, run: RunRef): Promise<void> => {
   await client.query(`select pg_notify('concord_outbox', '')`);
 };
 
+const postedRows = (client: PoolClient, run: RunRef): Promise<number> =>
+  count(
+    client,
+    `select coalesce(sum((counts #>> '{outcome,new}')::bigint), 0) as count from run_chunks where run_id = $1 and step = $2`,
+    [run.runId, postSteps.target],
+  );
+
 const summarize = async (client: PoolClient, run: RunRef): Promise<Omit<RunSummary, 'state'>> => ({
   questions: await count(
     client,
@@ -99,9 +110,10 @@ const summarize = async (client: PoolClient, run: RunRef): Promise<Omit<RunSumma
     run.runId,
   ]),
   goldenWrites: await count(client, 'select count(*) from golden_records where updated_run = $1', [run.runId]),
-  targetWrites: (await readChunks(client, run.runId, 'publish'))
-    .filter(({ part }) => part.endsWith('/counts'))
-    .reduce((total, { counts }) => total + Number(counts['written'] ?? 0), 0),
+  targetWrites:
+    (await readChunks(client, run.runId, 'publish'))
+      .filter(({ part }) => part.endsWith('/counts'))
+      .reduce((total, { counts }) => total + Number(counts['written'] ?? 0), 0) + (await postedRows(client, run)),
 });
 
 export const createRuns = ({ hub, configurations }: ActivityDependencies) => ({
@@ -174,6 +186,7 @@ export const createRuns = ({ hub, configurations }: ActivityDependencies) => ({
     outcome: 'completed' | 'cancelled' | 'failed' | 'rolled_back',
     failure?: RunFailure,
   ): Promise<RunSummary> {
+    const context = await configurations.of(run.institutionId);
     return hub.transaction(run.institutionId, async (client) => {
       const { rows } = await client.query<{
         state: EndState;
@@ -187,7 +200,7 @@ export const createRuns = ({ hub, configurations }: ActivityDependencies) => ({
       const completed = outcome === 'completed';
       if (completed && !balances(counts))
         throw new SyncError('internal', `the sums of run ${run.runId} do not balance`);
-      if (completed) await advanceWatermarks(client, run);
+      if (completed) await advanceWatermarks(client, run, context);
       await client.query(`update deliveries set state = $2 where run_id = $1 and state = 'seen'`, [
         run.runId,
         completed ? 'accepted' : 'rolled_back',
