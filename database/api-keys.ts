@@ -1,13 +1,13 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
+import type { Role } from '../domain/access.js';
 import { SyncError } from '../domain/errors.js';
 import { randomIds } from '../platform/ids.js';
 import type { Ids } from '../platform/ids.js';
 import { enterInstitution } from './hub.js';
 import type { Hub } from './hub.js';
-import type { ApiRole } from './rows.js';
 
 export interface NewApiKey {
-  readonly role: ApiRole;
+  readonly role: Role;
   /** Whose or what it is, for people: it stands as the actor of everything done with it. */
   readonly name: string;
   /** Who makes it. */
@@ -25,7 +25,7 @@ export interface CreatedApiKey {
 export interface ApiKeyHolder {
   readonly keyId: number;
   readonly institutionId: number;
-  readonly role: ApiRole;
+  readonly role: Role;
   readonly name: string;
 }
 
@@ -87,7 +87,7 @@ interface StoredKey {
   readonly id: number;
   readonly institution_id: number;
   readonly secret_hash: string;
-  readonly role: ApiRole;
+  readonly role: Role;
   readonly name: string;
   readonly expires_at: Date | null;
   readonly revoked_at: Date | null;

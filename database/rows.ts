@@ -1,3 +1,4 @@
+import type { Role } from '../domain/access.js';
 import type { CodeTableDefinition, JobDefinition } from '../domain/job-definition.js';
 import type { EntityKind, EntityTypeDefinition } from '../domain/entity-type.js';
 import type { MappingDefinition } from '../domain/mapping-definition.js';
@@ -68,16 +69,12 @@ export interface SynchronizationJob extends ConfiguredRow {
   readonly definition: JobDefinition;
 }
 
-/** What a key (and later a person) may do. */
-export const apiRoles = ['secretary', 'steward', 'operator', 'auditor', 'admin'] as const;
-export type ApiRole = (typeof apiRoles)[number];
-
 export interface ApiKey {
   readonly id: number;
   readonly institutionId: number;
   readonly prefix: string;
   readonly secretHash: string;
-  readonly role: ApiRole;
+  readonly role: Role;
   readonly name: string;
   readonly createdBy: string;
   readonly createdAt: Date;

@@ -1,12 +1,13 @@
 import { Inject, Injectable, SetMetadata, type CanActivate, type ExecutionContext } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
-import { rememberCaller, type ApiKeys, type Role } from './caller.js';
+import { rolesWith, scopeOf, type Permission } from '../../domain/access.js';
+import { rememberCaller, type ApiKeys } from './caller.js';
 import { headerOf, type HttpRequest } from './http.js';
 import { Problem } from './problem.js';
 import { API_KEYS } from './tokens.js';
 
-/** Who may call a route: anybody, or the roles that are named. */
-export type Admission = 'anybody' | readonly Role[];
+/** Who may call a route: anybody, or the roles of a cell of the table of permissions. */
+export type Admission = 'anybody' | Permission;
 
 const admissionKey = 'concord:admission';
 const queryKey = 'concord:query';
@@ -27,7 +28,7 @@ export class AccessGuard implements CanActivate {
 
   async canActivate(context: ExecutionContext): Promise<boolean> {
     const places = [context.getHandler(), context.getClass()];
-    const admission = this.reflector.getAllAndOverride<Admission | undefined>(admissionKey, places) ?? [];
+    const admission = this.reflector.getAllAndOverride<Admission | undefined>(admissionKey, places);
     const request = context.switchToHttp().getRequest<HttpRequest>();
     if (admission !== 'anybody') await this.admit(request, admission);
     if (this.reflector.getAllAndOverride<boolean | undefined>(queryKey, places) !== true)
@@ -35,12 +36,13 @@ export class AccessGuard implements CanActivate {
     return true;
   }
 
-  private async admit(request: HttpRequest, admitted: readonly Role[]): Promise<void> {
+  private async admit(request: HttpRequest, permission: Permission | undefined): Promise<void> {
     const token = bearerOf(headerOf(request, 'authorization'));
     if (token === null) throw unauthenticated('Send an API key: Authorization: Bearer concord_…');
     const caller = await this.keys.find(token);
     if (caller === null) throw unauthenticated('This API key is unknown, expired or revoked.');
-    if (!admitted.includes(caller.role)) {
+    if (permission === undefined || scopeOf(caller.role, permission) === null) {
+      const admitted = permission === undefined ? [] : rolesWith(permission);
       throw new Problem(
         'forbidden',
         `The role ${caller.role} does not admit this; it needs ${admitted.join(' or ') || 'another'}.`,

@@ -1,8 +1,6 @@
 import { createParamDecorator, type ExecutionContext } from '@nestjs/common';
-import type { ApiRole } from '../../database/rows.js';
+import type { Role } from '../../domain/access.js';
 import type { HttpRequest } from './http.js';
-
-export type Role = ApiRole;
 
 /** Who asks: the holder of an API key, inside one institution. */
 export interface Caller {

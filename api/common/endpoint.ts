@@ -3,6 +3,7 @@ import {
   ApiBearerAuth,
   ApiBody,
   ApiConsumes,
+  ApiExtension,
   ApiHeader,
   ApiOperation,
   ApiParam,
@@ -10,6 +11,7 @@ import {
   ApiTags,
   type ApiResponseOptions,
 } from '@nestjs/swagger';
+import { rolesWith } from '../../domain/access.js';
 import { Admit, ReadsQuery, type Admission } from './access.guard.js';
 import { basePath } from './base-path.js';
 import { describeCode, Problem, toDocument, type ProblemCode } from './problem.js';
@@ -35,7 +37,8 @@ export interface EndpointOptions {
   readonly summary: string;
   readonly description: string;
   readonly tag: string;
-  readonly admit: Admission;
+  /** The cell of the table of permissions (domain/access.ts) that opens it. */
+  readonly may: Admission;
   readonly replies: readonly SuccessReply[];
   /** Problems of this route beside those that every route has. */
   readonly problems?: readonly ProblemCode[];
@@ -61,15 +64,16 @@ export const Endpoint = (options: EndpointOptions): MethodDecorator =>
     methods[options.method](options.path.replaceAll(/\{(\w+)\}/g, ':$1')),
     HttpCode(options.replies[0]?.status ?? 200),
     Header('cache-control', options.cacheControl ?? 'no-store'),
-    Admit(options.admit),
+    Admit(options.may),
+    ApiExtension('x-permission', options.may),
     ReadsQuery(options.readsQuery ?? false),
     ApiTags(options.tag),
     ApiOperation({
       operationId: options.operationId,
       summary: options.summary,
-      description: `${options.description}\n\n${admissionText(options.admit)}`,
+      description: `${options.description}\n\n${admissionText(options.may)}`,
     }),
-    ...(options.admit === 'anybody' ? [] : [ApiBearerAuth('apiKey')]),
+    ...(options.may === 'anybody' ? [] : [ApiBearerAuth('apiKey')]),
     ...Object.entries(options.parameters ?? {}).map(([name, description]) =>
       ApiParam({ name, description, schema: { type: 'string', maxLength: 100 }, example: '17' }),
     ),
@@ -81,8 +85,8 @@ export const Endpoint = (options: EndpointOptions): MethodDecorator =>
     ...problemReplies(options),
   );
 
-const admissionText = (admit: Admission): string =>
-  admit === 'anybody' ? 'Open to anybody.' : `Roles: ${admit.join(', ')}.`;
+const admissionText = (may: Admission): string =>
+  may === 'anybody' ? 'Open to anybody.' : `Roles: ${rolesWith(may).join(', ')} (\`${may}\`).`;
 
 const requestHeaders = (options: EndpointOptions): MethodDecorator[] => {
   const headers: MethodDecorator[] = [];
@@ -136,7 +140,7 @@ const describeReply = (reply: SuccessReply): ApiResponseOptions => ({
 
 const commonProblems = (options: EndpointOptions): readonly ProblemCode[] => [
   'validation_failed',
-  ...(options.admit === 'anybody' ? [] : (['unauthenticated', 'forbidden'] as const)),
+  ...(options.may === 'anybody' ? [] : (['unauthenticated', 'forbidden'] as const)),
   ...(options.parameters === undefined ? [] : (['not_found'] as const)),
   ...(options.body === undefined ? [] : (['body_too_large', 'media_type_unsupported'] as const)),
   ...(options.idempotencyKey === undefined ? [] : (['idempotency_in_flight', 'idempotency_key_reused'] as const)),

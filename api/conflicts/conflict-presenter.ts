@@ -1,6 +1,6 @@
+import type { Role } from '../../domain/access.js';
 import { EMPTY } from '../../domain/canonical.js';
 import { linkTo } from '../common/base-path.js';
-import type { Role } from '../common/caller.js';
 import { isMasked } from '../golden/golden-row.js';
 import { jsonOf, readCandidates, type Candidate } from './choice.js';
 import type { ConflictRow } from './conflict.queries.js';

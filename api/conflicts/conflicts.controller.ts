@@ -27,7 +27,6 @@ import type { Plain } from '../common/plain-type.js';
 
 const tag = 'Questions';
 const parameters = { conflictId: 'The question.' };
-const decides = ['secretary', 'steward'] as const;
 
 /** The inbox: what the rules could not settle. */
 @Controller(`${basePath.slice(1)}/conflicts`)
@@ -46,7 +45,7 @@ export class ConflictsController {
     description:
       'Each with all that is needed to decide it: what differs in words, what each system says, the value that stands, what we would choose, and what a decision changes. `status` lists others too.',
     tag,
-    admit: ['secretary', 'steward', 'auditor'],
+    may: 'question:read',
     readsQuery: true,
     replies: [{ status: 200, type: ConflictPage, description: 'A page of questions.', headers: ['Link'] }],
     problems: ['cursor_mismatch'],
@@ -78,7 +77,7 @@ export class ConflictsController {
     summary: 'Look at a question',
     description: 'As in the list; closed ones with what was decided.',
     tag,
-    admit: ['secretary', 'steward', 'auditor'],
+    may: 'question:read',
     parameters,
     replies: [{ status: 200, type: ConflictView, description: 'The question.', headers: ['ETag'] }],
   })
@@ -100,7 +99,7 @@ export class ConflictsController {
     description:
       'Durable when it answers 200, and carried out in a moment by a run of its own. The same decision sent again is the same decision. Made on an outdated version it is refused with the question as it is now.',
     tag,
-    admit: decides,
+    may: 'question:decide',
     parameters,
     body: { type: DecisionBody, example: { version: 1, choice: { take: 'sis' }, reason: 'Confirmed by phone' } },
     idempotencyKey: 'optional',
@@ -129,7 +128,7 @@ export class ConflictsController {
     summary: 'Decide many questions',
     description: 'Up to 1,000 decisions at once; each stands for itself and gets a result of its own.',
     tag,
-    admit: decides,
+    may: 'question:decide',
     body: {
       type: BatchBody,
       example: {

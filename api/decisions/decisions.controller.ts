@@ -21,7 +21,7 @@ export class DecisionsController {
     summary: 'See what became of a decision',
     description: 'Whether a batch of decisions is carried out, and by which run.',
     tag: 'Questions',
-    admit: ['secretary', 'steward', 'operator', 'auditor'],
+    may: 'decision:read',
     parameters: { batchId: 'The batch.' },
     replies: [{ status: 200, type: BatchView, description: 'The batch.' }],
   })

@@ -1,7 +1,7 @@
+import { sightOf, type Role } from '../../domain/access.js';
 import { EMPTY, fromStated } from '../../domain/canonical.js';
 import type { EntityTypeDefinition, GroupDefinition } from '../../domain/entity-type.js';
 import type { RunKind } from '../../domain/run.js';
-import type { Role } from '../common/caller.js';
 import type { GoldenGroupView } from './golden.view.js';
 import type { Plain } from '../common/plain-type.js';
 
@@ -57,9 +57,9 @@ export const versionOf = (row: GoldenRow, group: number): number =>
 
 const isSticky = (row: GoldenRow, group: number): boolean => row.sticky?.includes(group) ?? false;
 
-/** Whether a role sees a group only as dots: what is sensitive is for the steward, who answers for the data. */
+/** Whether a role sees a group only as dots. */
 export const isMasked = (group: GroupDefinition | undefined, role: Role): boolean =>
-  (group?.sensitivity ?? 'personal') === 'sensitive' && role !== 'steward';
+  sightOf(role, group?.sensitivity) !== 'plain';
 
 /** The groups of a record with their provenance in words. */
 export const toGroups = (row: GoldenRow, provenance: Provenance, role: Role): Plain<GoldenGroupView>[] =>

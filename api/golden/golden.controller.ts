@@ -43,7 +43,7 @@ export class GoldenController {
     summary: 'Find a golden record by an identifier',
     description: 'Compared by equality with what the systems say the identifier is.',
     tag,
-    admit: ['secretary', 'steward', 'auditor'],
+    may: 'golden_record:read',
     readsQuery: true,
     replies: [
       { status: 200, type: GoldenRecordPage, description: 'The records that are known by it.', headers: ['Link'] },
@@ -85,7 +85,7 @@ export class GoldenController {
     description:
       'Every value with its provenance in words: from which system or person, since which version and run. Sensitive values are shown to the steward alone.',
     tag,
-    admit: ['secretary', 'steward', 'auditor'],
+    may: 'golden_record:read',
     parameters: { goldenId: 'The record.' },
     replies: [{ status: 200, type: GoldenRecordView, description: 'The record.', headers: ['ETag'] }],
   })
@@ -134,7 +134,7 @@ export class GoldenController {
     description:
       'The value stands against imports until a source agrees, and is told to the targets. With If-Match it is refused where the record changed meanwhile.',
     tag,
-    admit: ['steward'],
+    may: 'golden_record:override',
     parameters: { goldenId: 'The record.' },
     body: {
       type: OverrideBody,

@@ -18,7 +18,7 @@ export class HealthController {
     summary: 'Is the process alive?',
     description: 'Looks at nothing but itself.',
     tag: 'Health',
-    admit: 'anybody',
+    may: 'anybody',
     replies: [{ status: 200, type: AliveView, description: 'It is.' }],
   })
   alive(): Plain<AliveView> {
@@ -32,7 +32,7 @@ export class HealthController {
     summary: 'Can requests be answered?',
     description: 'Asks the database, its schema, and Temporal.',
     tag: 'Health',
-    admit: 'anybody',
+    may: 'anybody',
     replies: [
       { status: 200, type: ReadyView, description: 'They can.' },
       { status: 503, type: ReadyView, description: 'A part does not answer.' },

@@ -35,7 +35,7 @@ export class ProblemsController {
     summary: 'What does a problem code mean?',
     description: 'The `type` of every problem leads here.',
     tag: 'Health',
-    admit: 'anybody',
+    may: 'anybody',
     parameters: { code: 'The code.' },
     cacheControl: 'public, max-age=3600',
     replies: [{ status: 200, type: ProblemTypeView, description: 'What it means.' }],

@@ -24,7 +24,7 @@ const decision = (name: HeldDecision, operationId: string, summary: string, desc
   method: 'post',
   path: `{heldId}/${name}`,
   ...{ operationId, summary, description, tag, parameters },
-  admit: ['secretary', 'steward'],
+  may: 'held_change:decide',
   body: { type: HeldDecisionBody, example: { version: 1, reason: 'HR confirmed the closing of the South office' } },
   idempotencyKey: 'optional',
   replies: [
@@ -55,7 +55,7 @@ export class HeldController {
     description:
       'What runs held back: changes over a limit, inputs that were rolled back and came again, records that may be another person. Everything else of those runs was published.',
     tag,
-    admit: ['secretary', 'steward', 'operator', 'auditor'],
+    may: 'held_change:read',
     readsQuery: true,
     replies: [{ status: 200, type: HeldChangePage, description: 'A page of held changes.', headers: ['Link'] }],
     problems: ['cursor_mismatch'],
@@ -86,7 +86,7 @@ export class HeldController {
     summary: 'Look at a held change',
     description: 'The change in words, and why it was held.',
     tag,
-    admit: ['secretary', 'steward', 'operator', 'auditor'],
+    may: 'held_change:read',
     parameters,
     replies: [{ status: 200, type: HeldChangeView, description: 'The held change.', headers: ['ETag'] }],
   })
@@ -104,7 +104,7 @@ export class HeldController {
     summary: 'List the records of a held change',
     description: 'By their keys in the source, with what would be done.',
     tag,
-    admit: ['secretary', 'steward', 'auditor'],
+    may: 'held_change:read_records',
     parameters,
     readsQuery: true,
     replies: [{ status: 200, type: HeldRowPage, description: 'A page of records.', headers: ['Link'] }],

@@ -17,7 +17,6 @@ import { CreatedJobView, JobPage, JobReportView, JobView } from './job.view.js';
 import type { Plain } from '../common/plain-type.js';
 
 const tag = 'Jobs';
-const readers = ['secretary', 'steward', 'operator', 'auditor'] as const;
 const cacheControl = 'private, max-age=5';
 
 /** Jobs: what is synchronized with what. */
@@ -37,7 +36,7 @@ export class JobsController {
     description:
       'Stores the definition (201). With `start` it also starts a run (202) and needs an Idempotency-Key. With `dryRun` it only says whether the definition would do (200).',
     tag,
-    admit: ['steward'],
+    may: 'job:write',
     body: {
       type: CreateJobBody,
       example: {
@@ -83,7 +82,7 @@ export class JobsController {
     summary: 'List jobs',
     description: 'Those in use.',
     tag,
-    admit: readers,
+    may: 'job:read',
     readsQuery: true,
     cacheControl,
     replies: [{ status: 200, type: JobPage, description: 'A page of jobs.', headers: ['Link'] }],
@@ -115,7 +114,7 @@ export class JobsController {
     summary: 'Look at a job',
     description: 'Its definition.',
     tag,
-    admit: readers,
+    may: 'job:read',
     parameters: { jobId: 'The job.' },
     ifNoneMatch: true,
     cacheControl,

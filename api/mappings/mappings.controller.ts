@@ -16,7 +16,6 @@ import { findMapping, PutMapping, toMapping } from './put-mapping.js';
 import type { Plain } from '../common/plain-type.js';
 
 const tag = 'Mappings';
-const readers = ['secretary', 'steward', 'operator', 'auditor', 'admin'] as const;
 const parameters = { mappingId: 'The mapping: its id or its name (`system.entity`).' };
 const cacheControl = 'private, max-age=5';
 
@@ -35,7 +34,7 @@ export class MappingsController {
     summary: 'List mappings',
     description: 'Those in use, in short.',
     tag,
-    admit: readers,
+    may: 'mapping:read',
     readsQuery: true,
     cacheControl,
     replies: [{ status: 200, type: MappingPage, description: 'A page of mappings.', headers: ['Link'] }],
@@ -69,7 +68,7 @@ export class MappingsController {
     summary: 'Look at a mapping',
     description: 'The whole definition with its rules. Its ETag is what a change is made on.',
     tag,
-    admit: readers,
+    may: 'mapping:read',
     parameters,
     ifNoneMatch: true,
     cacheControl,
@@ -96,7 +95,7 @@ export class MappingsController {
     description:
       'Replaces the whole definition, and answers with a report: what is wrong, how many stored rows the next run reads anew, and a few of them before and after. With `dryRun=true` only the report.',
     tag,
-    admit: ['steward'],
+    may: 'mapping:write',
     parameters,
     readsQuery: true,
     ifMatch: true,

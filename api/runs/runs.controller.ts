@@ -49,7 +49,7 @@ export class RunsController {
     description:
       'Reads the sources of the job, merges, and publishes. The run goes on after the reply: follow `links.self`.',
     tag,
-    admit: ['secretary', 'steward', 'operator'],
+    may: 'run:start',
     parameters: { jobId: 'The job.' },
     body: { type: StartRunBody, example: { asOf: '2026-11-20' }, required: false },
     idempotencyKey: 'required',
@@ -76,7 +76,7 @@ export class RunsController {
     summary: 'List runs',
     description: 'Newest first, each with its state in words.',
     tag,
-    admit: ['secretary', 'steward', 'operator', 'auditor'],
+    may: 'run:read',
     readsQuery: true,
     cacheControl: runProgress,
     replies: [{ status: 200, type: RunPage, description: 'A page of runs.', headers: ['Link'] }],
@@ -115,7 +115,7 @@ export class RunsController {
     description:
       'Its state in words (what happened, what it means, who acts next), its counts, and whether they balance.',
     tag,
-    admit: ['secretary', 'steward', 'operator', 'auditor'],
+    may: 'run:read',
     parameters: runParameter,
     cacheControl: runProgress,
     replies: [{ status: 200, type: RunView, description: 'The run.' }],
@@ -132,7 +132,7 @@ export class RunsController {
     description:
       'Each with the reason, and with the row as it was read where the role may see it (secretary, steward).',
     tag,
-    admit: ['secretary', 'steward', 'auditor'],
+    may: 'run_record:read',
     parameters: runParameter,
     readsQuery: true,
     replies: [{ status: 200, type: RejectedPage, description: 'A page of records.', headers: ['Link'] }],
@@ -163,7 +163,7 @@ export class RunsController {
     description:
       'What a person should know of though nothing waits for them: a system that spoke out of turn, a value that was outranked, a source that dropped out.',
     tag,
-    admit: ['secretary', 'steward', 'auditor'],
+    may: 'run_record:read',
     parameters: runParameter,
     readsQuery: true,
     replies: [{ status: 200, type: FindingPage, description: 'A page of findings.', headers: ['Link'] }],
@@ -193,7 +193,7 @@ export class RunsController {
     description:
       'Which runs go back with it, what is set back, and what is kept because it was changed since. Nothing is done.',
     tag,
-    admit: ['secretary', 'steward', 'operator', 'auditor'],
+    may: 'run:preview_rollback',
     parameters: runParameter,
     replies: [{ status: 200, type: RollbackPreviewView, description: 'The preview; a rollback names its hash.' }],
     problems: ['state_forbids'],
@@ -210,7 +210,7 @@ export class RunsController {
     description:
       'Begins a run that sets back what the run changed, as the preview said. Refused where data moved since the preview.',
     tag,
-    admit: ['steward'],
+    may: 'run:roll_back',
     parameters: runParameter,
     body: {
       type: RollbackBody,

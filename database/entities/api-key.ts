@@ -1,5 +1,6 @@
 import { Column, Entity, PrimaryGeneratedColumn } from 'typeorm';
-import type { ApiKey, ApiRole } from '../rows.js';
+import type { Role } from '../../domain/access.js';
+import type { ApiKey } from '../rows.js';
 
 @Entity({ schema: 'concord', name: 'api_keys' })
 export class ApiKeyEntity implements ApiKey {
@@ -16,7 +17,7 @@ export class ApiKeyEntity implements ApiKey {
   secretHash: string;
 
   @Column({ type: 'text' })
-  role: ApiRole;
+  role: Role;
 
   @Column({ type: 'text' })
   name: string;

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { createApiKey, revokeApiKey } from '../../database/api-keys.js';
-import { apiRoles } from '../../database/rows.js';
+import { roles, rolesWith, type Permission } from '../../domain/access.js';
 import { ApiHarness, base, type OpenApiOperation } from './api-harness.js';
 import { World } from './builders.js';
 
@@ -64,6 +64,19 @@ describe('whom routes admit', () => {
     expect(ids).toEqual([...Object.keys(admits), ...open].sort());
   });
 
+  test('every route names its cell of the table of permissions, which opens it to those roles', async () => {
+    for (const { operation } of await routes()) {
+      const cell = operation['x-permission'];
+      if (open.includes(operation.operationId))
+        expect([operation.operationId, cell]).toEqual([operation.operationId, 'anybody']);
+      else
+        expect([operation.operationId, rolesWith(cell as Permission)]).toEqual([
+          operation.operationId,
+          admits[operation.operationId],
+        ]);
+    }
+  });
+
   test('without a key, with an unknown, a wrong, a revoked or an expired one nobody is let in', async () => {
     const { id, key } = await createApiKey(api.hub, api.institutionId, {
       role: 'steward',
@@ -106,7 +119,7 @@ describe('whom routes admit', () => {
       });
       expect([operation.operationId, none.status]).toEqual([operation.operationId, 401]);
       const refused = await Promise.all(
-        apiRoles.map(async (role) => {
+        roles.map(async (role) => {
           const { status } = await api.ask(method.toUpperCase(), addressOf(path), {
             as: role,
             ...(method === 'get' ? {} : { body: {} }),
@@ -116,7 +129,7 @@ describe('whom routes admit', () => {
       );
       expect([operation.operationId, refused.flat()]).toEqual([
         operation.operationId,
-        apiRoles.filter((role) => !admitted.includes(role)),
+        roles.filter((role) => !admitted.includes(role)),
       ]);
     }
   }, 30_000);

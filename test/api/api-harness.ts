@@ -8,7 +8,7 @@ import type { PreviewRollback } from '../../api/runs/rollback.js';
 import { createRunStarter } from '../../api/temporal/run-starter.js';
 import { createApiKey } from '../../database/api-keys.js';
 import { createHub, type Hub } from '../../database/hub.js';
-import { apiRoles, type ApiRole } from '../../database/rows.js';
+import { roles, type Role } from '../../domain/access.js';
 import { ManualClock } from '../../platform/clock.js';
 import { createLog } from '../../platform/log.js';
 import { createDatabase, type TestDatabase } from '../harness/database.js';
@@ -23,7 +23,7 @@ export interface Reply {
 }
 
 export interface Ask {
-  readonly as?: ApiRole | 'nobody' | 'stranger';
+  readonly as?: Role | 'nobody' | 'stranger';
   readonly body?: unknown;
   readonly text?: string;
   readonly headers?: Readonly<Record<string, string>>;
@@ -122,11 +122,11 @@ export class ApiHarness {
     return reply;
   }
 
-  token(role: ApiRole | 'stranger'): string {
+  token(role: Role | 'stranger'): string {
     return this.keys.get(role) ?? '';
   }
 
-  setToken(name: ApiRole | 'nobody', token: string): void {
+  setToken(name: Role | 'nobody', token: string): void {
     this.keys.set(name, token);
   }
 
@@ -139,9 +139,9 @@ export class ApiHarness {
   }
 
   private async makeKeys(): Promise<void> {
-    const make = async (institutionId: number, role: ApiRole): Promise<string> =>
+    const make = async (institutionId: number, role: Role): Promise<string> =>
       (await createApiKey(this.hub, institutionId, { role, name: 'Test desk', actor: 'test' })).key;
-    for (const role of apiRoles) this.keys.set(role, await make(this.institutionId, role));
+    for (const role of roles) this.keys.set(role, await make(this.institutionId, role));
     this.keys.set('stranger', await make(this.otherInstitutionId, 'steward'));
   }
 
@@ -220,6 +220,7 @@ export interface OpenApi {
 
 export interface OpenApiOperation {
   readonly operationId: string;
+  readonly 'x-permission': string;
   readonly summary: string;
   readonly description: string;
   readonly tags: readonly string[];
