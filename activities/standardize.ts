@@ -1,12 +1,13 @@
 import type { PoolClient } from 'pg';
-import { recreate, stagingColumns, stagingOf } from '../database/staging.js';
+import { indexByPlace, markAlive, recreate, stagingColumns, stagingOf } from '../database/staging.js';
 import { dependencyOrder } from '../domain/configuration.js';
 import { SyncError } from '../domain/errors.js';
 import type { CanonicalRecord, CompiledSource, StandardizedRow } from '../domain/mapping.js';
 import type { RawRow, RowProblem } from '../domain/rows.js';
 import type { RunRef } from '../domain/run.js';
 import { copyOut } from '../platform/copy.js';
-import { CopySink, encodeTextArray } from '../platform/copy-sink.js';
+import { CopySink, copyTextArray } from '../platform/copy-sink.js';
+import { copyCell } from '../platform/copy-text.js';
 import type { PreparedRun } from './contract.js';
 import type { InstitutionContext, MappingRef } from './context.js';
 import type { ActivityDependencies } from './dependencies.js';
@@ -19,13 +20,22 @@ import { findBrokenSetRules } from './set-rules.js';
 /** What one staged row is written as. */
 interface StagedRow {
   readonly key: string;
-  readonly rowClass: string;
   readonly raw: string;
   readonly hash: string;
   readonly scope: string | null;
   /** Names of set-based rules that the row breaks. */
   readonly broken: readonly string[];
 }
+
+const none: readonly string[] = [];
+const nothing = copyCell(null);
+const untold = { type: null, subKey: null, field: null, detail: '' };
+
+const identifierItems = ({ identifiers }: CanonicalRecord): string[] => {
+  const items: string[] = [];
+  for (const { scheme, value } of identifiers) items.push(scheme, value);
+  return items;
+};
 
 /** Writes canonical records and problems of staged rows; two statements on two connections, fed by one loop. */
 export class CanonWriter {
@@ -41,7 +51,7 @@ export class CanonWriter {
     const staging = stagingOf(run.runId);
     this.canon = new CopySink(
       canonClient,
-      `copy ${staging.canon} (mapping_id, entity_type_id, key, sub_key, main, op, class, values, refs, identifiers,
+      `copy ${staging.canon} (mapping_id, entity_type_id, key, sub_key, main, op, values, refs, identifiers,
          match_name, match_birth, effective_at, raw, hash, scope) from stdin`,
     );
     this.problem = new CopySink(
@@ -53,64 +63,36 @@ export class CanonWriter {
   /** Null: go on; a promise: the server lags. */
   add(mapping: MappingRef, source: CompiledSource, row: StagedRow): Promise<unknown> | null {
     const standardized = source.standardize(JSON.parse(row.raw) as RawRow);
-    const waits: (Promise<void> | null)[] = [];
-    for (const restriction of standardized.restrictions) {
-      const type = this.context.entityTypeNamed(restriction.entityType).id;
-      waits.push(
-        this.addProblem(mapping, row, 'restriction', {
-          type,
-          subKey: restriction.subKey,
-          reason: restriction.recipientClass,
-          detail: '',
-          field: null,
-        }),
-      );
+    const lagging: Promise<void>[] = [];
+    const wait = (sent: Promise<void> | null): void => void (sent === null || lagging.push(sent));
+    for (const { entityType, subKey, recipientClass } of standardized.restrictions) {
+      const type = this.context.entityTypeNamed(entityType).id;
+      wait(this.addProblem(mapping, row, 'restriction', { ...untold, type, subKey, reason: recipientClass }));
     }
     const rejected = standardized.rejected ?? brokenRule(source, row);
-    if (rejected !== null) waits.push(this.addRowProblem(mapping, row, 'rejected', rejected));
-    else if (standardized.filtered)
-      waits.push(
-        this.addProblem(mapping, row, 'filtered', {
-          type: null,
-          subKey: null,
-          reason: 'filtered',
-          detail: '',
-          field: null,
-        }),
-      );
-    else waits.push(...this.addRecords(mapping, row, standardized));
-    const lagging = waits.filter((wait): wait is Promise<void> => wait !== null);
+    if (rejected !== null) wait(this.addRowProblem(mapping, row, 'rejected', rejected));
+    else if (standardized.filtered) wait(this.addProblem(mapping, row, 'filtered', { ...untold, reason: 'filtered' }));
+    else {
+      for (const problem of standardized.problems) wait(this.addRowProblem(mapping, row, 'finding', problem));
+      let main = true;
+      for (const record of standardized.records) {
+        wait(this.addRecord(mapping, row, record, main));
+        main = false;
+      }
+    }
     return lagging.length === 0 ? null : Promise.all(lagging);
   }
 
-  private addRecords(mapping: MappingRef, row: StagedRow, standardized: StandardizedRow): (Promise<void> | null)[] {
-    const waits = standardized.problems.map((problem) => this.addRowProblem(mapping, row, 'finding', problem));
-    for (const [index, record] of standardized.records.entries())
-      waits.push(this.addRecord(mapping, row, record, index === 0));
-    return waits;
-  }
-
   private addRecord(mapping: MappingRef, row: StagedRow, record: CanonicalRecord, main: boolean): Promise<void> | null {
-    return this.canon.add([
-      String(mapping.id),
-      String(this.context.entityTypeNamed(record.entityType).id),
-      row.key,
-      record.subKey,
-      main ? 't' : 'f',
-      'u',
-      row.rowClass,
-      encodeTextArray(record.values),
-      record.references.length === 0 ? null : encodeTextArray(this.references(record)),
-      record.identifiers.length === 0
-        ? null
-        : encodeTextArray(record.identifiers.flatMap(({ scheme, value }) => [scheme, value])),
-      record.corroboration.name,
-      record.corroboration.birthDate,
-      record.effectiveAt,
-      main ? row.raw : null,
-      main ? row.hash : null,
-      row.scope,
-    ]);
+    const { name, birthDate } = record.corroboration;
+    return this.canon.addLine(
+      `${mapping.id}\t${this.context.entityTypeNamed(record.entityType).id}\t${copyCell(row.key)}\t${copyCell(record.subKey)}\t` +
+        `${main ? 't' : 'f'}\tu\t${copyTextArray(record.values)}\t` +
+        `${record.references.length === 0 ? nothing : copyTextArray(this.references(record))}\t` +
+        `${record.identifiers.length === 0 ? nothing : copyTextArray(identifierItems(record))}\t` +
+        `${copyCell(name)}\t${copyCell(birthDate)}\t${copyCell(record.effectiveAt)}\t` +
+        `${main ? copyCell(row.raw) : nothing}\t${main ? row.hash : nothing}\t${copyCell(row.scope)}\n`,
+    );
   }
 
   /** Six items a reference: group, attribute, mapping, entity type, key, sub-key. */
@@ -137,13 +119,8 @@ export class CanonWriter {
     kind: 'rejected' | 'finding',
     problem: RowProblem,
   ): Promise<void> | null {
-    return this.addProblem(mapping, row, kind, {
-      type: null,
-      subKey: null,
-      reason: problem.reason,
-      detail: problem.detail,
-      field: problem.field,
-    });
+    const { reason, detail, field } = problem;
+    return this.addProblem(mapping, row, kind, { ...untold, reason, detail, field });
   }
 
   private addProblem(
@@ -174,6 +151,7 @@ export class CanonWriter {
 }
 
 const brokenRule = (source: CompiledSource, row: StagedRow): RowProblem | null => {
+  if (row.broken.length === 0) return null;
   const rule = source.setRules.find(({ name, severity }) => severity === 'reject' && row.broken.includes(name));
   if (rule === undefined) return null;
   return {
@@ -189,8 +167,8 @@ const brokenRule = (source: CompiledSource, row: StagedRow): RowProblem | null =
 const withdrawAbsent = async (client: PoolClient, run: RunRef, mapping: MappingRef): Promise<void> => {
   const staging = stagingOf(run.runId);
   await client.query(
-    `insert into ${staging.canon} (mapping_id, entity_type_id, key, sub_key, main, op, class, values, hash)
-     select i.mapping_id, i.entity_type_id, i.source_key, i.sub_key, i.main, 'd', d.class, '{}', case when i.main then r.hash end
+    `insert into ${staging.canon} (mapping_id, entity_type_id, key, sub_key, main, op, values, hash)
+     select i.mapping_id, i.entity_type_id, i.source_key, i.sub_key, i.main, 'd', '{}', case when i.main then r.hash end
      from ${staging.delta(mapping.id)} d
      join record_images i on i.mapping_id = $1 and i.source_key = d.key and i.deleted_run is null and (i.read_run is not null)
      left join ${staging.raw(mapping.id)} r on r.key = d.key
@@ -244,10 +222,13 @@ export const logProblems = async (client: PoolClient, run: RunRef): Promise<void
   );
 };
 
-const deltaRows = (run: RunRef, mapping: MappingRef): string => {
+const deltaRows = (run: RunRef, mapping: MappingRef, source: CompiledSource): string => {
   const staging = stagingOf(run.runId);
-  return `copy (select d.key, d.class, r.raw, r.hash, r.scope,
-      (select string_agg(b.reason, ',') from ${staging.problem}_set b where b.mapping_id = ${mapping.id} and b.key = d.key)
+  const broken =
+    source.setRules.length === 0
+      ? 'null'
+      : `(select string_agg(b.reason, ',') from ${staging.problem}_set b where b.mapping_id = ${mapping.id} and b.key = d.key)`;
+  return `copy (select d.key, r.raw, r.hash, r.scope, ${broken}
     from ${staging.delta(mapping.id)} d join ${staging.raw(mapping.id)} r on r.key = d.key where d.class in ('n', 'c')) to stdout`;
 };
 
@@ -282,16 +263,15 @@ const standardizeSource = async (
       (canon) =>
         hub.bulk(run.institutionId, async (problem) => {
           const writer = new CanonWriter(canon, problem, run, context);
-          for await (const rows of copyOut(reading, deltaRows(run, mapping), { signal: cancelled() })) {
-            for (const [key, rowClass, raw, hash, scope, broken] of rows) {
+          for await (const rows of copyOut(reading, deltaRows(run, mapping, source), { signal: cancelled() })) {
+            for (const [key, raw, hash, scope, broken] of rows) {
               if (key === null || key === undefined || raw === null || raw === undefined) continue;
               const wait = writer.add(mapping, source, {
                 key,
-                rowClass: rowClass ?? 'n',
                 raw,
                 hash: hash ?? '',
                 scope: scope ?? null,
-                broken: (broken ?? '').split(','),
+                broken: broken === null || broken === undefined ? none : broken.split(','),
               });
               if (wait !== null) await wait;
             }
@@ -337,16 +317,18 @@ export const standardizeStaged = async (
     hub,
     lease,
     async (client) => {
-      await client.query(`create index on ${staging.canon} (mapping_id, key)`);
-      await client.query(`analyze ${staging.canon}`);
+      await indexByPlace(client, staging.canon);
+      await client.query(
+        `analyze ${staging.canon} (ord, mapping_id, entity_type_id, key, sub_key, main, op, match_name, match_birth)`,
+      );
       for (const mapping of mappings) {
         if (run.kind === 'sync') await holdOtherPersons(client, run, mapping);
         await withdrawAbsent(client, run, mapping);
       }
       const logged = await readChunks(client, run.runId, 'standardize', '');
       if (logged.length === 0) await logProblems(client, run);
-      const { rows } = await client.query<{ count: string }>(`select count(*) from ${staging.canon}`);
-      await recordChunk(client, lease, 0, { counts: { canon: Number(rows[0]?.count ?? 0) } });
+      await markAlive(client, staging.canon);
+      await recordChunk(client, lease, 0, {});
       if (run.kind !== 'decision') await recordDispositions(client, run, context);
       return preparedTypes(client, run, context);
     },
