@@ -11,7 +11,8 @@ import { readRun, type MappingRef } from './context.js';
 import type { ActivityDependencies } from './dependencies.js';
 import { fenced, readChunks, recordChunk, takeLease } from './lease.js';
 import { hashOfRow, TargetJudge, type Judged, type TargetChange } from './projecting.js';
-import { judgedPages, type PublishCounts, type Publishing } from './publishing.js';
+import { isWithin, judgedPages, type GoldenRange, type PublishCounts, type Publishing } from './publishing.js';
+import { publishFresh } from './publish-fresh.js';
 import { publishFile } from './publish-file.js';
 import { noteDue, noteProblems, recordIntent, recordOutcome, type TargetOutcome } from './publish-record.js';
 
@@ -120,6 +121,7 @@ async function* changePages(
   publishing: Publishing,
   size: number,
   counts: PublishCounts,
+  done: readonly GoldenRange[],
 ): AsyncGenerator<TargetChange[], void, undefined> {
   const { dependencies, lease, mapping, run } = publishing;
   let changes: TargetChange[] = [];
@@ -132,7 +134,7 @@ async function* changePages(
     });
     noted = [];
   };
-  for await (const judged of judgedPages(publishing, size)) {
+  for await (const judged of judgedPages(publishing, size, done)) {
     if (judged.nextDue !== null || judged.problems.length > 0) noted.push(judged);
     if (judged.problems.length > 0) counts.withheld += 1;
     if (judged.change !== null) changes.push(judged.change);
@@ -150,7 +152,9 @@ const publishRows = async (publishing: Publishing): Promise<PublishCounts> => {
   if (connector.rows === undefined)
     throw new SyncError('configuration_invalid', `system ${mapping.system.name} takes no rows`);
   const rows = connector.rows;
-  const counts = none();
+  const fresh = await publishFresh(publishing);
+  const counts = { ...none(), written: fresh.written, withheld: fresh.withheld };
+  if (fresh.whole) return counts;
   const chunks = await dependencies.hub.read(run.institutionId, (client) =>
     readChunks(client, run.runId, 'publish', `${mapping.id}/bulk`),
   );
@@ -158,7 +162,10 @@ const publishRows = async (publishing: Publishing): Promise<PublishCounts> => {
   const begun = chunks.filter(({ state }) => state === 'intended').map(({ cursor }) => rangeOf(cursor ?? ''));
   let bulk = !publishing.baseline && !publishing.judge.shared && begun.length === 0;
   let chunk = (chunks.at(-1)?.chunk ?? -1) + 1;
-  for await (const changes of changePages(publishing, bulk ? bulkPage : pageSize, counts)) {
+  const done = chunks
+    .filter(({ state, counts: told }) => state === 'done' && told['fresh'] === true)
+    .map(({ cursor }) => rangeOf(cursor ?? ''));
+  for await (const changes of changePages(publishing, bulk ? bulkPage : pageSize, counts, done)) {
     dependencies.heartbeat();
     const inserts = changes.every(({ image, row }) => image === null && row !== null);
     if (bulk && inserts) {
@@ -238,9 +245,7 @@ async function* batchesOf(changes: readonly TargetChange[]): AsyncGenerator<read
   }
 }
 
-/** The golden ids of a chunk that was to be inserted in bulk: the first and the last. */
-type GoldenRange = readonly [first: bigint, last: bigint];
-
+/** The golden ids of a chunk that was to be inserted in bulk. */
 const rangeOf = (cursor: string): GoldenRange => {
   const [first = '0', last = '0'] = cursor.split('-');
   return [BigInt(first), BigInt(last)];
@@ -323,8 +328,7 @@ const foundThere = (
   const { change } = compared;
   if ('write' in compared || compared.status !== 'already') return [];
   if (compared.actual === null || change.image !== null) return [];
-  const id = BigInt(change.goldenId);
-  return begun.some(([first, last]) => first <= id && id <= last) ? [] : [{ change, before: compared.actual }];
+  return isWithin(change.goldenId, begun) ? [] : [{ change, before: compared.actual }];
 };
 
 type Compared =

@@ -12,6 +12,8 @@ import { fenced, readChunks, takeLease, type Lease } from './lease.js';
 import { asFileRow, hashOfRow } from './projecting.js';
 
 const pageSize = 5_000;
+/** More of the same would help nobody. */
+const mostFindings = 1_000;
 
 interface Verifying {
   readonly dependencies: ActivityDependencies;
@@ -166,19 +168,20 @@ const verifyWhole = async (verifying: Verifying): Promise<StepCounts> => {
       await sink.finish();
       await client.query(`analyze ${table}`);
       if (!isFile) await respell(client, run, mapping, table);
-      const { rows } = await client.query<{ golden: string; key: string }>(
-        `select w.golden, w.key from (${writtenBy(run, mapping)}) w left join ${table} t on t.key = w.key where t.hash is distinct from w.hash limit 1000`,
+      const { rows } = await client.query<{ verified: string; differing: { golden: string; key: string }[] | null }>(
+        `select count(*) as verified, json_agg(json_build_object('golden', w.golden, 'key', w.key)) filter (where t.hash is distinct from w.hash) as differing
+         from (${writtenBy(run, mapping)}) w left join ${table} t on t.key = w.key`,
       );
-      const counted = await client.query<{ count: string }>(`select count(*) from (${writtenBy(run, mapping)}) w`);
-      await findDiffering(client, verifying, rows);
+      const differing = rows[0]?.differing ?? [];
+      await findDiffering(client, verifying, differing.slice(0, mostFindings));
       await client.query(`drop table ${table}`);
-      return { verified: Number(counted.rows[0]?.count ?? 0), differing: rows.length };
+      return { verified: Number(rows[0]?.verified ?? 0), differing: differing.length };
     },
     'bulk',
   );
 };
 
-/** Rows that were inserted in bulk are known by our spelling until here: the target may have its own (`1.5` is `1.50` there). */
+/** Rows that were inserted in bulk may be known by our spelling until here: the target may have its own (`1.5` is `1.50` there). */
 const respell = (client: PoolClient, run: RunRef, mapping: MappingRef, table: string): Promise<unknown> =>
   client.query(
     `update record_images i set raw_hash = t.hash from ${table} t
