@@ -45,8 +45,7 @@ export const applyLone = async (
        mapping_version, scope_key, statements, settled_version, effective_at, match_name, match_birth, subject_key, created_run, read_run, last_run)
      select v.image_id, $1, p.system_id, c.mapping_id, $2, c.key, c.sub_key, c.main, v.golden_id, c.raw, c.hash,
        p.version, c.scope, ${statements}, 1, c.effective_at, c.match_name, c.match_birth, v.subject, $3, $3, $3
-     from (${rows}) v join ${staging.canon} c on c.ord = v.ord and ${within('c')} join cross_system_mappings p on p.id = c.mapping_id
-     order by c.mapping_id, c.key collate "C"`,
+     from (${rows}) v join ${staging.canon} c on c.ord = v.ord and ${within('c')} join cross_system_mappings p on p.id = c.mapping_id`,
     [run.institutionId, type.id, run.runId],
   );
   await insertIdentifiers(client, run, type, `select v.ord, v.image_id, v.subject from (${rows}) v`, within('c'));

@@ -1,6 +1,5 @@
 import type { PoolClient } from 'pg';
 import type { CopyTarget, RowTarget } from '../connectors/capabilities.js';
-import { stagingOf } from '../database/staging.js';
 import { SyncError } from '../domain/errors.js';
 import { keyOf, type Cell, type RawRow } from '../domain/rows.js';
 import { copyOut } from '../platform/copy.js';
@@ -16,7 +15,7 @@ const chunkSize = 50_000;
 /** While PostgreSQL makes the images of one chunk, the next one is projected. */
 const lanes = 2;
 
-interface FreshPublish {
+export interface FreshPublish {
   /** Ranges of golden ids that are done: rows, images, due dates and findings. */
   readonly done: readonly GoldenRange[];
   /** There are no others. */
@@ -25,7 +24,7 @@ interface FreshPublish {
   readonly withheld: number;
 }
 
-const nothingDone: FreshPublish = { done: [], whole: false, written: 0, withheld: 0 };
+export const nothingDone: FreshPublish = { done: [], whole: false, written: 0, withheld: 0 };
 
 /** The chunk is not what this way is for; rows of it that stand in the target were intended. */
 class NotFresh extends Error {}
@@ -70,11 +69,15 @@ const knowsRows = async (client: PoolClient, { run, mapping }: Publishing): Prom
   return rows[0]?.known !== false;
 };
 
-const chunkBounds = async (client: PoolClient, { run, mapping }: Publishing): Promise<GoldenRange[]> => {
+const rootOf = ({ context, mapping }: Publishing): number =>
+  context.entityTypeNamed(mapping.definition.target?.root ?? '').id;
+
+const chunkBounds = async (client: PoolClient, publishing: Publishing): Promise<GoldenRange[]> => {
   const { rows } = await client.query<{ first: string; last: string }>(
-    `select min(golden_id)::text as first, max(golden_id)::text as last
-     from (select golden_id, (row_number() over (order by golden_id) - 1) / ${chunkSize} as chunk from ${stagingOf(run.runId).candidates(mapping.id)}) c
+    `select min(id)::text as first, max(id)::text as last
+     from (select id, (row_number() over (order by id) - 1) / ${chunkSize} as chunk from golden_records where entity_type_id = $1) g
      group by chunk order by chunk`,
+    [rootOf(publishing)],
   );
   return rows.map(({ first, last }) => [BigInt(first), BigInt(last)] as const);
 };
@@ -83,10 +86,9 @@ const chunkBounds = async (client: PoolClient, { run, mapping }: Publishing): Pr
 const valueSeparator = '\u001f';
 const noValue = '\u001e';
 
-const goldenRows = ({ run, mapping }: Publishing, [first, last]: GoldenRange): string =>
-  `copy (select g.id, g.version, g.subject_key, array_to_string(g.values, E'\\x1f', E'\\x1e')
-     from ${stagingOf(run.runId).candidates(mapping.id)} c join golden_records g on g.id = c.golden_id
-     where g.id between ${first} and ${last} and c.golden_id between ${first} and ${last} and g.status = 'active' order by g.id) to stdout`;
+const goldenRows = (publishing: Publishing, [first, last]: GoldenRange): string =>
+  `copy (select g.id, g.version, g.subject_key, array_to_string(g.values, E'\\x1f', E'\\x1e') from golden_records g
+     where g.id between ${first} and ${last} and g.entity_type_id = ${rootOf(publishing)} and g.status = 'active' order by g.id) to stdout`;
 
 /** Rows that may not be shown to everybody: they are looked at one by one. */
 const anyRestriction = async (client: PoolClient): Promise<boolean> => {
@@ -106,7 +108,7 @@ const tellChunk = async (
   chunk: number,
   range: GoldenRange,
 ): Promise<ToldChunk> => {
-  const { dependencies, lease, run, mapping, target } = publishing;
+  const { dependencies, lease, run, mapping } = publishing;
   const part = { ...lease, part: `${mapping.id}/bulk` };
   const cursor = range.join('-');
   await fenced(dependencies.hub, lease, (client) =>
@@ -215,13 +217,13 @@ const toldColumns =
   'golden_id bigint, key text collate "C", raw_hash uuid, told_hash uuid, version integer, subject_key bigint';
 
 /** Their keys are new: no image of the target was known. In the order of the key, so that its index grows at one place. */
-const insertImages = async (client: PoolClient, { run, mapping, context }: Publishing, told: string): Promise<void> => {
-  const root = context.entityTypeNamed(mapping.definition.target?.root ?? '').id;
+const insertImages = async (client: PoolClient, publishing: Publishing, told: string): Promise<void> => {
+  const { run, mapping } = publishing;
   await client.query(
     `insert into record_images (id, institution_id, system_id, mapping_id, entity_type_id, source_key, golden_id, raw_hash, told_hash, mapping_version,
        settled_version, published_version, subject_key, created_run, last_run)
      select nextval('image_ids'), $2, $3, $4, $5, t.key, t.golden_id, t.raw_hash, t.told_hash, $6, t.version, t.version, t.subject_key, $1, $1
      from ${told} t order by t.key`,
-    [run.runId, run.institutionId, mapping.systemId, mapping.id, root, mapping.version],
+    [run.runId, run.institutionId, mapping.systemId, mapping.id, rootOf(publishing), mapping.version],
   );
 };

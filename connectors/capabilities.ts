@@ -49,6 +49,8 @@ export interface Partition {
   readonly from: string | null;
   readonly to: string | null;
   readonly estimatedRows: number;
+  /** The source itself sees to it that no two rows have one key, and that each has one. */
+  readonly keysAreUnique?: boolean;
 }
 
 /** Rows of one partition: in key order (code points for text) from a database, in file order from a file, whose keys stand as

@@ -63,6 +63,12 @@ export const recreate = async (client: PoolClient, table: string, columns: strin
   await client.query(`create unlogged table ${table} (${columns}) with (autovacuum_enabled = off)`);
 };
 
+/** The canonical records of a run and what was found while they were made. */
+export const recreateCanon = async (client: PoolClient, runId: string): Promise<void> => {
+  await recreate(client, stagingOf(runId).canon, stagingColumns.canon);
+  await recreate(client, stagingOf(runId).problem, stagingColumns.problem);
+};
+
 /** For reading ranges of `ord` of a table that is filled in its order: small, and quick to make. */
 export const indexByPlace = (client: PoolClient, table: string): Promise<unknown> =>
   client.query(`create index on ${table} using brin (ord) with (pages_per_range = 16)`);
