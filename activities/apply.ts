@@ -81,6 +81,17 @@ const collides = async (client: PoolClient, run: RunRef, type: EntityTypeRef): P
 
 class Collision extends Error {}
 
+/** Batches of plans look records up one by one: where there are many batches, not by reading all of them each time. */
+const indexForPlans = async (client: PoolClient, run: RunRef, type: EntityTypeRef): Promise<void> => {
+  const { canon, plan } = stagingOf(run.runId);
+  const { rows } = await client.query<{ canon: string | null; many: boolean }>(
+    `select to_regclass($1)::text as canon, (select count(*) from (select 1 from ${plan(type.id)} limit ${planBatch + 1}) p) > ${planBatch} as many`,
+    [canon],
+  );
+  if (rows[0]?.canon === null || rows[0]?.many !== true) return;
+  await client.query(`create unique index if not exists ${canon.split('.')[1] ?? ''}_by_ord on ${canon} (ord)`);
+};
+
 export const createApply = (dependencies: ActivityDependencies) => {
   const { hub, configurations, heartbeat, cancelled, crashPoint } = dependencies;
 
@@ -150,6 +161,7 @@ export const createApply = (dependencies: ActivityDependencies) => {
   ): Promise<number> => {
     const table = stagingOf(run.runId).plan(type.id);
     let written = 0;
+    await fenced(hub, lease, (client) => indexForPlans(client, run, type));
     for (;;) {
       const { bounds } = await hub.read(run.institutionId, async (client) => {
         const { rows } = await client.query<{ id: string }>(

@@ -25,7 +25,7 @@ export interface SourcePlan {
   readonly partitions: readonly Partition[];
 }
 
-const chunkRows = 25_000;
+const chunkRows = 20_000;
 
 /** The rows of a full table are complete; a file is what its manifest, else its mapping, says. */
 const completeness = (mapping: MappingRef, delivery: Delivery | null): Pick<SourcePlan, 'complete' | 'scope'> => {

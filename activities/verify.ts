@@ -1,6 +1,6 @@
 import type { PoolClient } from 'pg';
 import type { Connector, RowTarget, TargetEntity } from '../connectors/capabilities.js';
-import { recreate, stagingOf } from '../database/staging.js';
+import { isAlive, recreate, stagingOf } from '../database/staging.js';
 import { keyOf, keySeparator, type RawRow } from '../domain/rows.js';
 import type { RunRef } from '../domain/run.js';
 import { CopySink } from '../platform/copy-sink.js';
@@ -60,16 +60,28 @@ interface Written {
   readonly golden: string;
 }
 
-const writtenBy = (run: RunRef, mapping: MappingRef): string =>
-  `select i.id::text as id, i.source_key as key, i.raw_hash as hash, i.golden_id::text as golden from record_images i
+/** @param from where `i` comes from: every image, or those of the records that the run looked at */
+const writtenBy = (run: RunRef, mapping: MappingRef, from = 'record_images i'): string =>
+  `select i.id::text as id, i.source_key as key, i.raw_hash as hash, i.golden_id::text as golden from ${from}
    where i.mapping_id = ${mapping.id} and i.last_run = ${BigInt(run.runId)} and i.published_version > 0 and i.deleted_run is null and not i.untold`;
 
 /** Row by row, by key. */
 const verifyKeys = async (verifying: Verifying): Promise<StepCounts> => {
   const { dependencies, run, mapping, connector } = verifying;
-  const { rows: written } = await dependencies.hub.read(run.institutionId, (client) =>
-    client.query<Written>(`${writtenBy(run, mapping)} order by i.id`),
-  );
+  const { rows: written } = await dependencies.hub.read(run.institutionId, async (client) => {
+    const candidates = stagingOf(run.runId).candidates(mapping.id);
+    // What a later attempt of publishing looked at is not all that the first one wrote.
+    const attempts = await client.query<{ token: string }>(
+      `select token::text from run_leases where run_id = $1 and step = 'publish' and part = $2`,
+      [run.runId, String(mapping.id)],
+    );
+    const once = attempts.rows[0]?.token === '1';
+    const looked =
+      once && (await isAlive(client, candidates))
+        ? `${candidates} c join record_images i on i.golden_id = c.golden_id`
+        : 'record_images i';
+    return client.query<Written>(`${writtenBy(run, mapping, looked)} order by i.id`);
+  });
   let differing = 0;
   for (let from = 0; from < written.length; from += pageSize) {
     const page = written.slice(from, from + pageSize);
