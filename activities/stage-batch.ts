@@ -1,5 +1,5 @@
 import type { PoolClient } from 'pg';
-import { recreate, stagingColumns, stagingOf } from '../database/staging.js';
+import { markAlive, recreate, stagingColumns, stagingOf } from '../database/staging.js';
 import { EMPTY, type Stated } from '../domain/canonical.js';
 import type { PlannedStatement } from '../domain/merge.js';
 import { packStatements, type GoldenState, type ImageState } from '../domain/record-merge.js';
@@ -262,6 +262,7 @@ const stageHeldRows = async (
       `delete from rolled_back_inputs b using (${held}) r where b.mapping_id = r.mapping_id and b.source_key = r.source_key
          and b.raw_hash = coalesce(r.raw_hash, '${missingHash}')`,
     );
+    await markAlive(client, staging.delta(id));
     const counted = await client.query<{ class: string; count: string }>(
       `select class::text, count(*) from ${staging.delta(id)} group by class`,
     );
@@ -274,6 +275,7 @@ const stageHeldRows = async (
       upTo: null,
       deliveryId: null,
       deliveryDigest: null,
+      atOnce: false,
       partitions: [],
     };
     await recordChunk(client, { ...lease, step: 'plan', part: String(id) }, 0, { counts: plan });
