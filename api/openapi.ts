@@ -57,7 +57,8 @@ const toJsonSchema = (value: unknown): unknown => {
       name === 'example' || name === 'examples' ? member : toJsonSchema(member),
     ]),
   );
-  if (object['type'] === 'any') delete object['type'];
+  const { type } = object;
+  if (type === 'any' || (Array.isArray(type) && type.includes('any'))) delete object['type'];
   return nullable === true ? orNull(object) : object;
 };
 

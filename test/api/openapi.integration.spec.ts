@@ -36,7 +36,7 @@ test('it is OpenAPI 3.1, and has the five paths that the mission names', () => {
       ].map((path) => `${base}/${path}`),
     ),
   );
-  expect(JSON.stringify(document)).not.toMatch(/"nullable"|"type":"any"|"schemas\/"/);
+  expect(JSON.stringify(document)).not.toMatch(/"nullable"|"any"|"schemas\/"/);
 });
 
 test('every operation has an id of its own, summary, description, one declared tag and security', () => {
