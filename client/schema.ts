@@ -378,6 +378,100 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/secretary/data-sync/keys": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List API keys
+         * @description Those of the institution, with their use; never their secrets.
+         *
+         *     Roles: auditor, admin (`key:read`).
+         */
+        get: operations["listKeys"];
+        put?: never;
+        /**
+         * Make an API key
+         * @description The key is in the reply, and nowhere else: keep it then.
+         *
+         *     Roles: admin (`key:write`).
+         */
+        post: operations["createKey"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/secretary/data-sync/keys/{keyId}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Look at an API key
+         * @description What it may do, who made it, and when it was last used.
+         *
+         *     Roles: auditor, admin (`key:read`).
+         */
+        get: operations["getKey"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/secretary/data-sync/keys/{keyId}/revoke": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Revoke an API key
+         * @description It opens nothing from now on. Revoking it again changes nothing.
+         *
+         *     Roles: admin (`key:write`).
+         */
+        post: operations["revokeKey"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/secretary/data-sync/keys/{keyId}/rotate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Rotate an API key
+         * @description Makes another key of the same name and role, and lets the former end: at once, or when programs have had time to change over.
+         *
+         *     Roles: admin (`key:write`).
+         */
+        post: operations["rotateKey"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/secretary/data-sync/mappings": {
         parameters: {
             query?: never;
@@ -422,6 +516,50 @@ export interface paths {
          */
         put: operations["putMapping"];
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/secretary/data-sync/me": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Who am I, and what may I do?
+         * @description The one who asks: institution, role, and every cell of the table of permissions that is open.
+         *
+         *     Roles: secretary, steward, operator, auditor, admin (`access:read`).
+         */
+        get: operations["getMe"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/secretary/data-sync/me/switch": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Go on with another role, or in another institution
+         * @description For people whose provider gives them several roles. The session gets a new token and lasts as long as before.
+         *
+         *     Roles: secretary, steward, operator, auditor, admin (`access:switch`).
+         */
+        post: operations["switchGrant"];
         delete?: never;
         options?: never;
         head?: never;
@@ -598,6 +736,94 @@ export interface paths {
          *     Roles: secretary, steward, operator, auditor (`run:preview_rollback`).
          */
         post: operations["previewRollback"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/secretary/data-sync/sign-in": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Where can people sign in?
+         * @description The OpenID providers of the institutions.
+         *
+         *     Open to anybody.
+         */
+        get: operations["getProviders"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/secretary/data-sync/sign-in/{provider}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Sign in
+         * @description For browsers: leads to the provider, from where the person comes back with a session.
+         *
+         *     Open to anybody.
+         */
+        get: operations["beginSignIn"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/secretary/data-sync/sign-in/{provider}/callback": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Come back from the provider
+         * @description For browsers: the provider sends them here. Whatever more it adds to the address is read as OpenID Connect says. The session begins with a new token, and one that the browser had ends.
+         *
+         *     Open to anybody.
+         */
+        get: operations["completeSignIn"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/secretary/data-sync/sign-out": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Sign out
+         * @description Ends the session of this browser, if it has one, and says where to sign out at the provider too (RP-initiated logout).
+         *
+         *     Open to anybody.
+         */
+        post: operations["signOut"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1144,6 +1370,25 @@ export interface components {
              */
             asOf?: string;
         };
+        CreateKeyBody: {
+            /**
+             * @description Whose or what it is: it stands beside all that is done with it. Without @, which names of people have.
+             * @example Registry import
+             */
+            name: string;
+            /**
+             * @description Its role.
+             * @example operator
+             * @enum {string}
+             */
+            role: "secretary" | "steward" | "operator" | "auditor" | "admin";
+            /**
+             * Format: date-time
+             * @description When it ends by itself.
+             * @example 2027-11-20T00:00:00Z
+             */
+            expiresAt?: string;
+        };
         CreatedJobView: {
             /**
              * @description The job.
@@ -1458,6 +1703,26 @@ export interface components {
             links: {
                 [key: string]: string;
             };
+        };
+        GrantView: {
+            /**
+             * @description The code of the institution.
+             * @example lakeside
+             */
+            institution: string;
+            /**
+             * @description The role.
+             * @example secretary
+             * @enum {string}
+             */
+            role: "secretary" | "steward" | "operator" | "auditor" | "admin";
+            /**
+             * @description The codes of the organisations that it is bound to; none: it is not bound.
+             * @example [
+             *       "law-school"
+             *     ]
+             */
+            organisations: string[];
         };
         HeldChangePage: {
             /** @description In the order they were held. */
@@ -1794,6 +2059,78 @@ export interface components {
              */
             reason: string;
         };
+        KeyPage: {
+            /** @description The keys, newest first. */
+            items: components["schemas"]["KeyView"][];
+            /**
+             * @description For the next page; null: there is none.
+             * @example null
+             */
+            nextCursor: string | null;
+        };
+        KeyView: {
+            /**
+             * @description The key.
+             * @example 7
+             */
+            id: string;
+            /**
+             * @description Whose or what it is.
+             * @example Registry import
+             */
+            name: string;
+            /**
+             * @description Its role.
+             * @example operator
+             * @enum {string}
+             */
+            role: "secretary" | "steward" | "operator" | "auditor" | "admin";
+            /**
+             * @description What it begins with, after `concord_`.
+             * @example 0f3a9c1b2d4e
+             */
+            prefix: string;
+            /**
+             * @description Whether it opens anything.
+             * @example active
+             * @enum {string}
+             */
+            state: "active" | "expired" | "revoked";
+            /**
+             * @description Who made it.
+             * @example admin:Front office
+             */
+            createdBy: string;
+            /**
+             * Format: date-time
+             * @description When it was made.
+             * @example 2026-11-20T07:10:00.000Z
+             */
+            createdAt: string;
+            /**
+             * Format: date-time
+             * @description When it ends by itself; null: never.
+             * @example 2026-11-20T07:10:00.000Z
+             */
+            expiresAt: string | null;
+            /**
+             * Format: date-time
+             * @description When it was last used, to the minute; null: never.
+             * @example 2026-11-20T07:10:00.000Z
+             */
+            lastUsedAt: string | null;
+            /**
+             * Format: date-time
+             * @description When it was revoked; null: it is not.
+             * @example 2026-11-20T07:10:00.000Z
+             */
+            revokedAt: string | null;
+            /**
+             * @description Who rotated or revoked it.
+             * @example admin:Front office
+             */
+            changedBy: string | null;
+        };
         LimitBody: {
             /**
              * @description Only for this entity type (default: each).
@@ -2010,6 +2347,114 @@ export interface components {
                 [key: string]: string;
             };
         };
+        MeView: {
+            /**
+             * @description A person with a session, or a program with a key or a token.
+             * @example person
+             * @enum {string}
+             */
+            kind: "person" | "program";
+            /**
+             * @description As it stands beside all that is done.
+             * @example secretary:amara@lakeside
+             */
+            actor: string;
+            /**
+             * @description The role.
+             * @example secretary
+             * @enum {string}
+             */
+            role: "secretary" | "steward" | "operator" | "auditor" | "admin";
+            /** @description The institution. */
+            institution: components["schemas"]["OwnInstitutionView"];
+            /**
+             * @description The codes of the organisations that the caller is bound to; none: not bound.
+             * @example [
+             *       "law-school"
+             *     ]
+             */
+            organisations: string[];
+            /**
+             * @description What the caller may do, and of which objects. What is not named, it may not.
+             * @example {
+             *       "question:decide": "affiliated",
+             *       "run:read": "institution"
+             *     }
+             */
+            permissions: {
+                [key: string]: "institution" | "affiliated" | "numbers";
+            };
+            /** @description Of a person; null for a program. */
+            session: components["schemas"]["SessionView"] | null;
+        };
+        NewKeyView: {
+            /**
+             * @description The key.
+             * @example 7
+             */
+            id: string;
+            /**
+             * @description Whose or what it is.
+             * @example Registry import
+             */
+            name: string;
+            /**
+             * @description Its role.
+             * @example operator
+             * @enum {string}
+             */
+            role: "secretary" | "steward" | "operator" | "auditor" | "admin";
+            /**
+             * @description What it begins with, after `concord_`.
+             * @example 0f3a9c1b2d4e
+             */
+            prefix: string;
+            /**
+             * @description Whether it opens anything.
+             * @example active
+             * @enum {string}
+             */
+            state: "active" | "expired" | "revoked";
+            /**
+             * @description Who made it.
+             * @example admin:Front office
+             */
+            createdBy: string;
+            /**
+             * Format: date-time
+             * @description When it was made.
+             * @example 2026-11-20T07:10:00.000Z
+             */
+            createdAt: string;
+            /**
+             * Format: date-time
+             * @description When it ends by itself; null: never.
+             * @example 2026-11-20T07:10:00.000Z
+             */
+            expiresAt: string | null;
+            /**
+             * Format: date-time
+             * @description When it was last used, to the minute; null: never.
+             * @example 2026-11-20T07:10:00.000Z
+             */
+            lastUsedAt: string | null;
+            /**
+             * Format: date-time
+             * @description When it was revoked; null: it is not.
+             * @example 2026-11-20T07:10:00.000Z
+             */
+            revokedAt: string | null;
+            /**
+             * @description Who rotated or revoked it.
+             * @example admin:Front office
+             */
+            changedBy: string | null;
+            /**
+             * @description The whole key. It is not stored and never shown again.
+             * @example concord_0f3a9c1b2d4e_c2VjcmV0IHNlY3JldCBzZWNyZXQgc2Vj
+             */
+            key: string;
+        };
         NextRunView: {
             /**
              * @description The job.
@@ -2095,6 +2540,23 @@ export interface components {
             alerts: components["schemas"]["AlertView"][];
             /** @description Jobs that run by themselves. */
             next: components["schemas"]["NextRunView"][];
+        };
+        OwnInstitutionView: {
+            /**
+             * @description Its code.
+             * @example lakeside
+             */
+            code: string;
+            /**
+             * @description Its name.
+             * @example Lakeside University
+             */
+            name: string;
+            /**
+             * @description Its time zone.
+             * @example Europe/Zurich
+             */
+            timeZone: string;
         };
         PartView: {
             /**
@@ -2191,6 +2653,27 @@ export interface components {
             traceId: string;
             /** @description Each thing that is wrong. */
             errors?: components["schemas"]["ProblemPartView"][];
+        };
+        ProviderView: {
+            /**
+             * @description Its name, as addresses have it.
+             * @example lakeside
+             */
+            name: string;
+            /**
+             * @description Its name for people.
+             * @example Lakeside University
+             */
+            title: string;
+            /**
+             * @description Where a browser goes to sign in there.
+             * @example /api/secretary/data-sync/sign-in/lakeside
+             */
+            href: string;
+        };
+        ProvidersView: {
+            /** @description The providers; none: there are API keys only. */
+            providers: components["schemas"]["ProviderView"][];
         };
         QualityBody: {
             /**
@@ -2455,6 +2938,20 @@ export interface components {
              * @enum {string}
              */
             kind: "sync" | "decision" | "release" | "rollback" | "due" | "remap";
+        };
+        RotateKeyBody: {
+            /**
+             * Format: date-time
+             * @description Until when the former key still opens, so that programs can change over; absent: it ends at once.
+             * @example 2026-11-21T07:10:00Z
+             */
+            formerUntil?: string;
+            /**
+             * Format: date-time
+             * @description When the new key ends by itself.
+             * @example 2027-11-20T00:00:00Z
+             */
+            expiresAt?: string;
         };
         RuleResultView: {
             /**
@@ -2749,6 +3246,39 @@ export interface components {
              */
             changed: boolean;
         };
+        SessionView: {
+            /**
+             * @description The provider that vouched.
+             * @example lakeside
+             */
+            provider: string;
+            /**
+             * @description The name by which the person is known there.
+             * @example amara
+             */
+            name: string;
+            /** @description What the person may be; `switchGrant` changes to another. */
+            grants: components["schemas"]["GrantView"][];
+            /**
+             * Format: date-time
+             * @description When the person signed in.
+             * @example 2026-11-20T07:10:00.000Z
+             */
+            signedInAt: string;
+            /**
+             * Format: date-time
+             * @description When the session ends, whatever happens.
+             * @example 2026-11-20T17:10:00.000Z
+             */
+            expiresAt: string;
+        };
+        SignedOutView: {
+            /**
+             * @description Where to send the browser to sign out at the provider too; null: nowhere.
+             * @example https://login.lakeside.example/session/end?client_id=concord
+             */
+            providerSignOut: string | null;
+        };
         SinceView: {
             /**
              * @description The version of the record that set it.
@@ -2822,6 +3352,19 @@ export interface components {
             links: {
                 [key: string]: string;
             };
+        };
+        SwitchBody: {
+            /**
+             * @description The code of the institution.
+             * @example lakeside
+             */
+            institution: string;
+            /**
+             * @description The role.
+             * @example auditor
+             * @enum {string}
+             */
+            role: "secretary" | "steward" | "operator" | "auditor" | "admin";
         };
         SystemStatusView: {
             /**
@@ -3039,7 +3582,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemView"];
                 };
             };
-            /** @description `forbidden`: Not with this role. */
+            /** @description `forbidden`: Not with this role. `origin_refused`: Sent from elsewhere. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -3077,6 +3620,15 @@ export interface operations {
             };
             /** @description `idempotency_key_reused`: The Idempotency-Key was used for something else. */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `rate_limited`: Too many requests. */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3220,6 +3772,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemView"];
                 };
             };
+            /** @description `rate_limited`: Too many requests. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
             /** @description `unavailable`: Not available just now. */
             503: {
                 headers: {
@@ -3343,6 +3904,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemView"];
                 };
             };
+            /** @description `rate_limited`: Too many requests. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
             /** @description `unavailable`: Not available just now. */
             503: {
                 headers: {
@@ -3413,7 +3983,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemView"];
                 };
             };
-            /** @description `forbidden`: Not with this role. */
+            /** @description `forbidden`: Not with this role. `origin_refused`: Sent from elsewhere. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -3469,6 +4039,15 @@ export interface operations {
             };
             /** @description `idempotency_key_reused`: The Idempotency-Key was used for something else. `choice_not_possible`: This cannot be chosen here. */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `rate_limited`: Too many requests. */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3561,6 +4140,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemView"];
                 };
             };
+            /** @description `rate_limited`: Too many requests. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
             /** @description `unavailable`: Not available just now. */
             503: {
                 headers: {
@@ -3636,6 +4224,15 @@ export interface operations {
             };
             /** @description `forbidden`: Not with this role. */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `rate_limited`: Too many requests. */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3771,6 +4368,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemView"];
                 };
             };
+            /** @description `rate_limited`: Too many requests. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
             /** @description `unavailable`: Not available just now. */
             503: {
                 headers: {
@@ -3840,7 +4446,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemView"];
                 };
             };
-            /** @description `forbidden`: Not with this role. */
+            /** @description `forbidden`: Not with this role. `origin_refused`: Sent from elsewhere. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -3896,6 +4502,15 @@ export interface operations {
             };
             /** @description `idempotency_key_reused`: The Idempotency-Key was used for something else. */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `rate_limited`: Too many requests. */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4001,6 +4616,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemView"];
                 };
             };
+            /** @description `rate_limited`: Too many requests. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
             /** @description `unavailable`: Not available just now. */
             503: {
                 headers: {
@@ -4093,6 +4717,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemView"];
                 };
             };
+            /** @description `rate_limited`: Too many requests. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
             /** @description `unavailable`: Not available just now. */
             503: {
                 headers: {
@@ -4162,7 +4795,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemView"];
                 };
             };
-            /** @description `forbidden`: Not with this role. */
+            /** @description `forbidden`: Not with this role. `origin_refused`: Sent from elsewhere. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -4218,6 +4851,15 @@ export interface operations {
             };
             /** @description `idempotency_key_reused`: The Idempotency-Key was used for something else. */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `rate_limited`: Too many requests. */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4312,6 +4954,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemView"];
                 };
             };
+            /** @description `rate_limited`: Too many requests. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
             /** @description `unavailable`: Not available just now. */
             503: {
                 headers: {
@@ -4381,7 +5032,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemView"];
                 };
             };
-            /** @description `forbidden`: Not with this role. */
+            /** @description `forbidden`: Not with this role. `origin_refused`: Sent from elsewhere. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -4437,6 +5088,15 @@ export interface operations {
             };
             /** @description `idempotency_key_reused`: The Idempotency-Key was used for something else. */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `rate_limited`: Too many requests. */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4545,6 +5205,15 @@ export interface operations {
             };
             /** @description `forbidden`: Not with this role. */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `rate_limited`: Too many requests. */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4744,7 +5413,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemView"];
                 };
             };
-            /** @description `forbidden`: Not with this role. */
+            /** @description `forbidden`: Not with this role. `origin_refused`: Sent from elsewhere. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -4782,6 +5451,15 @@ export interface operations {
             };
             /** @description `idempotency_key_reused`: The Idempotency-Key was used for something else. `configuration_invalid`: The configuration is not right. */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `rate_limited`: Too many requests. */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4909,6 +5587,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemView"];
                 };
             };
+            /** @description `rate_limited`: Too many requests. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
             /** @description `unavailable`: Not available just now. */
             503: {
                 headers: {
@@ -4980,7 +5667,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemView"];
                 };
             };
-            /** @description `forbidden`: Not with this role. */
+            /** @description `forbidden`: Not with this role. `origin_refused`: Sent from elsewhere. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5027,6 +5714,586 @@ export interface operations {
             };
             /** @description `idempotency_key_reused`: The Idempotency-Key was used for something else. */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `rate_limited`: Too many requests. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `unavailable`: Not available just now. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+        };
+    };
+    listKeys: {
+        parameters: {
+            query?: {
+                /** @description Items of a page (50 where it is absent). */
+                limit?: number;
+                /** @description nextCursor of the page before. */
+                cursor?: string;
+                /** @description Of which state (active where it is absent). */
+                state?: "active" | "expired" | "revoked" | "all";
+                /** @description Of which role. */
+                role?: "secretary" | "steward" | "operator" | "auditor" | "admin";
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of keys. */
+            200: {
+                headers: {
+                    /** @description The next page, rel="next". */
+                    Link?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "id": "7",
+                     *           "name": "Registry import",
+                     *           "role": "operator",
+                     *           "prefix": "0f3a9c1b2d4e",
+                     *           "state": "active",
+                     *           "createdBy": "admin:Front office",
+                     *           "createdAt": "2026-11-20T07:10:00.000Z",
+                     *           "expiresAt": "2026-11-20T07:10:00.000Z",
+                     *           "lastUsedAt": "2026-11-20T07:10:00.000Z",
+                     *           "revokedAt": "2026-11-20T07:10:00.000Z",
+                     *           "changedBy": "admin:Front office"
+                     *         }
+                     *       ],
+                     *       "nextCursor": null
+                     *     }
+                     */
+                    "application/json": components["schemas"]["KeyPage"];
+                };
+            };
+            /** @description `validation_failed`: The request is not valid. `cursor_mismatch`: The cursor does not fit the question. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `unauthenticated`: There is no valid API key. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `forbidden`: Not with this role. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `rate_limited`: Too many requests. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `unavailable`: Not available just now. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+        };
+    };
+    createKey: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CreateKeyBody"];
+            };
+        };
+        responses: {
+            /** @description The key, once. */
+            201: {
+                headers: {
+                    /** @description Where what was begun can be seen. */
+                    Location?: string;
+                    /** @description The version, for If-Match and If-None-Match. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "7",
+                     *       "name": "Registry import",
+                     *       "role": "operator",
+                     *       "prefix": "0f3a9c1b2d4e",
+                     *       "state": "active",
+                     *       "createdBy": "admin:Front office",
+                     *       "createdAt": "2026-11-20T07:10:00.000Z",
+                     *       "expiresAt": "2026-11-20T07:10:00.000Z",
+                     *       "lastUsedAt": "2026-11-20T07:10:00.000Z",
+                     *       "revokedAt": "2026-11-20T07:10:00.000Z",
+                     *       "changedBy": "admin:Front office",
+                     *       "key": "concord_0f3a9c1b2d4e_c2VjcmV0IHNlY3JldCBzZWNyZXQgc2Vj"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["NewKeyView"];
+                };
+            };
+            /** @description `validation_failed`: The request is not valid. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `unauthenticated`: There is no valid API key. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `forbidden`: Not with this role. `origin_refused`: Sent from elsewhere. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `body_too_large`: The body is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `media_type_unsupported`: Not in this form. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `rate_limited`: Too many requests. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `unavailable`: Not available just now. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+        };
+    };
+    getKey: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The ETag that you hold: answered by 304 while it is current. */
+                "If-None-Match"?: string;
+            };
+            path: {
+                /** @description The key. */
+                keyId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The key. */
+            200: {
+                headers: {
+                    /** @description The version, for If-Match and If-None-Match. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "7",
+                     *       "name": "Registry import",
+                     *       "role": "operator",
+                     *       "prefix": "0f3a9c1b2d4e",
+                     *       "state": "active",
+                     *       "createdBy": "admin:Front office",
+                     *       "createdAt": "2026-11-20T07:10:00.000Z",
+                     *       "expiresAt": "2026-11-20T07:10:00.000Z",
+                     *       "lastUsedAt": "2026-11-20T07:10:00.000Z",
+                     *       "revokedAt": "2026-11-20T07:10:00.000Z",
+                     *       "changedBy": "admin:Front office"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["KeyView"];
+                };
+            };
+            /** @description It is as you have it. */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `validation_failed`: The request is not valid. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `unauthenticated`: There is no valid API key. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `forbidden`: Not with this role. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `not_found`: There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `rate_limited`: Too many requests. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `unavailable`: Not available just now. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+        };
+    };
+    revokeKey: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description The ETag of the version that the change is made on. */
+                "If-Match": string;
+            };
+            path: {
+                /** @description The key. */
+                keyId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The key, revoked. */
+            200: {
+                headers: {
+                    /** @description The version, for If-Match and If-None-Match. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "7",
+                     *       "name": "Registry import",
+                     *       "role": "operator",
+                     *       "prefix": "0f3a9c1b2d4e",
+                     *       "state": "active",
+                     *       "createdBy": "admin:Front office",
+                     *       "createdAt": "2026-11-20T07:10:00.000Z",
+                     *       "expiresAt": "2026-11-20T07:10:00.000Z",
+                     *       "lastUsedAt": "2026-11-20T07:10:00.000Z",
+                     *       "revokedAt": "2026-11-20T07:10:00.000Z",
+                     *       "changedBy": "admin:Front office"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["KeyView"];
+                };
+            };
+            /** @description `validation_failed`: The request is not valid. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `unauthenticated`: There is no valid API key. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `forbidden`: Not with this role. `origin_refused`: Sent from elsewhere. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `not_found`: There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `precondition_failed`: It changed since you read it. */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `precondition_required`: If-Match is needed. */
+            428: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `rate_limited`: Too many requests. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `unavailable`: Not available just now. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+        };
+    };
+    rotateKey: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description The ETag of the version that the change is made on. */
+                "If-Match": string;
+            };
+            path: {
+                /** @description The key. */
+                keyId: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RotateKeyBody"];
+            };
+        };
+        responses: {
+            /** @description The new key, once. */
+            201: {
+                headers: {
+                    /** @description Where what was begun can be seen. */
+                    Location?: string;
+                    /** @description The version, for If-Match and If-None-Match. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "7",
+                     *       "name": "Registry import",
+                     *       "role": "operator",
+                     *       "prefix": "0f3a9c1b2d4e",
+                     *       "state": "active",
+                     *       "createdBy": "admin:Front office",
+                     *       "createdAt": "2026-11-20T07:10:00.000Z",
+                     *       "expiresAt": "2026-11-20T07:10:00.000Z",
+                     *       "lastUsedAt": "2026-11-20T07:10:00.000Z",
+                     *       "revokedAt": "2026-11-20T07:10:00.000Z",
+                     *       "changedBy": "admin:Front office",
+                     *       "key": "concord_0f3a9c1b2d4e_c2VjcmV0IHNlY3JldCBzZWNyZXQgc2Vj"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["NewKeyView"];
+                };
+            };
+            /** @description `validation_failed`: The request is not valid. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `unauthenticated`: There is no valid API key. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `forbidden`: Not with this role. `origin_refused`: Sent from elsewhere. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `not_found`: There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `state_forbids`: Not in this state. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `precondition_failed`: It changed since you read it. */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `body_too_large`: The body is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `media_type_unsupported`: Not in this form. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `precondition_required`: If-Match is needed. */
+            428: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `rate_limited`: Too many requests. */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -5105,6 +6372,15 @@ export interface operations {
             };
             /** @description `forbidden`: Not with this role. */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `rate_limited`: Too many requests. */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -5202,6 +6478,15 @@ export interface operations {
             };
             /** @description `not_found`: There is no such thing. */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `rate_limited`: Too many requests. */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -5317,7 +6602,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemView"];
                 };
             };
-            /** @description `forbidden`: Not with this role. */
+            /** @description `forbidden`: Not with this role. `origin_refused`: Sent from elsewhere. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5373,6 +6658,255 @@ export interface operations {
             };
             /** @description `precondition_required`: If-Match is needed. */
             428: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `rate_limited`: Too many requests. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `unavailable`: Not available just now. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+        };
+    };
+    getMe: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The one who asks. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "kind": "person",
+                     *       "actor": "secretary:amara@lakeside",
+                     *       "role": "secretary",
+                     *       "institution": {
+                     *         "code": "lakeside",
+                     *         "name": "Lakeside University",
+                     *         "timeZone": "Europe/Zurich"
+                     *       },
+                     *       "organisations": [
+                     *         "law-school"
+                     *       ],
+                     *       "permissions": {
+                     *         "question:decide": "affiliated",
+                     *         "run:read": "institution"
+                     *       },
+                     *       "session": {
+                     *         "provider": "lakeside",
+                     *         "name": "amara",
+                     *         "grants": [
+                     *           {
+                     *             "institution": "lakeside",
+                     *             "role": "secretary",
+                     *             "organisations": [
+                     *               "law-school"
+                     *             ]
+                     *           }
+                     *         ],
+                     *         "signedInAt": "2026-11-20T07:10:00.000Z",
+                     *         "expiresAt": "2026-11-20T17:10:00.000Z"
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["MeView"];
+                };
+            };
+            /** @description `validation_failed`: The request is not valid. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `unauthenticated`: There is no valid API key. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `forbidden`: Not with this role. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `rate_limited`: Too many requests. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `unavailable`: Not available just now. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+        };
+    };
+    switchGrant: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SwitchBody"];
+            };
+        };
+        responses: {
+            /** @description Who you are now. */
+            200: {
+                headers: {
+                    /** @description The session, for the browser alone. */
+                    "Set-Cookie"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "kind": "person",
+                     *       "actor": "secretary:amara@lakeside",
+                     *       "role": "secretary",
+                     *       "institution": {
+                     *         "code": "lakeside",
+                     *         "name": "Lakeside University",
+                     *         "timeZone": "Europe/Zurich"
+                     *       },
+                     *       "organisations": [
+                     *         "law-school"
+                     *       ],
+                     *       "permissions": {
+                     *         "question:decide": "affiliated",
+                     *         "run:read": "institution"
+                     *       },
+                     *       "session": {
+                     *         "provider": "lakeside",
+                     *         "name": "amara",
+                     *         "grants": [
+                     *           {
+                     *             "institution": "lakeside",
+                     *             "role": "secretary",
+                     *             "organisations": [
+                     *               "law-school"
+                     *             ]
+                     *           }
+                     *         ],
+                     *         "signedInAt": "2026-11-20T07:10:00.000Z",
+                     *         "expiresAt": "2026-11-20T17:10:00.000Z"
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["MeView"];
+                };
+            };
+            /** @description `validation_failed`: The request is not valid. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `unauthenticated`: There is no valid API key. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `forbidden`: Not with this role. `origin_refused`: Sent from elsewhere. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `not_found`: There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `state_forbids`: Not in this state. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `body_too_large`: The body is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `media_type_unsupported`: Not in this form. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `rate_limited`: Too many requests. */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -5534,7 +7068,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemView"];
                 };
             };
-            /** @description `forbidden`: Not with this role. */
+            /** @description `forbidden`: Not with this role. `origin_refused`: Sent from elsewhere. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5581,6 +7115,15 @@ export interface operations {
             };
             /** @description `delivery_unreadable`: The file cannot be read. `configuration_invalid`: The configuration is not right. */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `rate_limited`: Too many requests. */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -5685,6 +7228,15 @@ export interface operations {
             };
             /** @description `forbidden`: Not with this role. */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `rate_limited`: Too many requests. */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -5807,6 +7359,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemView"];
                 };
             };
+            /** @description `rate_limited`: Too many requests. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
             /** @description `unavailable`: Not available just now. */
             503: {
                 headers: {
@@ -5895,6 +7456,15 @@ export interface operations {
             };
             /** @description `not_found`: There is no such thing. */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `rate_limited`: Too many requests. */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -6000,6 +7570,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemView"];
                 };
             };
+            /** @description `rate_limited`: Too many requests. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
             /** @description `unavailable`: Not available just now. */
             503: {
                 headers: {
@@ -6071,7 +7650,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemView"];
                 };
             };
-            /** @description `forbidden`: Not with this role. */
+            /** @description `forbidden`: Not with this role. `origin_refused`: Sent from elsewhere. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -6118,6 +7697,15 @@ export interface operations {
             };
             /** @description `idempotency_key_reused`: The Idempotency-Key was used for something else. */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `rate_limited`: Too many requests. */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -6206,7 +7794,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemView"];
                 };
             };
-            /** @description `forbidden`: Not with this role. */
+            /** @description `forbidden`: Not with this role. `origin_refused`: Sent from elsewhere. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -6226,6 +7814,275 @@ export interface operations {
             };
             /** @description `state_forbids`: Not in this state. */
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `rate_limited`: Too many requests. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `unavailable`: Not available just now. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+        };
+    };
+    getProviders: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The providers. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "providers": [
+                     *         {
+                     *           "name": "lakeside",
+                     *           "title": "Lakeside University",
+                     *           "href": "/api/secretary/data-sync/sign-in/lakeside"
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ProvidersView"];
+                };
+            };
+            /** @description `validation_failed`: The request is not valid. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `rate_limited`: Too many requests. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `unavailable`: Not available just now. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+        };
+    };
+    beginSignIn: {
+        parameters: {
+            query?: {
+                /** @description Where to go afterwards: a path of this host (absent: /docs). */
+                returnTo?: string;
+            };
+            header?: never;
+            path: {
+                /** @description The provider. */
+                provider: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description To the provider. */
+            302: {
+                headers: {
+                    /** @description Where what was begun can be seen. */
+                    Location?: string;
+                    /** @description The session, for the browser alone. */
+                    "Set-Cookie"?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `validation_failed`: The request is not valid. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `not_found`: There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `rate_limited`: Too many requests. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `unavailable`: Not available just now. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+        };
+    };
+    completeSignIn: {
+        parameters: {
+            query?: {
+                /** @description As it was sent. */
+                state?: string;
+                /** @description Of the provider. */
+                code?: string;
+            };
+            header?: never;
+            path: {
+                /** @description The provider. */
+                provider: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Signed in; back to where it began. */
+            302: {
+                headers: {
+                    /** @description Where what was begun can be seen. */
+                    Location?: string;
+                    /** @description The session, for the browser alone. */
+                    "Set-Cookie"?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `validation_failed`: The request is not valid. `sign_in_failed`: Signing in failed. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `no_access`: Known, but without a role. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `not_found`: There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `rate_limited`: Too many requests. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `unavailable`: Not available just now. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+        };
+    };
+    signOut: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Signed out. */
+            200: {
+                headers: {
+                    /** @description The session, for the browser alone. */
+                    "Set-Cookie"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "providerSignOut": "https://login.lakeside.example/session/end?client_id=concord"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["SignedOutView"];
+                };
+            };
+            /** @description `validation_failed`: The request is not valid. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `origin_refused`: Sent from elsewhere. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `rate_limited`: Too many requests. */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -6361,6 +8218,15 @@ export interface operations {
             };
             /** @description `forbidden`: Not with this role. */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `rate_limited`: Too many requests. */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -3,6 +3,7 @@ import {
   ApiBearerAuth,
   ApiBody,
   ApiConsumes,
+  ApiCookieAuth,
   ApiExtension,
   ApiHeader,
   ApiOperation,
@@ -12,10 +13,11 @@ import {
   type ApiResponseOptions,
 } from '@nestjs/swagger';
 import { rolesWith } from '../../domain/access.js';
-import { Admit, ReadsQuery, type Admission } from './access.guard.js';
+import { Admit, Rate, ReadsQuery, type Admission } from './access.guard.js';
 import { basePath } from './base-path.js';
 import { describeCode, Problem, toDocument, type ProblemCode } from './problem.js';
 import { ProblemView } from './problem.view.js';
+import type { RateClass } from './rate-limits.js';
 
 const methods = { get: Get, post: Post, put: Put, delete: Delete } as const;
 
@@ -27,7 +29,7 @@ export interface SuccessReply {
   readonly headers?: readonly ReplyHeader[];
 }
 
-export type ReplyHeader = 'ETag' | 'Location' | 'Link' | 'Idempotency-Replayed';
+export type ReplyHeader = 'ETag' | 'Location' | 'Link' | 'Idempotency-Replayed' | 'Set-Cookie';
 
 export interface EndpointOptions {
   readonly method: keyof typeof methods;
@@ -52,6 +54,8 @@ export interface EndpointOptions {
     readonly required?: boolean;
   };
   readonly idempotencyKey?: 'required' | 'optional';
+  /** By which limit requests are counted; what it is by itself: see `rateOf`. */
+  readonly rate?: RateClass;
   readonly ifMatch?: boolean;
   readonly ifNoneMatch?: boolean;
   /** How long a reply may be kept; personal data (the default): not at all. */
@@ -67,13 +71,14 @@ export const Endpoint = (options: EndpointOptions): MethodDecorator =>
     Admit(options.may),
     ApiExtension('x-permission', options.may),
     ReadsQuery(options.readsQuery ?? false),
+    Rate(rateOf(options)),
     ApiTags(options.tag),
     ApiOperation({
       operationId: options.operationId,
       summary: options.summary,
       description: `${options.description}\n\n${admissionText(options.may)}`,
     }),
-    ...(options.may === 'anybody' ? [] : [ApiBearerAuth('apiKey')]),
+    ...(options.may === 'anybody' ? [] : [ApiBearerAuth('apiKey'), ApiCookieAuth('session')]),
     ...Object.entries(options.parameters ?? {}).map(([name, description]) =>
       ApiParam({ name, description, schema: { type: 'string', maxLength: 100 }, example: '17' }),
     ),
@@ -84,6 +89,14 @@ export const Endpoint = (options: EndpointOptions): MethodDecorator =>
     ...options.replies.map((reply) => ApiResponse(describeReply(reply))),
     ...problemReplies(options),
   );
+
+/** Reading, starting work (what answers 202), or another change; what is open to anybody is not counted. */
+export const rateOf = (options: EndpointOptions): RateClass | null => {
+  if (options.rate !== undefined) return options.rate;
+  if (options.may === 'anybody') return null;
+  if (options.method === 'get') return 'read';
+  return options.replies.some(({ status }) => status === 202) ? 'work' : 'write';
+};
 
 const admissionText = (may: Admission): string =>
   may === 'anybody' ? 'Open to anybody.' : `Roles: ${rolesWith(may).join(', ')} (\`${may}\`).`;
@@ -119,6 +132,7 @@ const headerDescriptions: Readonly<Record<ReplyHeader, string>> = {
   Location: 'Where what was begun can be seen.',
   Link: 'The next page, rel="next".',
   'Idempotency-Replayed': '`true` where this is the first reply given again.',
+  'Set-Cookie': 'The session, for the browser alone.',
 };
 
 const describeReply = (reply: SuccessReply): ApiResponseOptions => ({
@@ -141,6 +155,8 @@ const describeReply = (reply: SuccessReply): ApiResponseOptions => ({
 const commonProblems = (options: EndpointOptions): readonly ProblemCode[] => [
   'validation_failed',
   ...(options.may === 'anybody' ? [] : (['unauthenticated', 'forbidden'] as const)),
+  ...(options.may === 'anybody' || options.method === 'get' ? [] : (['origin_refused'] as const)),
+  ...(rateOf(options) === null ? [] : (['rate_limited'] as const)),
   ...(options.parameters === undefined ? [] : (['not_found'] as const)),
   ...(options.body === undefined ? [] : (['body_too_large', 'media_type_unsupported'] as const)),
   ...(options.idempotencyKey === undefined ? [] : (['idempotency_in_flight', 'idempotency_key_reused'] as const)),
