@@ -89,8 +89,13 @@ const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
 /** The texts of a claim: its own, or those of its list. */
 export const valuesOf = (claims: Readonly<Record<string, unknown>>, claim: string): readonly string[] => {
   const value = Object.hasOwn(claims, claim) ? claims[claim] : atPath(claims, claim.split('.'));
-  if (typeof value === 'string') return claim === 'scope' || claim === 'scp' ? value.split(' ') : [value];
-  return Array.isArray(value) ? value.filter((one): one is string => typeof one === 'string') : [];
+  const isScope = claim === 'scope' || claim === 'scp';
+  const values: readonly unknown[] = Array.isArray(value)
+    ? value
+    : isScope && typeof value === 'string'
+      ? value.split(' ')
+      : [value];
+  return values.filter((one): one is string => typeof one === 'string' && one !== '');
 };
 
 const atPath = (value: unknown, path: readonly string[]): unknown => {
@@ -159,6 +164,9 @@ const providerReader: Reader<ProviderSettings> = (value, at) => {
   if (provider === null) return null;
   if (provider.clientId === undefined && provider.audience === undefined)
     return at.note('nobody can come in here', 'add clientId for people, audience for machines');
+  // Whoever signed in holds a token for clientId: it must not do for an access token.
+  if (provider.audience !== undefined && provider.audience === provider.clientId)
+    return at.note('the audience is the clientId', 'have access tokens made for an audience of their own');
   return provider;
 };
 

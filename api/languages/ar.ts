@@ -144,5 +144,6 @@ export const arabic: Catalogue = {
     max: 'يجب ألا يزيد {field} على {max, number}',
     min: 'يجب ألا يقل {field} عن {min, number}',
     nestedValidation: 'يجب أن يكون {field} كائنًا أو قائمة كائنات',
+    oneChoice: 'يجب إعطاء واحد فقط من take وkeep وvalue',
   },
 };

@@ -157,5 +157,6 @@ export const german: Catalogue = {
     max: '{field} darf höchstens {max, number} sein',
     min: '{field} muss mindestens {min, number} sein',
     nestedValidation: '{field} muss ein Objekt oder eine Liste von Objekten sein',
+    oneChoice: 'genau eines von take, keep und value ist anzugeben',
   },
 };
