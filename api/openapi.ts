@@ -1,5 +1,6 @@
 import type { INestApplication } from '@nestjs/common';
 import { DocumentBuilder, SwaggerModule, type OpenAPIObject } from '@nestjs/swagger';
+import { partsFor } from './common/openapi-parts.js';
 import { ProblemView } from './common/problem.view.js';
 
 const tags: Readonly<Record<string, string>> = {
@@ -55,7 +56,11 @@ export const createDocument = (application: INestApplication): OpenAPIObject => 
   });
   const plain: unknown = toJsonSchema(document);
   if (!isDocument(plain)) throw new TypeError('no OpenAPI document');
-  return { ...plain, paths: withExamples(withPlainPaths(plain)) };
+  return {
+    ...plain,
+    paths: withExamples(withPlainPaths(plain)),
+    components: { ...plain.components, ...partsFor(plain.paths) },
+  };
 };
 
 const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>

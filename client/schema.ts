@@ -3455,7 +3455,53 @@ export interface components {
     responses: never;
     parameters: never;
     requestBodies: never;
-    headers: never;
+    headers: {
+        /**
+         * @description The version, for If-Match and If-None-Match.
+         * @example "3"
+         */
+        ETag: string;
+        /**
+         * @description Where what was begun or made can be seen.
+         * @example /api/secretary/data-sync/runs/17
+         */
+        Location: string;
+        /**
+         * @description The next page, rel="next".
+         * @example </api/secretary/data-sync/runs?cursor=WyJhIl0>; rel="next"
+         */
+        Link: string;
+        /**
+         * @description `true` where this is the first reply given again.
+         * @example true
+         */
+        "Idempotency-Replayed": string;
+        /**
+         * @description The session, for the browser alone.
+         * @example __Host-concord-session=…; Path=/; HttpOnly; Secure
+         */
+        "Set-Cookie": string;
+        /**
+         * @description How many requests of this class a caller may make in how many seconds.
+         * @example "read";q=3000;w=60
+         */
+        "RateLimit-Policy": string;
+        /**
+         * @description How many are left, and in how many seconds there are more.
+         * @example "read";r=2999;t=42
+         */
+        RateLimit: string;
+        /**
+         * @description How many seconds to wait.
+         * @example 42
+         */
+        "Retry-After": string;
+        /**
+         * @description The language of `title` and `detail`.
+         * @example en
+         */
+        "Content-Language": string;
+    };
     pathItems: never;
 }
 export type $defs = Record<string, never>;
@@ -3479,8 +3525,9 @@ export interface operations {
             /** @description A result for each. */
             200: {
                 headers: {
-                    /** @description `true` where this is the first reply given again. */
-                    "Idempotency-Replayed"?: string;
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3567,6 +3614,7 @@ export interface operations {
             /** @description `validation_failed`: The request is not valid. */
             400: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3576,6 +3624,7 @@ export interface operations {
             /** @description `unauthenticated`: There is no valid API key. */
             401: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3585,6 +3634,7 @@ export interface operations {
             /** @description `forbidden`: Not with this role. `origin_refused`: Sent from elsewhere. */
             403: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3594,6 +3644,7 @@ export interface operations {
             /** @description `idempotency_in_flight`: The first request is still at work. */
             409: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3603,6 +3654,7 @@ export interface operations {
             /** @description `body_too_large`: The body is too large. */
             413: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3612,6 +3664,7 @@ export interface operations {
             /** @description `media_type_unsupported`: Not in this form. */
             415: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3621,6 +3674,7 @@ export interface operations {
             /** @description `idempotency_key_reused`: The Idempotency-Key was used for something else. */
             422: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3630,6 +3684,10 @@ export interface operations {
             /** @description `rate_limited`: Too many requests. */
             429: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3639,6 +3697,7 @@ export interface operations {
             /** @description `unavailable`: Not available just now. */
             503: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3678,8 +3737,9 @@ export interface operations {
             /** @description A page of questions. */
             200: {
                 headers: {
-                    /** @description The next page, rel="next". */
-                    Link?: string;
+                    Link: components["headers"]["Link"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3748,6 +3808,7 @@ export interface operations {
             /** @description `validation_failed`: The request is not valid. `cursor_mismatch`: The cursor does not fit the question. */
             400: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3757,6 +3818,7 @@ export interface operations {
             /** @description `unauthenticated`: There is no valid API key. */
             401: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3766,6 +3828,7 @@ export interface operations {
             /** @description `forbidden`: Not with this role. */
             403: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3775,6 +3838,10 @@ export interface operations {
             /** @description `rate_limited`: Too many requests. */
             429: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3784,6 +3851,7 @@ export interface operations {
             /** @description `unavailable`: Not available just now. */
             503: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3807,8 +3875,9 @@ export interface operations {
             /** @description The question. */
             200: {
                 headers: {
-                    /** @description The version, for If-Match and If-None-Match. */
-                    ETag?: string;
+                    ETag: components["headers"]["ETag"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3871,6 +3940,7 @@ export interface operations {
             /** @description `validation_failed`: The request is not valid. */
             400: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3880,6 +3950,7 @@ export interface operations {
             /** @description `unauthenticated`: There is no valid API key. */
             401: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3889,6 +3960,7 @@ export interface operations {
             /** @description `forbidden`: Not with this role. */
             403: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3898,6 +3970,7 @@ export interface operations {
             /** @description `not_found`: There is no such thing. */
             404: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3907,6 +3980,10 @@ export interface operations {
             /** @description `rate_limited`: Too many requests. */
             429: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3916,6 +3993,7 @@ export interface operations {
             /** @description `unavailable`: Not available just now. */
             503: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3946,8 +4024,9 @@ export interface operations {
             /** @description Decided. */
             200: {
                 headers: {
-                    /** @description `true` where this is the first reply given again. */
-                    "Idempotency-Replayed"?: string;
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3968,6 +4047,7 @@ export interface operations {
             /** @description `validation_failed`: The request is not valid. */
             400: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3977,6 +4057,7 @@ export interface operations {
             /** @description `unauthenticated`: There is no valid API key. */
             401: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3986,6 +4067,7 @@ export interface operations {
             /** @description `forbidden`: Not with this role. `origin_refused`: Sent from elsewhere. */
             403: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3995,6 +4077,7 @@ export interface operations {
             /** @description `not_found`: There is no such thing. */
             404: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4004,6 +4087,7 @@ export interface operations {
             /** @description `idempotency_in_flight`: The first request is still at work. `conflict_changed`: It changed meanwhile. `state_forbids`: Not in this state. */
             409: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4013,6 +4097,7 @@ export interface operations {
             /** @description `closed`: It is closed. */
             410: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4022,6 +4107,7 @@ export interface operations {
             /** @description `body_too_large`: The body is too large. */
             413: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4031,6 +4117,7 @@ export interface operations {
             /** @description `media_type_unsupported`: Not in this form. */
             415: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4040,6 +4127,7 @@ export interface operations {
             /** @description `idempotency_key_reused`: The Idempotency-Key was used for something else. `choice_not_possible`: This cannot be chosen here. */
             422: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4049,6 +4137,10 @@ export interface operations {
             /** @description `rate_limited`: Too many requests. */
             429: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4058,6 +4150,7 @@ export interface operations {
             /** @description `unavailable`: Not available just now. */
             503: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4081,6 +4174,8 @@ export interface operations {
             /** @description The batch. */
             200: {
                 headers: {
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4107,6 +4202,7 @@ export interface operations {
             /** @description `validation_failed`: The request is not valid. */
             400: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4116,6 +4212,7 @@ export interface operations {
             /** @description `unauthenticated`: There is no valid API key. */
             401: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4125,6 +4222,7 @@ export interface operations {
             /** @description `forbidden`: Not with this role. */
             403: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4134,6 +4232,7 @@ export interface operations {
             /** @description `not_found`: There is no such thing. */
             404: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4143,6 +4242,10 @@ export interface operations {
             /** @description `rate_limited`: Too many requests. */
             429: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4152,6 +4255,7 @@ export interface operations {
             /** @description `unavailable`: Not available just now. */
             503: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4181,8 +4285,9 @@ export interface operations {
             /** @description The records that are known by it. */
             200: {
                 headers: {
-                    /** @description The next page, rel="next". */
-                    Link?: string;
+                    Link: components["headers"]["Link"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4207,6 +4312,7 @@ export interface operations {
             /** @description `validation_failed`: The request is not valid. `cursor_mismatch`: The cursor does not fit the question. */
             400: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4216,6 +4322,7 @@ export interface operations {
             /** @description `unauthenticated`: There is no valid API key. */
             401: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4225,6 +4332,7 @@ export interface operations {
             /** @description `forbidden`: Not with this role. */
             403: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4234,6 +4342,10 @@ export interface operations {
             /** @description `rate_limited`: Too many requests. */
             429: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4243,6 +4355,7 @@ export interface operations {
             /** @description `unavailable`: Not available just now. */
             503: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4266,8 +4379,9 @@ export interface operations {
             /** @description The record. */
             200: {
                 headers: {
-                    /** @description The version, for If-Match and If-None-Match. */
-                    ETag?: string;
+                    ETag: components["headers"]["ETag"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4335,6 +4449,7 @@ export interface operations {
             /** @description `validation_failed`: The request is not valid. */
             400: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4344,6 +4459,7 @@ export interface operations {
             /** @description `unauthenticated`: There is no valid API key. */
             401: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4353,6 +4469,7 @@ export interface operations {
             /** @description `forbidden`: Not with this role. */
             403: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4362,6 +4479,7 @@ export interface operations {
             /** @description `not_found`: There is no such thing. */
             404: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4371,6 +4489,10 @@ export interface operations {
             /** @description `rate_limited`: Too many requests. */
             429: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4380,6 +4502,7 @@ export interface operations {
             /** @description `unavailable`: Not available just now. */
             503: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4410,8 +4533,9 @@ export interface operations {
             /** @description Decided; carried out in a moment. */
             200: {
                 headers: {
-                    /** @description `true` where this is the first reply given again. */
-                    "Idempotency-Replayed"?: string;
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4431,6 +4555,7 @@ export interface operations {
             /** @description `validation_failed`: The request is not valid. */
             400: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4440,6 +4565,7 @@ export interface operations {
             /** @description `unauthenticated`: There is no valid API key. */
             401: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4449,6 +4575,7 @@ export interface operations {
             /** @description `forbidden`: Not with this role. `origin_refused`: Sent from elsewhere. */
             403: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4458,6 +4585,7 @@ export interface operations {
             /** @description `not_found`: There is no such thing. */
             404: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4467,6 +4595,7 @@ export interface operations {
             /** @description `idempotency_in_flight`: The first request is still at work. `state_forbids`: Not in this state. */
             409: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4476,6 +4605,7 @@ export interface operations {
             /** @description `precondition_failed`: It changed since you read it. */
             412: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4485,6 +4615,7 @@ export interface operations {
             /** @description `body_too_large`: The body is too large. */
             413: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4494,6 +4625,7 @@ export interface operations {
             /** @description `media_type_unsupported`: Not in this form. */
             415: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4503,6 +4635,7 @@ export interface operations {
             /** @description `idempotency_key_reused`: The Idempotency-Key was used for something else. */
             422: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4512,6 +4645,10 @@ export interface operations {
             /** @description `rate_limited`: Too many requests. */
             429: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4521,6 +4658,7 @@ export interface operations {
             /** @description `unavailable`: Not available just now. */
             503: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4554,8 +4692,9 @@ export interface operations {
             /** @description A page of held changes. */
             200: {
                 headers: {
-                    /** @description The next page, rel="next". */
-                    Link?: string;
+                    Link: components["headers"]["Link"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4592,6 +4731,7 @@ export interface operations {
             /** @description `validation_failed`: The request is not valid. `cursor_mismatch`: The cursor does not fit the question. */
             400: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4601,6 +4741,7 @@ export interface operations {
             /** @description `unauthenticated`: There is no valid API key. */
             401: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4610,6 +4751,7 @@ export interface operations {
             /** @description `forbidden`: Not with this role. */
             403: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4619,6 +4761,10 @@ export interface operations {
             /** @description `rate_limited`: Too many requests. */
             429: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4628,6 +4774,7 @@ export interface operations {
             /** @description `unavailable`: Not available just now. */
             503: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4651,8 +4798,9 @@ export interface operations {
             /** @description The held change. */
             200: {
                 headers: {
-                    /** @description The version, for If-Match and If-None-Match. */
-                    ETag?: string;
+                    ETag: components["headers"]["ETag"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4684,6 +4832,7 @@ export interface operations {
             /** @description `validation_failed`: The request is not valid. */
             400: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4693,6 +4842,7 @@ export interface operations {
             /** @description `unauthenticated`: There is no valid API key. */
             401: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4702,6 +4852,7 @@ export interface operations {
             /** @description `forbidden`: Not with this role. */
             403: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4711,6 +4862,7 @@ export interface operations {
             /** @description `not_found`: There is no such thing. */
             404: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4720,6 +4872,10 @@ export interface operations {
             /** @description `rate_limited`: Too many requests. */
             429: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4729,6 +4885,7 @@ export interface operations {
             /** @description `unavailable`: Not available just now. */
             503: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4759,8 +4916,9 @@ export interface operations {
             /** @description Decided; carried out in a moment. */
             200: {
                 headers: {
-                    /** @description `true` where this is the first reply given again. */
-                    "Idempotency-Replayed"?: string;
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4780,6 +4938,7 @@ export interface operations {
             /** @description `validation_failed`: The request is not valid. */
             400: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4789,6 +4948,7 @@ export interface operations {
             /** @description `unauthenticated`: There is no valid API key. */
             401: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4798,6 +4958,7 @@ export interface operations {
             /** @description `forbidden`: Not with this role. `origin_refused`: Sent from elsewhere. */
             403: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4807,6 +4968,7 @@ export interface operations {
             /** @description `not_found`: There is no such thing. */
             404: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4816,6 +4978,7 @@ export interface operations {
             /** @description `idempotency_in_flight`: The first request is still at work. `conflict_changed`: It changed meanwhile. `state_forbids`: Not in this state. */
             409: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4825,6 +4988,7 @@ export interface operations {
             /** @description `closed`: It is closed. */
             410: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4834,6 +4998,7 @@ export interface operations {
             /** @description `body_too_large`: The body is too large. */
             413: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4843,6 +5008,7 @@ export interface operations {
             /** @description `media_type_unsupported`: Not in this form. */
             415: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4852,6 +5018,7 @@ export interface operations {
             /** @description `idempotency_key_reused`: The Idempotency-Key was used for something else. */
             422: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4861,6 +5028,10 @@ export interface operations {
             /** @description `rate_limited`: Too many requests. */
             429: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4870,6 +5041,7 @@ export interface operations {
             /** @description `unavailable`: Not available just now. */
             503: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4898,8 +5070,9 @@ export interface operations {
             /** @description A page of records. */
             200: {
                 headers: {
-                    /** @description The next page, rel="next". */
-                    Link?: string;
+                    Link: components["headers"]["Link"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4921,6 +5094,7 @@ export interface operations {
             /** @description `validation_failed`: The request is not valid. `cursor_mismatch`: The cursor does not fit the question. */
             400: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4930,6 +5104,7 @@ export interface operations {
             /** @description `unauthenticated`: There is no valid API key. */
             401: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4939,6 +5114,7 @@ export interface operations {
             /** @description `forbidden`: Not with this role. */
             403: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4948,6 +5124,7 @@ export interface operations {
             /** @description `not_found`: There is no such thing. */
             404: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4957,6 +5134,10 @@ export interface operations {
             /** @description `rate_limited`: Too many requests. */
             429: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4966,6 +5147,7 @@ export interface operations {
             /** @description `unavailable`: Not available just now. */
             503: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4996,8 +5178,9 @@ export interface operations {
             /** @description Decided; carried out in a moment. */
             200: {
                 headers: {
-                    /** @description `true` where this is the first reply given again. */
-                    "Idempotency-Replayed"?: string;
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5017,6 +5200,7 @@ export interface operations {
             /** @description `validation_failed`: The request is not valid. */
             400: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5026,6 +5210,7 @@ export interface operations {
             /** @description `unauthenticated`: There is no valid API key. */
             401: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5035,6 +5220,7 @@ export interface operations {
             /** @description `forbidden`: Not with this role. `origin_refused`: Sent from elsewhere. */
             403: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5044,6 +5230,7 @@ export interface operations {
             /** @description `not_found`: There is no such thing. */
             404: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5053,6 +5240,7 @@ export interface operations {
             /** @description `idempotency_in_flight`: The first request is still at work. `conflict_changed`: It changed meanwhile. `state_forbids`: Not in this state. */
             409: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5062,6 +5250,7 @@ export interface operations {
             /** @description `closed`: It is closed. */
             410: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5071,6 +5260,7 @@ export interface operations {
             /** @description `body_too_large`: The body is too large. */
             413: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5080,6 +5270,7 @@ export interface operations {
             /** @description `media_type_unsupported`: Not in this form. */
             415: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5089,6 +5280,7 @@ export interface operations {
             /** @description `idempotency_key_reused`: The Idempotency-Key was used for something else. */
             422: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5098,6 +5290,10 @@ export interface operations {
             /** @description `rate_limited`: Too many requests. */
             429: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5107,6 +5303,7 @@ export interface operations {
             /** @description `unavailable`: Not available just now. */
             503: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5132,8 +5329,9 @@ export interface operations {
             /** @description A page of jobs. */
             200: {
                 headers: {
-                    /** @description The next page, rel="next". */
-                    Link?: string;
+                    Link: components["headers"]["Link"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5188,6 +5386,7 @@ export interface operations {
             /** @description `validation_failed`: The request is not valid. `cursor_mismatch`: The cursor does not fit the question. */
             400: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5197,6 +5396,7 @@ export interface operations {
             /** @description `unauthenticated`: There is no valid API key. */
             401: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5206,6 +5406,7 @@ export interface operations {
             /** @description `forbidden`: Not with this role. */
             403: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5215,6 +5416,10 @@ export interface operations {
             /** @description `rate_limited`: Too many requests. */
             429: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5224,6 +5429,7 @@ export interface operations {
             /** @description `unavailable`: Not available just now. */
             503: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5251,6 +5457,8 @@ export interface operations {
             /** @description The report of a dry run. */
             200: {
                 headers: {
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5272,12 +5480,11 @@ export interface operations {
             /** @description Created. */
             201: {
                 headers: {
-                    /** @description Where what was begun can be seen. */
-                    Location?: string;
-                    /** @description The version, for If-Match and If-None-Match. */
-                    ETag?: string;
-                    /** @description `true` where this is the first reply given again. */
-                    "Idempotency-Replayed"?: string;
+                    Location: components["headers"]["Location"];
+                    ETag: components["headers"]["ETag"];
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5335,12 +5542,11 @@ export interface operations {
             /** @description Created, and a run begins. */
             202: {
                 headers: {
-                    /** @description Where what was begun can be seen. */
-                    Location?: string;
-                    /** @description The version, for If-Match and If-None-Match. */
-                    ETag?: string;
-                    /** @description `true` where this is the first reply given again. */
-                    "Idempotency-Replayed"?: string;
+                    Location: components["headers"]["Location"];
+                    ETag: components["headers"]["ETag"];
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5398,6 +5604,7 @@ export interface operations {
             /** @description `validation_failed`: The request is not valid. `idempotency_key_required`: An Idempotency-Key is needed. */
             400: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5407,6 +5614,7 @@ export interface operations {
             /** @description `unauthenticated`: There is no valid API key. */
             401: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5416,6 +5624,7 @@ export interface operations {
             /** @description `forbidden`: Not with this role. `origin_refused`: Sent from elsewhere. */
             403: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5425,6 +5634,7 @@ export interface operations {
             /** @description `idempotency_in_flight`: The first request is still at work. `name_taken`: The name is taken. `job_occupied`: The job is at work. */
             409: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5434,6 +5644,7 @@ export interface operations {
             /** @description `body_too_large`: The body is too large. */
             413: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5443,6 +5654,7 @@ export interface operations {
             /** @description `media_type_unsupported`: Not in this form. */
             415: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5452,6 +5664,7 @@ export interface operations {
             /** @description `idempotency_key_reused`: The Idempotency-Key was used for something else. `configuration_invalid`: The configuration is not right. */
             422: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5461,6 +5674,10 @@ export interface operations {
             /** @description `rate_limited`: Too many requests. */
             429: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5470,6 +5687,7 @@ export interface operations {
             /** @description `unavailable`: Not available just now. */
             503: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5496,8 +5714,9 @@ export interface operations {
             /** @description The job. */
             200: {
                 headers: {
-                    /** @description The version, for If-Match and If-None-Match. */
-                    ETag?: string;
+                    ETag: components["headers"]["ETag"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5547,6 +5766,8 @@ export interface operations {
             /** @description You have it. */
             304: {
                 headers: {
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content?: never;
@@ -5554,6 +5775,7 @@ export interface operations {
             /** @description `validation_failed`: The request is not valid. */
             400: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5563,6 +5785,7 @@ export interface operations {
             /** @description `unauthenticated`: There is no valid API key. */
             401: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5572,6 +5795,7 @@ export interface operations {
             /** @description `forbidden`: Not with this role. */
             403: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5581,6 +5805,7 @@ export interface operations {
             /** @description `not_found`: There is no such thing. */
             404: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5590,6 +5815,10 @@ export interface operations {
             /** @description `rate_limited`: Too many requests. */
             429: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5599,6 +5828,7 @@ export interface operations {
             /** @description `unavailable`: Not available just now. */
             503: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5629,10 +5859,10 @@ export interface operations {
             /** @description It begins. */
             202: {
                 headers: {
-                    /** @description Where what was begun can be seen. */
-                    Location?: string;
-                    /** @description `true` where this is the first reply given again. */
-                    "Idempotency-Replayed"?: string;
+                    Location: components["headers"]["Location"];
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5652,6 +5882,7 @@ export interface operations {
             /** @description `validation_failed`: The request is not valid. `idempotency_key_required`: An Idempotency-Key is needed. */
             400: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5661,6 +5892,7 @@ export interface operations {
             /** @description `unauthenticated`: There is no valid API key. */
             401: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5670,6 +5902,7 @@ export interface operations {
             /** @description `forbidden`: Not with this role. `origin_refused`: Sent from elsewhere. */
             403: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5679,6 +5912,7 @@ export interface operations {
             /** @description `not_found`: There is no such thing. */
             404: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5688,6 +5922,7 @@ export interface operations {
             /** @description `idempotency_in_flight`: The first request is still at work. `job_occupied`: The job is at work. */
             409: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5697,6 +5932,7 @@ export interface operations {
             /** @description `body_too_large`: The body is too large. */
             413: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5706,6 +5942,7 @@ export interface operations {
             /** @description `media_type_unsupported`: Not in this form. */
             415: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5715,6 +5952,7 @@ export interface operations {
             /** @description `idempotency_key_reused`: The Idempotency-Key was used for something else. */
             422: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5724,6 +5962,10 @@ export interface operations {
             /** @description `rate_limited`: Too many requests. */
             429: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5733,6 +5975,7 @@ export interface operations {
             /** @description `unavailable`: Not available just now. */
             503: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5762,8 +6005,9 @@ export interface operations {
             /** @description A page of keys. */
             200: {
                 headers: {
-                    /** @description The next page, rel="next". */
-                    Link?: string;
+                    Link: components["headers"]["Link"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5793,6 +6037,7 @@ export interface operations {
             /** @description `validation_failed`: The request is not valid. `cursor_mismatch`: The cursor does not fit the question. */
             400: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5802,6 +6047,7 @@ export interface operations {
             /** @description `unauthenticated`: There is no valid API key. */
             401: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5811,6 +6057,7 @@ export interface operations {
             /** @description `forbidden`: Not with this role. */
             403: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5820,6 +6067,10 @@ export interface operations {
             /** @description `rate_limited`: Too many requests. */
             429: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5829,6 +6080,7 @@ export interface operations {
             /** @description `unavailable`: Not available just now. */
             503: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5853,10 +6105,10 @@ export interface operations {
             /** @description The key, once. */
             201: {
                 headers: {
-                    /** @description Where what was begun can be seen. */
-                    Location?: string;
-                    /** @description The version, for If-Match and If-None-Match. */
-                    ETag?: string;
+                    Location: components["headers"]["Location"];
+                    ETag: components["headers"]["ETag"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5882,6 +6134,7 @@ export interface operations {
             /** @description `validation_failed`: The request is not valid. */
             400: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5891,6 +6144,7 @@ export interface operations {
             /** @description `unauthenticated`: There is no valid API key. */
             401: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5900,6 +6154,7 @@ export interface operations {
             /** @description `forbidden`: Not with this role. `origin_refused`: Sent from elsewhere. */
             403: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5909,6 +6164,7 @@ export interface operations {
             /** @description `body_too_large`: The body is too large. */
             413: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5918,6 +6174,7 @@ export interface operations {
             /** @description `media_type_unsupported`: Not in this form. */
             415: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5927,6 +6184,10 @@ export interface operations {
             /** @description `rate_limited`: Too many requests. */
             429: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5936,6 +6197,7 @@ export interface operations {
             /** @description `unavailable`: Not available just now. */
             503: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5962,8 +6224,9 @@ export interface operations {
             /** @description The key. */
             200: {
                 headers: {
-                    /** @description The version, for If-Match and If-None-Match. */
-                    ETag?: string;
+                    ETag: components["headers"]["ETag"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5988,6 +6251,8 @@ export interface operations {
             /** @description It is as you have it. */
             304: {
                 headers: {
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content?: never;
@@ -5995,6 +6260,7 @@ export interface operations {
             /** @description `validation_failed`: The request is not valid. */
             400: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6004,6 +6270,7 @@ export interface operations {
             /** @description `unauthenticated`: There is no valid API key. */
             401: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6013,6 +6280,7 @@ export interface operations {
             /** @description `forbidden`: Not with this role. */
             403: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6022,6 +6290,7 @@ export interface operations {
             /** @description `not_found`: There is no such thing. */
             404: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6031,6 +6300,10 @@ export interface operations {
             /** @description `rate_limited`: Too many requests. */
             429: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6040,6 +6313,7 @@ export interface operations {
             /** @description `unavailable`: Not available just now. */
             503: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6066,8 +6340,9 @@ export interface operations {
             /** @description The key, revoked. */
             200: {
                 headers: {
-                    /** @description The version, for If-Match and If-None-Match. */
-                    ETag?: string;
+                    ETag: components["headers"]["ETag"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6092,6 +6367,7 @@ export interface operations {
             /** @description `validation_failed`: The request is not valid. */
             400: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6101,6 +6377,7 @@ export interface operations {
             /** @description `unauthenticated`: There is no valid API key. */
             401: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6110,6 +6387,7 @@ export interface operations {
             /** @description `forbidden`: Not with this role. `origin_refused`: Sent from elsewhere. */
             403: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6119,6 +6397,7 @@ export interface operations {
             /** @description `not_found`: There is no such thing. */
             404: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6128,6 +6407,7 @@ export interface operations {
             /** @description `precondition_failed`: It changed since you read it. */
             412: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6137,6 +6417,7 @@ export interface operations {
             /** @description `precondition_required`: If-Match is needed. */
             428: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6146,6 +6427,10 @@ export interface operations {
             /** @description `rate_limited`: Too many requests. */
             429: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6155,6 +6440,7 @@ export interface operations {
             /** @description `unavailable`: Not available just now. */
             503: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6185,10 +6471,10 @@ export interface operations {
             /** @description The new key, once. */
             201: {
                 headers: {
-                    /** @description Where what was begun can be seen. */
-                    Location?: string;
-                    /** @description The version, for If-Match and If-None-Match. */
-                    ETag?: string;
+                    Location: components["headers"]["Location"];
+                    ETag: components["headers"]["ETag"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6214,6 +6500,7 @@ export interface operations {
             /** @description `validation_failed`: The request is not valid. */
             400: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6223,6 +6510,7 @@ export interface operations {
             /** @description `unauthenticated`: There is no valid API key. */
             401: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6232,6 +6520,7 @@ export interface operations {
             /** @description `forbidden`: Not with this role. `origin_refused`: Sent from elsewhere. */
             403: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6241,6 +6530,7 @@ export interface operations {
             /** @description `not_found`: There is no such thing. */
             404: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6250,6 +6540,7 @@ export interface operations {
             /** @description `state_forbids`: Not in this state. */
             409: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6259,6 +6550,7 @@ export interface operations {
             /** @description `precondition_failed`: It changed since you read it. */
             412: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6268,6 +6560,7 @@ export interface operations {
             /** @description `body_too_large`: The body is too large. */
             413: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6277,6 +6570,7 @@ export interface operations {
             /** @description `media_type_unsupported`: Not in this form. */
             415: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6286,6 +6580,7 @@ export interface operations {
             /** @description `precondition_required`: If-Match is needed. */
             428: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6295,6 +6590,10 @@ export interface operations {
             /** @description `rate_limited`: Too many requests. */
             429: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6304,6 +6603,7 @@ export interface operations {
             /** @description `unavailable`: Not available just now. */
             503: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6329,8 +6629,9 @@ export interface operations {
             /** @description A page of mappings. */
             200: {
                 headers: {
-                    /** @description The next page, rel="next". */
-                    Link?: string;
+                    Link: components["headers"]["Link"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6355,6 +6656,7 @@ export interface operations {
             /** @description `validation_failed`: The request is not valid. `cursor_mismatch`: The cursor does not fit the question. */
             400: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6364,6 +6666,7 @@ export interface operations {
             /** @description `unauthenticated`: There is no valid API key. */
             401: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6373,6 +6676,7 @@ export interface operations {
             /** @description `forbidden`: Not with this role. */
             403: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6382,6 +6686,10 @@ export interface operations {
             /** @description `rate_limited`: Too many requests. */
             429: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6391,6 +6699,7 @@ export interface operations {
             /** @description `unavailable`: Not available just now. */
             503: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6417,8 +6726,9 @@ export interface operations {
             /** @description The mapping. */
             200: {
                 headers: {
-                    /** @description The version, for If-Match and If-None-Match. */
-                    ETag?: string;
+                    ETag: components["headers"]["ETag"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6445,6 +6755,8 @@ export interface operations {
             /** @description You have it. */
             304: {
                 headers: {
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content?: never;
@@ -6452,6 +6764,7 @@ export interface operations {
             /** @description `validation_failed`: The request is not valid. */
             400: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6461,6 +6774,7 @@ export interface operations {
             /** @description `unauthenticated`: There is no valid API key. */
             401: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6470,6 +6784,7 @@ export interface operations {
             /** @description `forbidden`: Not with this role. */
             403: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6479,6 +6794,7 @@ export interface operations {
             /** @description `not_found`: There is no such thing. */
             404: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6488,6 +6804,10 @@ export interface operations {
             /** @description `rate_limited`: Too many requests. */
             429: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6497,6 +6817,7 @@ export interface operations {
             /** @description `unavailable`: Not available just now. */
             503: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6530,8 +6851,9 @@ export interface operations {
             /** @description The report. */
             200: {
                 headers: {
-                    /** @description The version, for If-Match and If-None-Match. */
-                    ETag?: string;
+                    ETag: components["headers"]["ETag"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6587,6 +6909,7 @@ export interface operations {
             /** @description `validation_failed`: The request is not valid. */
             400: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6596,6 +6919,7 @@ export interface operations {
             /** @description `unauthenticated`: There is no valid API key. */
             401: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6605,6 +6929,7 @@ export interface operations {
             /** @description `forbidden`: Not with this role. `origin_refused`: Sent from elsewhere. */
             403: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6614,6 +6939,7 @@ export interface operations {
             /** @description `not_found`: There is no such thing. */
             404: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6623,6 +6949,7 @@ export interface operations {
             /** @description `precondition_failed`: It changed since you read it. */
             412: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6632,6 +6959,7 @@ export interface operations {
             /** @description `body_too_large`: The body is too large. */
             413: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6641,6 +6969,7 @@ export interface operations {
             /** @description `media_type_unsupported`: Not in this form. */
             415: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6650,6 +6979,7 @@ export interface operations {
             /** @description `configuration_invalid`: The configuration is not right. */
             422: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6659,6 +6989,7 @@ export interface operations {
             /** @description `precondition_required`: If-Match is needed. */
             428: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6668,6 +6999,10 @@ export interface operations {
             /** @description `rate_limited`: Too many requests. */
             429: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6677,6 +7012,7 @@ export interface operations {
             /** @description `unavailable`: Not available just now. */
             503: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6697,6 +7033,8 @@ export interface operations {
             /** @description The one who asks. */
             200: {
                 headers: {
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6740,6 +7078,7 @@ export interface operations {
             /** @description `validation_failed`: The request is not valid. */
             400: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6749,6 +7088,7 @@ export interface operations {
             /** @description `unauthenticated`: There is no valid API key. */
             401: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6758,6 +7098,7 @@ export interface operations {
             /** @description `forbidden`: Not with this role. */
             403: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6767,6 +7108,10 @@ export interface operations {
             /** @description `rate_limited`: Too many requests. */
             429: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6776,6 +7121,7 @@ export interface operations {
             /** @description `unavailable`: Not available just now. */
             503: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6800,8 +7146,9 @@ export interface operations {
             /** @description Who you are now. */
             200: {
                 headers: {
-                    /** @description The session, for the browser alone. */
-                    "Set-Cookie"?: string;
+                    "Set-Cookie": components["headers"]["Set-Cookie"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6845,6 +7192,7 @@ export interface operations {
             /** @description `validation_failed`: The request is not valid. */
             400: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6854,6 +7202,7 @@ export interface operations {
             /** @description `unauthenticated`: There is no valid API key. */
             401: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6863,6 +7212,7 @@ export interface operations {
             /** @description `forbidden`: Not with this role. `origin_refused`: Sent from elsewhere. */
             403: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6872,6 +7222,7 @@ export interface operations {
             /** @description `not_found`: There is no such thing. */
             404: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6881,6 +7232,7 @@ export interface operations {
             /** @description `state_forbids`: Not in this state. */
             409: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6890,6 +7242,7 @@ export interface operations {
             /** @description `body_too_large`: The body is too large. */
             413: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6899,6 +7252,7 @@ export interface operations {
             /** @description `media_type_unsupported`: Not in this form. */
             415: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6908,6 +7262,10 @@ export interface operations {
             /** @description `rate_limited`: Too many requests. */
             429: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6917,6 +7275,7 @@ export interface operations {
             /** @description `unavailable`: Not available just now. */
             503: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6958,6 +7317,7 @@ export interface operations {
             /** @description `validation_failed`: The request is not valid. */
             400: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6967,6 +7327,7 @@ export interface operations {
             /** @description `not_found`: There is no such thing. */
             404: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6976,6 +7337,7 @@ export interface operations {
             /** @description `unavailable`: Not available just now. */
             503: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7008,6 +7370,8 @@ export interface operations {
             /** @description The report. */
             200: {
                 headers: {
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7053,6 +7417,7 @@ export interface operations {
             /** @description `validation_failed`: The request is not valid. `body_malformed`: The body cannot be read. */
             400: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7062,6 +7427,7 @@ export interface operations {
             /** @description `unauthenticated`: There is no valid API key. */
             401: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7071,6 +7437,7 @@ export interface operations {
             /** @description `forbidden`: Not with this role. `origin_refused`: Sent from elsewhere. */
             403: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7080,6 +7447,7 @@ export interface operations {
             /** @description `not_found`: There is no such thing. */
             404: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7089,6 +7457,7 @@ export interface operations {
             /** @description `state_forbids`: Not in this state. */
             409: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7098,6 +7467,7 @@ export interface operations {
             /** @description `body_too_large`: The body is too large. */
             413: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7107,6 +7477,7 @@ export interface operations {
             /** @description `media_type_unsupported`: Not in this form. */
             415: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7116,6 +7487,7 @@ export interface operations {
             /** @description `delivery_unreadable`: The file cannot be read. `configuration_invalid`: The configuration is not right. */
             422: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7125,6 +7497,10 @@ export interface operations {
             /** @description `rate_limited`: Too many requests. */
             429: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7134,6 +7510,7 @@ export interface operations {
             /** @description `unavailable`: Not available just now. */
             503: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7169,8 +7546,9 @@ export interface operations {
             /** @description A page of runs. */
             200: {
                 headers: {
-                    /** @description The next page, rel="next". */
-                    Link?: string;
+                    Link: components["headers"]["Link"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7211,6 +7589,7 @@ export interface operations {
             /** @description `validation_failed`: The request is not valid. `cursor_mismatch`: The cursor does not fit the question. */
             400: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7220,6 +7599,7 @@ export interface operations {
             /** @description `unauthenticated`: There is no valid API key. */
             401: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7229,6 +7609,7 @@ export interface operations {
             /** @description `forbidden`: Not with this role. */
             403: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7238,6 +7619,10 @@ export interface operations {
             /** @description `rate_limited`: Too many requests. */
             429: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7247,6 +7632,7 @@ export interface operations {
             /** @description `unavailable`: Not available just now. */
             503: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7270,6 +7656,8 @@ export interface operations {
             /** @description The run. */
             200: {
                 headers: {
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7326,6 +7714,7 @@ export interface operations {
             /** @description `validation_failed`: The request is not valid. */
             400: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7335,6 +7724,7 @@ export interface operations {
             /** @description `unauthenticated`: There is no valid API key. */
             401: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7344,6 +7734,7 @@ export interface operations {
             /** @description `forbidden`: Not with this role. */
             403: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7353,6 +7744,7 @@ export interface operations {
             /** @description `not_found`: There is no such thing. */
             404: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7362,6 +7754,10 @@ export interface operations {
             /** @description `rate_limited`: Too many requests. */
             429: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7371,6 +7767,7 @@ export interface operations {
             /** @description `unavailable`: Not available just now. */
             503: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7401,8 +7798,9 @@ export interface operations {
             /** @description A page of findings. */
             200: {
                 headers: {
-                    /** @description The next page, rel="next". */
-                    Link?: string;
+                    Link: components["headers"]["Link"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7430,6 +7828,7 @@ export interface operations {
             /** @description `validation_failed`: The request is not valid. `cursor_mismatch`: The cursor does not fit the question. */
             400: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7439,6 +7838,7 @@ export interface operations {
             /** @description `unauthenticated`: There is no valid API key. */
             401: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7448,6 +7848,7 @@ export interface operations {
             /** @description `forbidden`: Not with this role. */
             403: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7457,6 +7858,7 @@ export interface operations {
             /** @description `not_found`: There is no such thing. */
             404: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7466,6 +7868,10 @@ export interface operations {
             /** @description `rate_limited`: Too many requests. */
             429: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7475,6 +7881,7 @@ export interface operations {
             /** @description `unavailable`: Not available just now. */
             503: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7507,8 +7914,9 @@ export interface operations {
             /** @description A page of records. */
             200: {
                 headers: {
-                    /** @description The next page, rel="next". */
-                    Link?: string;
+                    Link: components["headers"]["Link"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7537,6 +7945,7 @@ export interface operations {
             /** @description `validation_failed`: The request is not valid. `cursor_mismatch`: The cursor does not fit the question. */
             400: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7546,6 +7955,7 @@ export interface operations {
             /** @description `unauthenticated`: There is no valid API key. */
             401: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7555,6 +7965,7 @@ export interface operations {
             /** @description `forbidden`: Not with this role. */
             403: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7564,6 +7975,7 @@ export interface operations {
             /** @description `not_found`: There is no such thing. */
             404: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7573,6 +7985,10 @@ export interface operations {
             /** @description `rate_limited`: Too many requests. */
             429: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7582,6 +7998,7 @@ export interface operations {
             /** @description `unavailable`: Not available just now. */
             503: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7612,10 +8029,10 @@ export interface operations {
             /** @description It begins. */
             202: {
                 headers: {
-                    /** @description Where what was begun can be seen. */
-                    Location?: string;
-                    /** @description `true` where this is the first reply given again. */
-                    "Idempotency-Replayed"?: string;
+                    Location: components["headers"]["Location"];
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7635,6 +8052,7 @@ export interface operations {
             /** @description `validation_failed`: The request is not valid. `idempotency_key_required`: An Idempotency-Key is needed. */
             400: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7644,6 +8062,7 @@ export interface operations {
             /** @description `unauthenticated`: There is no valid API key. */
             401: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7653,6 +8072,7 @@ export interface operations {
             /** @description `forbidden`: Not with this role. `origin_refused`: Sent from elsewhere. */
             403: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7662,6 +8082,7 @@ export interface operations {
             /** @description `not_found`: There is no such thing. */
             404: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7671,6 +8092,7 @@ export interface operations {
             /** @description `idempotency_in_flight`: The first request is still at work. `preview_outdated`: The preview no longer holds. `state_forbids`: Not in this state. */
             409: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7680,6 +8102,7 @@ export interface operations {
             /** @description `body_too_large`: The body is too large. */
             413: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7689,6 +8112,7 @@ export interface operations {
             /** @description `media_type_unsupported`: Not in this form. */
             415: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7698,6 +8122,7 @@ export interface operations {
             /** @description `idempotency_key_reused`: The Idempotency-Key was used for something else. */
             422: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7707,6 +8132,10 @@ export interface operations {
             /** @description `rate_limited`: Too many requests. */
             429: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7716,6 +8145,7 @@ export interface operations {
             /** @description `unavailable`: Not available just now. */
             503: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7739,6 +8169,8 @@ export interface operations {
             /** @description The preview; a rollback names its hash. */
             200: {
                 headers: {
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7779,6 +8211,7 @@ export interface operations {
             /** @description `validation_failed`: The request is not valid. */
             400: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7788,6 +8221,7 @@ export interface operations {
             /** @description `unauthenticated`: There is no valid API key. */
             401: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7797,6 +8231,7 @@ export interface operations {
             /** @description `forbidden`: Not with this role. `origin_refused`: Sent from elsewhere. */
             403: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7806,6 +8241,7 @@ export interface operations {
             /** @description `not_found`: There is no such thing. */
             404: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7815,6 +8251,7 @@ export interface operations {
             /** @description `state_forbids`: Not in this state. */
             409: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7824,6 +8261,10 @@ export interface operations {
             /** @description `rate_limited`: Too many requests. */
             429: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7833,6 +8274,7 @@ export interface operations {
             /** @description `unavailable`: Not available just now. */
             503: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7853,6 +8295,8 @@ export interface operations {
             /** @description The providers. */
             200: {
                 headers: {
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7873,6 +8317,7 @@ export interface operations {
             /** @description `validation_failed`: The request is not valid. */
             400: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7882,6 +8327,10 @@ export interface operations {
             /** @description `rate_limited`: Too many requests. */
             429: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7891,6 +8340,7 @@ export interface operations {
             /** @description `unavailable`: Not available just now. */
             503: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7917,10 +8367,10 @@ export interface operations {
             /** @description To the provider. */
             302: {
                 headers: {
-                    /** @description Where what was begun can be seen. */
-                    Location?: string;
-                    /** @description The session, for the browser alone. */
-                    "Set-Cookie"?: string;
+                    Location: components["headers"]["Location"];
+                    "Set-Cookie": components["headers"]["Set-Cookie"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content?: never;
@@ -7928,6 +8378,7 @@ export interface operations {
             /** @description `validation_failed`: The request is not valid. */
             400: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7937,6 +8388,7 @@ export interface operations {
             /** @description `not_found`: There is no such thing. */
             404: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7946,6 +8398,10 @@ export interface operations {
             /** @description `rate_limited`: Too many requests. */
             429: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7955,6 +8411,7 @@ export interface operations {
             /** @description `unavailable`: Not available just now. */
             503: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -7983,10 +8440,10 @@ export interface operations {
             /** @description Signed in; back to where it began. */
             302: {
                 headers: {
-                    /** @description Where what was begun can be seen. */
-                    Location?: string;
-                    /** @description The session, for the browser alone. */
-                    "Set-Cookie"?: string;
+                    Location: components["headers"]["Location"];
+                    "Set-Cookie": components["headers"]["Set-Cookie"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content?: never;
@@ -7994,6 +8451,7 @@ export interface operations {
             /** @description `validation_failed`: The request is not valid. `sign_in_failed`: Signing in failed. */
             400: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -8003,6 +8461,7 @@ export interface operations {
             /** @description `no_access`: Known, but without a role. */
             403: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -8012,6 +8471,7 @@ export interface operations {
             /** @description `not_found`: There is no such thing. */
             404: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -8021,6 +8481,10 @@ export interface operations {
             /** @description `rate_limited`: Too many requests. */
             429: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -8030,6 +8494,7 @@ export interface operations {
             /** @description `unavailable`: Not available just now. */
             503: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -8050,8 +8515,9 @@ export interface operations {
             /** @description Signed out. */
             200: {
                 headers: {
-                    /** @description The session, for the browser alone. */
-                    "Set-Cookie"?: string;
+                    "Set-Cookie": components["headers"]["Set-Cookie"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -8066,6 +8532,7 @@ export interface operations {
             /** @description `validation_failed`: The request is not valid. */
             400: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -8075,6 +8542,7 @@ export interface operations {
             /** @description `origin_refused`: Sent from elsewhere. */
             403: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -8084,6 +8552,10 @@ export interface operations {
             /** @description `rate_limited`: Too many requests. */
             429: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -8093,6 +8565,7 @@ export interface operations {
             /** @description `unavailable`: Not available just now. */
             503: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -8116,8 +8589,9 @@ export interface operations {
             /** @description The overview. */
             200: {
                 headers: {
-                    /** @description The version, for If-Match and If-None-Match. */
-                    ETag?: string;
+                    ETag: components["headers"]["ETag"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -8194,6 +8668,8 @@ export interface operations {
             /** @description You have it. */
             304: {
                 headers: {
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content?: never;
@@ -8201,6 +8677,7 @@ export interface operations {
             /** @description `validation_failed`: The request is not valid. */
             400: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -8210,6 +8687,7 @@ export interface operations {
             /** @description `unauthenticated`: There is no valid API key. */
             401: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -8219,6 +8697,7 @@ export interface operations {
             /** @description `forbidden`: Not with this role. */
             403: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -8228,6 +8707,10 @@ export interface operations {
             /** @description `rate_limited`: Too many requests. */
             429: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -8237,6 +8720,7 @@ export interface operations {
             /** @description `unavailable`: Not available just now. */
             503: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -8271,6 +8755,7 @@ export interface operations {
             /** @description `validation_failed`: The request is not valid. */
             400: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -8280,6 +8765,7 @@ export interface operations {
             /** @description `unavailable`: Not available just now. */
             503: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -8320,6 +8806,7 @@ export interface operations {
             /** @description `validation_failed`: The request is not valid. */
             400: {
                 headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
                     [name: string]: unknown;
                 };
                 content: {

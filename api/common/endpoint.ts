@@ -14,8 +14,7 @@ import {
 } from '@nestjs/swagger';
 import { rolesWith } from '../../domain/access.js';
 import { Admit, Rate, ReadsQuery, type Admission } from './access.guard.js';
-import { basePath } from './base-path.js';
-import { describeCode, Problem, toDocument, type ProblemCode } from './problem.js';
+import { describeCode, type ProblemCode } from './problem.js';
 import { ProblemView } from './problem.view.js';
 import type { RateClass } from './rate-limits.js';
 
@@ -77,6 +76,7 @@ export const Endpoint = (options: EndpointOptions): MethodDecorator =>
       operationId: options.operationId,
       summary: options.summary,
       description: `${options.description}\n\n${admissionText(options.may)}`,
+      ...(options.may === 'anybody' ? { security: [] } : {}),
     }),
     ...(options.may === 'anybody' ? [] : [ApiBearerAuth('apiKey'), ApiCookieAuth('session')]),
     ...Object.entries(options.parameters ?? {}).map(([name, description]) =>
@@ -86,7 +86,7 @@ export const Endpoint = (options: EndpointOptions): MethodDecorator =>
     ...(options.body === undefined
       ? []
       : [describeBody(options.body), ApiConsumes(...(options.body.types ?? ['application/json']))]),
-    ...options.replies.map((reply) => ApiResponse(describeReply(reply))),
+    ...options.replies.map((reply) => ApiResponse(describeReply(reply, rateOf(options)))),
     ...problemReplies(options),
   );
 
@@ -127,28 +127,20 @@ const describeBody = (body: NonNullable<EndpointOptions['body']>): MethodDecorat
     examples: { example: { summary: 'An example', value: body.example } },
   });
 
-const headerDescriptions: Readonly<Record<ReplyHeader, string>> = {
-  ETag: 'The version, for If-Match and If-None-Match.',
-  Location: 'Where what was begun can be seen.',
-  Link: 'The next page, rel="next".',
-  'Idempotency-Replayed': '`true` where this is the first reply given again.',
-  'Set-Cookie': 'The session, for the browser alone.',
+/* Of whatever is counted. */
+const countHeaders = {
+  'RateLimit-Policy': { $ref: '#/components/headers/RateLimit-Policy' },
+  RateLimit: { $ref: '#/components/headers/RateLimit' },
 };
 
-const describeReply = (reply: SuccessReply): ApiResponseOptions => ({
+const describeReply = (reply: SuccessReply, rate: RateClass | null): ApiResponseOptions => ({
   status: reply.status,
   description: reply.description,
   ...(reply.type === undefined ? {} : { type: reply.type }),
-  ...(reply.headers === undefined
-    ? {}
-    : {
-        headers: Object.fromEntries(
-          reply.headers.map((name) => [
-            name,
-            { description: headerDescriptions[name], schema: { type: 'string' as const } },
-          ]),
-        ),
-      }),
+  headers: {
+    ...Object.fromEntries((reply.headers ?? []).map((name) => [name, { $ref: `#/components/headers/${name}` }])),
+    ...(rate === null ? {} : countHeaders),
+  },
   ...(reply.example === undefined ? {} : { examples: { example: { summary: 'An example', value: reply.example } } }),
 });
 
@@ -173,17 +165,18 @@ const problemReplies = (options: EndpointOptions): MethodDecorator[] => {
     return ApiResponse({
       status,
       description: of.map((code) => `\`${code}\`: ${titleOf(code)}.`).join(' '),
+      headers: {
+        'Content-Language': { $ref: '#/components/headers/Content-Language' },
+        ...(status === 429 ? { 'Retry-After': { $ref: '#/components/headers/Retry-After' }, ...countHeaders } : {}),
+      },
       content: {
         'application/problem+json': {
           schema: { $ref: `#/components/schemas/${ProblemView.name}` },
-          examples: Object.fromEntries(of.map((code) => [code, { summary: titleOf(code), value: exampleOf(code) }])),
+          examples: Object.fromEntries(of.map((code) => [code, { $ref: `#/components/examples/${code}` }])),
         },
       },
     });
   });
 };
-
-const exampleOf = (code: ProblemCode): unknown =>
-  toDocument(new Problem(code, `${titleOf(code)}.`), { url: basePath, id: '0af7651916cd43dd8448eb211c80319c' });
 
 const titleOf = (code: ProblemCode): string => describeCode(code).title;
