@@ -17,8 +17,9 @@ const layers = {
     ...['launch', 'samples'],
   ],
   launch: ['config', 'platform'],
-  cli: ['config', 'launch', 'api/client', 'samples'],
-  web: ['api/client'],
+  client: [],
+  cli: ['config', 'launch', 'client', 'samples'],
+  web: ['client'],
   samples: [],
 };
 

@@ -3,17 +3,24 @@ import { randomBytes } from 'node:crypto';
 import { Module, type DynamicModule } from '@nestjs/common';
 import { APP_FILTER, APP_GUARD, APP_INTERCEPTOR, APP_PIPE, NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
-import { verifyApiKey } from '../database/api-keys.js';
+import type { AccessConfig } from '../config/env.js';
 import type { Hub } from '../database/hub.js';
 import type { Clock } from '../platform/clock.js';
 import type { Log } from '../platform/log.js';
+import { Cookies } from './access/cookies.js';
+import { Directory } from './access/directory.js';
+import { KeysController } from './access/keys.controller.js';
+import { MeController } from './access/me.controller.js';
+import type { Provider } from './access/provider.js';
+import { SignInController } from './access/sign-in.controller.js';
 import { AccessGuard } from './common/access.guard.js';
 import { AnswerInterceptor } from './common/answer.interceptor.js';
 import { linkTo } from './common/base-path.js';
-import type { ApiKeys } from './common/caller.js';
 import { Idempotency } from './common/idempotency.js';
 import { ProblemFilter } from './common/problem.filter.js';
-import { API_KEYS, CLOCK, HUB, LOG, READINESS, ROLLBACK_PREVIEW, RUN_STARTER, RUN_WAIT } from './common/tokens.js';
+import { RateLimits } from './common/rate-limits.js';
+import { CALLERS, CLOCK, COOKIES, DIRECTORY, HUB, LOG, PUBLIC_URL, RATE_LIMITS } from './common/tokens.js';
+import { READINESS, ROLLBACK_PREVIEW, RUN_STARTER, RUN_WAIT } from './common/tokens.js';
 import { createValidationPipe } from './common/validation.js';
 import { ConflictsController } from './conflicts/conflicts.controller.js';
 import { Decide } from './conflicts/decide.js';
@@ -47,10 +54,16 @@ export interface ApiDependencies {
   readonly starter: RunStarter;
   readonly readiness: Readiness;
   readonly previewRollback: PreviewRollback;
+  /** How people and programs come in. */
+  readonly access: ApiAccess;
   /** How long a start waits for a worker to open the run (default 1.5 s). */
   readonly runWaitMilliseconds?: number;
   /** Serve the documentation at `/docs`. */
   readonly docs?: boolean;
+}
+
+export interface ApiAccess extends Omit<AccessConfig, 'signIn'> {
+  readonly providers: readonly Provider[];
 }
 
 const bodyLimit = 5 * 1024 * 1024;
@@ -58,26 +71,24 @@ const bodyLimit = 5 * 1024 * 1024;
 @Module({})
 class ApiModule {
   static of(dependencies: ApiDependencies): DynamicModule {
-    const { hub, clock } = dependencies;
-    const keys: ApiKeys = {
-      async find(token) {
-        const holder = await verifyApiKey(hub, token, clock.now());
-        if (holder === null) return null;
-        const { institutionId, role, name } = holder;
-        return { institutionId, role, actor: `${role}:${name}` };
-      },
-    };
+    const { hub, clock, access } = dependencies;
+    const directory = new Directory(hub, clock, access.providers, access.session);
     return {
       module: ApiModule,
       controllers: [
         ...[StatusController, JobsController, RunsController, MappingsController, ConflictsController, HeldController],
         ...[DecisionsController, GoldenController, QualityController, HealthController, ProblemsController],
+        ...[SignInController, MeController, KeysController],
       ],
       providers: [
         { provide: HUB, useValue: hub },
         { provide: CLOCK, useValue: clock },
         { provide: LOG, useValue: dependencies.log },
-        { provide: API_KEYS, useValue: keys },
+        { provide: CALLERS, useValue: directory },
+        { provide: DIRECTORY, useValue: directory },
+        { provide: COOKIES, useValue: new Cookies(access.publicUrl) },
+        { provide: PUBLIC_URL, useValue: access.publicUrl },
+        { provide: RATE_LIMITS, useValue: new RateLimits(access.rates, access.processes) },
         { provide: RUN_STARTER, useValue: dependencies.starter },
         { provide: READINESS, useValue: dependencies.readiness },
         { provide: ROLLBACK_PREVIEW, useValue: dependencies.previewRollback },
@@ -94,7 +105,11 @@ class ApiModule {
 
 /** The API, initialized but not listening. `close()` it; what it was given stays open. */
 export async function createApi(dependencies: ApiDependencies): Promise<NestFastifyApplication> {
-  const adapter = new FastifyAdapter({ bodyLimit, logger: false, genReqId: traceIdOf });
+  const { trustedProxies } = dependencies.access;
+  const adapter = new FastifyAdapter({
+    ...{ bodyLimit, logger: false, genReqId: traceIdOf },
+    trustProxy: trustedProxies.length === 0 ? false : [...trustedProxies],
+  });
   // eslint-disable-next-line @typescript-eslint/no-unsafe-class-instance-assignment -- Nest declares its options as a class
   const application = await NestFactory.create<NestFastifyApplication>(ApiModule.of(dependencies), adapter, {
     logger: false,

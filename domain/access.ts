@@ -24,6 +24,7 @@ const stewards: Cell = { steward: all };
 export const permissions = {
   'overview:read': everybody,
   'access:read': everybody,
+  'access:switch': everybody,
   'event:read': watchers,
 
   'institution:read': everybody,

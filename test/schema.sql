@@ -19,6 +19,9 @@ create table concord.api_keys (
   expires_at timestamp with time zone,
   revoked_at timestamp with time zone,
   last_used_at timestamp with time zone,
+  version integer not null default 1,
+  changed_by text,
+  changed_at timestamp with time zone,
   constraint api_keys_institution_id_fkey FOREIGN KEY (institution_id) REFERENCES concord.institutions(id),
   constraint api_keys_pkey PRIMARY KEY (id),
   constraint api_keys_prefix_key UNIQUE (prefix),
@@ -463,6 +466,25 @@ create table concord.run_leases (
   constraint run_leases_run_id_fkey FOREIGN KEY (run_id) REFERENCES concord.sync_runs(id)
 );
 alter table concord.run_leases enable row level security;
+create table concord.sessions (
+  id bigint not null generated always as identity,
+  institution_id integer not null,
+  token_hash text not null,
+  provider text not null,
+  subject text not null,
+  name text not null,
+  role text not null,
+  organisations text[] not null default '{}'::text[],
+  grants jsonb not null,
+  created_at timestamp with time zone not null,
+  last_used_at timestamp with time zone not null,
+  expires_at timestamp with time zone not null,
+  constraint sessions_institution_id_fkey FOREIGN KEY (institution_id) REFERENCES concord.institutions(id),
+  constraint sessions_pkey PRIMARY KEY (id),
+  constraint sessions_role_check CHECK ((role = ANY (ARRAY['secretary'::text, 'steward'::text, 'operator'::text, 'auditor'::text, 'admin'::text]))),
+  constraint sessions_token_hash_key UNIQUE (token_hash)
+);
+alter table concord.sessions enable row level security;
 create table concord.sync_conflict_resolutions (
   id bigint not null generated always as identity,
   institution_id integer not null,
@@ -612,6 +634,7 @@ CREATE INDEX rejected_records_run ON concord.rejected_records USING btree (run_i
 CREATE INDEX rejected_records_waiting ON concord.rejected_records USING btree (mapping_id, source_key) WHERE ((kind = 'waiting'::text) AND (state = 'open'::text));
 CREATE UNIQUE INDEX restrictions_standing ON concord.restrictions USING btree (golden_id, recipient_class) WHERE (released_at IS NULL);
 CREATE INDEX rolled_back_inputs_run ON concord.rolled_back_inputs USING btree (rollback_run_id);
+CREATE INDEX sessions_institution ON concord.sessions USING btree (institution_id, expires_at);
 CREATE INDEX sync_conflict_resolutions_batch ON concord.sync_conflict_resolutions USING btree (batch_id);
 CREATE INDEX sync_conflict_resolutions_inbox ON concord.sync_conflict_resolutions USING btree (institution_id, state, id);
 CREATE UNIQUE INDEX sync_conflict_resolutions_one_open ON concord.sync_conflict_resolutions USING btree (golden_id, kind, group_name) WHERE (state = 'open'::text);
@@ -651,6 +674,7 @@ create policy institution on concord.restrictions for all to public using ((inst
 create policy institution on concord.rolled_back_inputs for all to public using ((institution_id = ( SELECT (NULLIF(current_setting('concord.institution'::text, true), ''::text))::integer AS "nullif")));
 create policy institution on concord.run_chunks for all to public using ((institution_id = ( SELECT (NULLIF(current_setting('concord.institution'::text, true), ''::text))::integer AS "nullif")));
 create policy institution on concord.run_leases for all to public using ((institution_id = ( SELECT (NULLIF(current_setting('concord.institution'::text, true), ''::text))::integer AS "nullif")));
+create policy institution on concord.sessions for all to public using ((institution_id = ( SELECT (NULLIF(current_setting('concord.institution'::text, true), ''::text))::integer AS "nullif")));
 create policy institution on concord.sync_conflict_resolutions for all to public using ((institution_id = ( SELECT (NULLIF(current_setting('concord.institution'::text, true), ''::text))::integer AS "nullif")));
 create policy institution on concord.sync_runs for all to public using ((institution_id = ( SELECT (NULLIF(current_setting('concord.institution'::text, true), ''::text))::integer AS "nullif")));
 create policy institution on concord.synchronization_jobs for all to public using ((institution_id = ( SELECT (NULLIF(current_setting('concord.institution'::text, true), ''::text))::integer AS "nullif")));
@@ -696,6 +720,12 @@ CREATE OR REPLACE FUNCTION concord.key_by_prefix(wanted text)
  STABLE SECURITY DEFINER
  SET search_path TO 'concord', 'pg_temp'
 AS $function$ select k.id, k.institution_id, k.secret_hash, k.role, k.name, k.expires_at, k.revoked_at from concord.api_keys k where k.prefix = wanted $function$;
+CREATE OR REPLACE FUNCTION concord.session_by_token(wanted text)
+ RETURNS TABLE(id bigint, institution_id integer)
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'concord', 'pg_temp'
+AS $function$ select s.id, s.institution_id from concord.sessions s where s.token_hash = wanted $function$;
 CREATE OR REPLACE FUNCTION concord.undelivered_outbox(most integer)
  RETURNS TABLE(id bigint, institution_id integer, topic text, subject text)
  LANGUAGE sql
@@ -765,6 +795,8 @@ grant delete, insert, select, update on table concord.run_chunks to concord_api;
 grant delete, insert, select, update on table concord.run_chunks to concord_worker;
 grant delete, insert, select, update on table concord.run_leases to concord_api;
 grant delete, insert, select, update on table concord.run_leases to concord_worker;
+grant delete, insert, select, update on table concord.sessions to concord_api;
+grant delete, insert, select, update on table concord.sessions to concord_worker;
 grant delete, insert, select, update on table concord.sync_conflict_resolutions to concord_api;
 grant delete, insert, select, update on table concord.sync_conflict_resolutions to concord_worker;
 grant delete, insert, select, update on table concord.sync_runs to concord_api;
@@ -789,6 +821,8 @@ grant execute on function concord.institution_of_run(bigint) to concord_api;
 grant execute on function concord.institution_of_run(bigint) to concord_worker;
 grant execute on function concord.key_by_prefix(text) to concord_api;
 grant execute on function concord.key_by_prefix(text) to concord_worker;
+grant execute on function concord.session_by_token(text) to concord_api;
+grant execute on function concord.session_by_token(text) to concord_worker;
 grant execute on function concord.undelivered_outbox(integer) to concord_api;
 grant execute on function concord.undelivered_outbox(integer) to concord_worker;
 grant execute on function concord.unfinished_runs() to concord_api;
@@ -827,6 +861,8 @@ grant usage on sequence concord.rejected_records_id_seq to concord_api;
 grant usage on sequence concord.rejected_records_id_seq to concord_worker;
 grant usage on sequence concord.restrictions_id_seq to concord_api;
 grant usage on sequence concord.restrictions_id_seq to concord_worker;
+grant usage on sequence concord.sessions_id_seq to concord_api;
+grant usage on sequence concord.sessions_id_seq to concord_worker;
 grant usage on sequence concord.sync_conflict_resolutions_id_seq to concord_api;
 grant usage on sequence concord.sync_conflict_resolutions_id_seq to concord_worker;
 grant usage on sequence concord.sync_runs_id_seq to concord_api;

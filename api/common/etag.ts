@@ -1,5 +1,6 @@
 import { hash128 } from '../../platform/hash.js';
 import { canonicalJson } from '../../platform/canonical-json.js';
+import { say } from '../languages/say.js';
 import { Answer, headerOf, type HttpRequest } from './http.js';
 import { Problem } from './problem.js';
 
@@ -22,13 +23,13 @@ export const requireMatch = (
 ): void => {
   const sent = headerOf(request, 'if-match');
   if (sent === null) {
-    throw new Problem('precondition_required', 'Send If-Match with the ETag that you read.', {
+    throw new Problem('precondition_required', say('precondition_required.send'), {
       extensions: { currentEtag: etagOf(current.version) },
       headers: { etag: etagOf(current.version) },
     });
   }
   if (tagsOf(sent).includes(etagOf(current.version)) || sent.trim() === '*') return;
-  throw new Problem('precondition_failed', `It was changed by ${current.changedBy} since you read it.`, {
+  throw new Problem('precondition_failed', say('precondition_failed.changed', { by: current.changedBy }), {
     extensions: {
       currentEtag: etagOf(current.version),
       changedBy: current.changedBy,

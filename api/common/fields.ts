@@ -97,6 +97,22 @@ export const Moment = (options: FieldOptions): PropertyDecorator =>
     IsString(),
   ]);
 
+/** A moment to come, RFC 3339. That it is to come is checked where the time is known. */
+export const FutureMoment = (options: FieldOptions): PropertyDecorator =>
+  field({ example: '2026-11-20T07:10:00Z', ...options }, { type: 'string', format: 'date-time', maxLength: 35 }, [
+    IsString(),
+    ValidateBy({
+      name: 'isMoment',
+      validator: {
+        validate: (value: unknown) =>
+          typeof value === 'string' && momentPattern.test(value) && !Number.isNaN(Date.parse(value)),
+        defaultMessage: () => '$property must be a moment, YYYY-MM-DDThh:mm:ssZ',
+      },
+    }),
+  ]);
+
+const momentPattern = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d{1,9})?(Z|[+-]\d{2}:\d{2})$/;
+
 /** A day of the calendar. */
 export const Day = (options: FieldOptions): PropertyDecorator =>
   field({ example: '2026-11-20', ...options }, { type: 'string', format: 'date', maxLength: 10 }, [
@@ -184,6 +200,10 @@ export const AnyJson = (options: FieldOptions): PropertyDecorator => field(optio
 /** Numbers by name. */
 export const Numbers = (options: FieldOptions): PropertyDecorator =>
   field(options, { type: 'object', additionalProperties: { type: 'number' } }, [IsObject()]);
+
+/** Some of several words by name. */
+export const WordsByName = (values: readonly string[], options: FieldOptions): PropertyDecorator =>
+  field(options, { type: 'object', additionalProperties: { type: 'string', enum: [...values] } }, [IsObject()]);
 
 /** Links by name. */
 export const Links = (): PropertyDecorator =>

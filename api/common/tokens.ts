@@ -2,7 +2,12 @@
 export const LOG = Symbol('log');
 export const CLOCK = Symbol('clock');
 export const HUB = Symbol('hub');
-export const API_KEYS = Symbol('api keys');
+export const CALLERS = Symbol('callers');
+export const COOKIES = Symbol('cookies');
+export const DIRECTORY = Symbol('directory');
+export const RATE_LIMITS = Symbol('rate limits');
+/** Where people reach us. */
+export const PUBLIC_URL = Symbol('public url');
 export const RUN_STARTER = Symbol('run starter');
 export const ROLLBACK_PREVIEW = Symbol('rollback preview');
 export const READINESS = Symbol('readiness');

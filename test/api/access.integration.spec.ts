@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { createApiKey, revokeApiKey } from '../../database/api-keys.js';
 import { roles, rolesWith, type Permission } from '../../domain/access.js';
-import { ApiHarness, base, type OpenApiOperation } from './api-harness.js';
+import type { ProblemPart } from '../../api/common/problem.js';
+import { ApiHarness, base, type OpenApiOperation, type Reply } from './api-harness.js';
 import { World } from './builders.js';
 
 let api: ApiHarness;
@@ -44,9 +45,19 @@ const admits: Readonly<Record<string, readonly string[]>> = {
   getGoldenRecord: ['secretary', 'steward', 'auditor'],
   overrideGoldenRecord: ['steward'],
   validateQuality: ['secretary', 'steward'],
+  getMe: ['secretary', 'steward', 'operator', 'auditor', 'admin'],
+  switchGrant: ['secretary', 'steward', 'operator', 'auditor', 'admin'],
+  listKeys: ['auditor', 'admin'],
+  getKey: ['auditor', 'admin'],
+  createKey: ['admin'],
+  rotateKey: ['admin'],
+  revokeKey: ['admin'],
 };
 
-const open = ['getHealth', 'getReadiness', 'getProblemType'];
+const open = [
+  ...['getHealth', 'getReadiness', 'getProblemType'],
+  ...['getProviders', 'beginSignIn', 'completeSignIn', 'signOut'],
+];
 
 const routes = async (): Promise<readonly { method: string; path: string; operation: OpenApiOperation }[]> => {
   const { paths } = await api.openApi();
@@ -132,7 +143,7 @@ describe('whom routes admit', () => {
         roles.filter((role) => !admitted.includes(role)),
       ]);
     }
-  }, 30_000);
+  }, 120_000);
 
   test('another institution finds nothing of ours', async () => {
     const run = await world.run({ state: 'completed_with_questions' });
@@ -247,6 +258,28 @@ describe('problems', () => {
     const { headers, body } = await api.get('nowhere', { headers: { traceparent: `00-${trace}-00f067aa0ba902b7-01` } });
     expect(headers.get('trace-id')).toBe(trace);
     expect(body).toMatchObject({ traceId: trace });
+  });
+
+  test('are told in the language that the caller prefers; codes and pointers stay', async () => {
+    const ask = (language: string): Promise<Reply> =>
+      api.post('jobs/create', { name: 'x'.repeat(300) }, { headers: { 'accept-language': language } });
+    const replies = await Promise.all(['en', 'de-CH, en;q=0.5', 'ar'].map(ask));
+    expect(replies.map(({ headers }) => headers.get('content-language'))).toEqual(['en', 'de', 'ar']);
+    expect(replies.map(({ headers }) => headers.get('vary'))).toEqual(replies.map(() => 'accept-language'));
+    const documents = replies.map(({ body }) => body as { title: string; code: string; errors: ProblemPart[] });
+    expect(documents.map(({ title }) => title)).toEqual([
+      'The request is not valid',
+      'Die Anfrage ist nicht gültig',
+      'الطلب غير صالح',
+    ]);
+    expect(new Set(documents.map(({ code }) => code)).size).toBe(1);
+    const partsOf = ({ errors }: { errors: ProblemPart[] }): string[] =>
+      errors.map(({ pointer, code }) => `${pointer} ${code}`);
+    expect(documents.map(partsOf)).toEqual(documents.map(() => partsOf(documents[0] ?? { errors: [] })));
+    expect(documents[1]?.errors.find(({ pointer }) => pointer === '/sources')?.detail).toBe('sources fehlt');
+    const page = await api.get('problems/forbidden', { as: 'nobody', headers: { 'accept-language': 'de' } });
+    expect(page).toMatchObject({ status: 200, body: { title: 'Nicht mit dieser Rolle', code: 'forbidden' } });
+    expect(page.headers.get('content-language')).toBe('de');
   });
 
   test('every type leads to a page', async () => {
