@@ -1,7 +1,7 @@
 import { readSecret } from '../config/env.js';
 import { readConfigurationFolder } from '../config/files.js';
 import type { ConfigurationFiles, FileProblem } from '../config/files.js';
-import { checkConnectorSettings } from '../connectors/registry.js';
+import { checkConnectorSettings, settingOf, unknownSecret } from '../connectors/settings.js';
 import { applyConfiguration } from '../database/configuration-store.js';
 import type { ConfigurationDifference } from '../database/configuration-store.js';
 import { createHub } from '../database/hub.js';
@@ -49,9 +49,6 @@ export async function applyJudged(
   }
 }
 
-/* Stands for a secret that is not set here: an address and a folder at once. */
-const unknownSecret = 'postgresql://unknown/unknown';
-
 function settingsProblems({ document, locate }: ConfigurationFiles, unset: Set<string>): FileProblem[] {
   const systems = document['systems'];
   if (!Array.isArray(systems)) return [];
@@ -60,7 +57,7 @@ function settingsProblems({ document, locate }: ConfigurationFiles, unset: Set<s
     const { kind, settings } = system as { kind: string; settings: Readonly<Record<string, unknown>> };
     const at = `/systems/${String(index)}`;
     return problemsOf(kind, settings, unset).map((reason) => ({
-      ...locate(`${at}${memberOf(reason)}`),
+      ...locate(`${at}${settingOf(reason)}`),
       reason,
       remedy: 'mend this setting; the page of its kind of system names them all',
     }));
@@ -80,17 +77,6 @@ function problemsOf(kind: string, settings: Readonly<Record<string, unknown>>, u
     return [error.message];
   }
 }
-
-/* A problem begins with the setting that it is about. */
-function memberOf(reason: string): string {
-  if (reason.includes('is no kind of system')) return '/kind';
-  const file = /^files "([^"]+)"/.exec(reason)?.[1];
-  if (file !== undefined) return `/settings/files/${escaped(file)}`;
-  const setting = /^"([^"]+)"/.exec(reason)?.[1];
-  return setting === undefined ? '/settings' : `/settings/${escaped(setting)}`;
-}
-
-const escaped = (name: string): string => name.replaceAll('~', '~0').replaceAll('/', '~1');
 
 const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
