@@ -15,6 +15,10 @@ import { Idempotency } from './common/idempotency.js';
 import { ProblemFilter } from './common/problem.filter.js';
 import { API_KEYS, CLOCK, HUB, LOG, READINESS, ROLLBACK_PREVIEW, RUN_STARTER, RUN_WAIT } from './common/tokens.js';
 import { createValidationPipe } from './common/validation.js';
+import { Changes } from './configuration/changes.js';
+import { ConfigurationStore } from './configuration/configuration-store.js';
+import { configurationControllers } from './configuration/controllers.js';
+import { RuleChanges } from './configuration/rule-changes.js';
 import { ConflictsController } from './conflicts/conflicts.controller.js';
 import { Decide } from './conflicts/decide.js';
 import { DecisionsController } from './decisions/decisions.controller.js';
@@ -26,6 +30,7 @@ import type { Readiness } from './health/readiness.js';
 import { DecideHeld } from './held/decide-held.js';
 import { HeldController } from './held/held.controller.js';
 import { CreateJob } from './jobs/create-job.js';
+import { PauseJob } from './jobs/pause-job.js';
 import { JobsController } from './jobs/jobs.controller.js';
 import { MappingsController } from './mappings/mappings.controller.js';
 import { PutMapping } from './mappings/put-mapping.js';
@@ -72,6 +77,7 @@ class ApiModule {
       controllers: [
         ...[StatusController, JobsController, RunsController, MappingsController, ConflictsController, HeldController],
         ...[DecisionsController, GoldenController, QualityController, HealthController, ProblemsController],
+        ...configurationControllers,
       ],
       providers: [
         { provide: HUB, useValue: hub },
@@ -86,6 +92,7 @@ class ApiModule {
         { provide: APP_GUARD, useClass: AccessGuard },
         { provide: APP_INTERCEPTOR, useClass: AnswerInterceptor },
         { provide: APP_PIPE, useFactory: createValidationPipe },
+        ...[ConfigurationStore, Changes, RuleChanges, PauseJob],
         ...[Idempotency, StartRun, Rollback, Decide, DecideHeld, Override, CreateJob, PutMapping, ValidateRecords],
       ],
     };
