@@ -1,5 +1,4 @@
 import type { Configuration } from './job-definition.js';
-import { has, memberOf } from './shape.js';
 
 /** The kinds of things that a configuration lists, each with its member of `Configuration`, the folder that holds its files,
  *  and what it is called. In the order in which they refer to one another. Kinds are stored: never rename one. */
@@ -20,17 +19,3 @@ export type ListName = (typeof listedKinds)[ListedKind]['list'];
 export type ConfigurationKind = 'institution' | 'rule' | ListedKind;
 
 export const listedKindNames = Object.keys(listedKinds) as readonly ListedKind[];
-
-/** The kind that fills a member of `Configuration`. */
-export const kindOfList = (list: string): ListedKind | null =>
-  listedKindNames.find((kind) => listedKinds[kind].list === list) ?? null;
-
-/** What a document of its own is, told by the members that only its kind has; null where it is none. */
-export const kindOfDocument = (document: unknown): 'institution' | ListedKind | null => {
-  if (has(document, 'settings')) return 'system';
-  if (has(document, 'groups')) return 'entity_type';
-  if (has(document, 'entries')) return 'code_table';
-  if (has(document, 'entity')) return 'mapping';
-  if (has(document, 'sources') || has(document, 'targets')) return 'job';
-  return has(document, 'code') && typeof memberOf(document, 'timeZone') === 'string' ? 'institution' : null;
-};

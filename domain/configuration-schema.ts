@@ -13,19 +13,22 @@ const definitions: Readonly<Record<'institution' | ListedKind, JsonSchema>> = {
 
 const named = (kind: keyof typeof definitions): JsonSchema => ({ $ref: `#/$defs/${kind}` });
 
-/* The same members, in the same order, as `kindOfDocument` goes by: so that an editor tells what is wrong with a mapping, and not
-   that a file is none of six things. */
-const document: JsonSchema = [
+/** The members by which a document of its own is told to be of a kind, in this order; one that has none of them is an
+ *  institution. (A file that is applied alone is told the same way: config/files.ts.) */
+export const tellingMembers: readonly (readonly [member: string, kind: ListedKind])[] = [
   ['settings', 'system'],
   ['groups', 'entity_type'],
   ['entries', 'code_table'],
   ['entity', 'mapping'],
   ['sources', 'job'],
   ['targets', 'job'],
-].reduceRight<JsonSchema>(
-  (otherwise, [member = '', kind = 'job']) => ({
+];
+
+/* By its telling member, so that an editor says what is wrong with a mapping, and not that a file is none of six things. */
+const document: JsonSchema = tellingMembers.reduceRight<JsonSchema>(
+  (otherwise, [member, kind]) => ({
     if: { type: 'object', required: [member] },
-    then: { $ref: `#/$defs/${kind}` },
+    then: named(kind),
     else: otherwise,
   }),
   named('institution'),
