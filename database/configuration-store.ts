@@ -195,19 +195,30 @@ function difference<T extends { readonly name: string }>(
 }
 
 async function refuseNewLayout(client: PoolClient, plan: ChangePlan<EntityTypeDefinition>): Promise<void> {
+  const [conflict] = await layoutConflicts(client, plan);
+  if (conflict === undefined) return;
+  throw new SyncError(
+    'configuration_invalid',
+    `entity type ${conflict.name}: there are records of it already: ${conflict.reasons.join('; ')}`,
+  );
+}
+
+/** Entity types whose change would make records unreadable that are there, with each reason. */
+export async function layoutConflicts(
+  client: PoolClient,
+  plan: ChangePlan<EntityTypeDefinition>,
+): Promise<readonly { readonly name: string; readonly reasons: readonly string[] }[]> {
+  const conflicts: { readonly name: string; readonly reasons: readonly string[] }[] = [];
   for (const { stored, wanted } of plan.changed) {
-    const problems = layoutProblems(stored.definition, wanted);
-    if (problems.length === 0) continue;
+    const reasons = layoutProblems(stored.definition, wanted);
+    if (reasons.length === 0) continue;
     const answer = await client.query<{ used: boolean }>(
       'select exists (select from golden_records where entity_type_id = $1) as used',
       [stored.id],
     );
-    if (answer.rows[0]?.used !== true) continue;
-    throw new SyncError(
-      'configuration_invalid',
-      `entity type ${wanted.name}: there are records of it already: ${problems.join('; ')}`,
-    );
+    if (answer.rows[0]?.used === true) conflicts.push({ name: wanted.name, reasons });
   }
+  return conflicts;
 }
 
 /* A mapping that is the same, but reads its rows by something that changed, gets a new version: the next run reads them anew. */
@@ -445,8 +456,8 @@ function cacheOf<K, V>(caches: WeakMap<Hub, Map<K, V>>, hub: Hub): Map<K, V> {
   return cache;
 }
 
-/* Every change of a configured thing raises its version or archives it. */
-async function readFingerprint(client: PoolClient): Promise<string> {
+/** A short text for the state that the configuration is in: every change of a configured thing raises its version. */
+export async function readFingerprint(client: PoolClient): Promise<string> {
   const answer = await client.query<{ fingerprint: string | null }>(
     `select md5(string_agg(part, ';' order by part)) as fingerprint from (
        select concat_ws(':', 'institution', id, version) as part from institutions

@@ -2,7 +2,6 @@ import { Injectable } from '@nestjs/common';
 import { listedKinds } from '../../domain/configuration-kinds.js';
 import { dependentsOf } from '../../domain/configuration-dependents.js';
 import { isSame } from '../../domain/differences.js';
-import type { Configuration } from '../../domain/job-definition.js';
 import type { Caller } from '../common/caller.js';
 import type { HttpRequest } from '../common/http.js';
 import { notFound } from '../common/ids.js';

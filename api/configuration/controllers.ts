@@ -15,6 +15,7 @@ import { plainController } from './plain.controller.js';
 import { toConfigured, type PlainResource, type Row } from './resource.js';
 import { MappingView } from '../mappings/mapping.view.js';
 import { toMapping, type MappingRow } from '../mappings/put-mapping.js';
+import { ConfigurationFilesController } from './files.controller.js';
 import { InstitutionController } from './institution.controller.js';
 import { codeTables, entityTypes, jobs, mappings, systems } from './resources.js';
 import { RulesController } from './rules.controller.js';
@@ -60,5 +61,5 @@ export const configurationControllers: readonly Type<unknown>[] = [
   ...plainControllers,
   lifecycleController(mappings, { view: MappingView, show: (row) => toMapping(row as MappingRow) }),
   lifecycleController(jobs, { view: ConfiguredView, show: (row) => toConfigured(jobs, row) }),
-  ...[RulesController, InstitutionController],
+  ...[RulesController, InstitutionController, ConfigurationFilesController],
 ];

@@ -73,11 +73,14 @@ const admits: Readonly<Record<string, readonly string[]>> = {
   ...configured('Rule', everybodyReads),
   ...configured('Mapping', everybodyReads),
   ...configured('Job', { read: ['secretary', 'steward', 'operator', 'auditor'], write: ['steward'] }),
+  diffConfiguration: ['steward', 'auditor', 'admin'],
+  applyConfiguration: ['steward'],
+  exportConfiguration: ['steward', 'auditor', 'admin'],
   pauseJob: ['steward', 'operator'],
   resumeJob: ['steward', 'operator'],
 };
 
-const open = ['getHealth', 'getReadiness', 'getProblemType'];
+const open = ['getHealth', 'getReadiness', 'getProblemType', 'getConfigurationSchema'];
 
 const routes = async (): Promise<readonly { method: string; path: string; operation: OpenApiOperation }[]> => {
   const { paths } = await api.openApi();

@@ -194,7 +194,7 @@ test.each([
       ...{ namespace: 'default', scheduleId: handle.scheduleId },
       ...{ startTime: msToTs(from), endTime: msToTs(until) },
     });
-    const told = (startTime ?? []).map(({ seconds }) => Number(seconds) * 1000);
+    const told = startTime.map(({ seconds }) => Number(seconds) * 1000);
     expect(told.length).toBeGreaterThan(20);
     expect(nextFireTimes(times, from - 1, told.length)).toEqual(told);
   } finally {
