@@ -13,7 +13,8 @@ import { linkTo } from './common/base-path.js';
 import type { ApiKeys } from './common/caller.js';
 import { Idempotency } from './common/idempotency.js';
 import { ProblemFilter } from './common/problem.filter.js';
-import { API_KEYS, CLOCK, HUB, LOG, READINESS, ROLLBACK_PREVIEW, RUN_STARTER, RUN_WAIT } from './common/tokens.js';
+import { API_KEYS, CLOCK, HUB, INQUIRY_WAIT, LOG, READINESS } from './common/tokens.js';
+import { ROLLBACK_PREVIEW, RUN_STARTER, RUN_WAIT } from './common/tokens.js';
 import { createValidationPipe } from './common/validation.js';
 import { Changes } from './configuration/changes.js';
 import { ConfigurationStore } from './configuration/configuration-store.js';
@@ -29,10 +30,13 @@ import { ProblemsController } from './health/problems.controller.js';
 import type { Readiness } from './health/readiness.js';
 import { DecideHeld } from './held/decide-held.js';
 import { HeldController } from './held/held.controller.js';
+import { AskSystem } from './inquiries/ask.js';
+import { InquiriesController } from './inquiries/inquiries.controller.js';
 import { CreateJob } from './jobs/create-job.js';
 import { PauseJob } from './jobs/pause-job.js';
 import { JobsController } from './jobs/jobs.controller.js';
 import { MappingsController } from './mappings/mappings.controller.js';
+import { MappingTrialsController } from './mappings/trials.controller.js';
 import { PutMapping } from './mappings/put-mapping.js';
 import { mountDocs } from './docs-page.js';
 import { createDocument } from './openapi.js';
@@ -54,6 +58,8 @@ export interface ApiDependencies {
   readonly previewRollback: PreviewRollback;
   /** How long a start waits for a worker to open the run (default 1.5 s). */
   readonly runWaitMilliseconds?: number;
+  /** How long a question to a system waits for its answer (default 8 s). */
+  readonly inquiryWaitMilliseconds?: number;
   /** Serve the documentation at `/docs`. */
   readonly docs?: boolean;
 }
@@ -78,6 +84,7 @@ class ApiModule {
         ...[StatusController, JobsController, RunsController, MappingsController, ConflictsController, HeldController],
         ...[DecisionsController, GoldenController, QualityController, HealthController, ProblemsController],
         ...configurationControllers,
+        ...[InquiriesController, MappingTrialsController],
       ],
       providers: [
         { provide: HUB, useValue: hub },
@@ -88,11 +95,12 @@ class ApiModule {
         { provide: READINESS, useValue: dependencies.readiness },
         { provide: ROLLBACK_PREVIEW, useValue: dependencies.previewRollback },
         { provide: RUN_WAIT, useValue: dependencies.runWaitMilliseconds ?? 1_500 },
+        { provide: INQUIRY_WAIT, useValue: dependencies.inquiryWaitMilliseconds ?? 8_000 },
         { provide: APP_FILTER, useClass: ProblemFilter },
         { provide: APP_GUARD, useClass: AccessGuard },
         { provide: APP_INTERCEPTOR, useClass: AnswerInterceptor },
         { provide: APP_PIPE, useFactory: createValidationPipe },
-        ...[ConfigurationStore, Changes, RuleChanges, PauseJob],
+        ...[ConfigurationStore, Changes, RuleChanges, PauseJob, AskSystem],
         ...[Idempotency, StartRun, Rollback, Decide, DecideHeld, Override, CreateJob, PutMapping, ValidateRecords],
       ],
     };

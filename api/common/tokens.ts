@@ -6,5 +6,7 @@ export const API_KEYS = Symbol('api keys');
 export const RUN_STARTER = Symbol('run starter');
 export const ROLLBACK_PREVIEW = Symbol('rollback preview');
 export const READINESS = Symbol('readiness');
+/** How long a question to a system waits for the answer of a worker, in milliseconds. */
+export const INQUIRY_WAIT = Symbol('inquiry wait');
 /** How long a start waits for a worker to open the run, in milliseconds. */
 export const RUN_WAIT = Symbol('run wait');

@@ -158,6 +158,7 @@ export class ApiHarness {
         return preview;
       },
       runWaitMilliseconds: 0,
+      inquiryWaitMilliseconds: 0,
     });
     await application.listen({ port: 0, host: '127.0.0.1' });
     this.url = await application.getUrl();
