@@ -20,8 +20,12 @@ import { Idempotency } from './common/idempotency.js';
 import { ProblemFilter } from './common/problem.filter.js';
 import { RateLimits } from './common/rate-limits.js';
 import { CALLERS, CLOCK, COOKIES, DIRECTORY, HUB, LOG, PUBLIC_URL, RATE_LIMITS } from './common/tokens.js';
-import { READINESS, ROLLBACK_PREVIEW, RUN_STARTER, RUN_WAIT } from './common/tokens.js';
+import { INQUIRY_WAIT, READINESS, ROLLBACK_PREVIEW, RUN_STARTER, RUN_WAIT } from './common/tokens.js';
 import { createValidationPipe } from './common/validation.js';
+import { Changes } from './configuration/changes.js';
+import { ConfigurationStore } from './configuration/configuration-store.js';
+import { configurationControllers } from './configuration/controllers.js';
+import { RuleChanges } from './configuration/rule-changes.js';
 import { ConflictsController } from './conflicts/conflicts.controller.js';
 import { Decide } from './conflicts/decide.js';
 import { DecisionsController } from './decisions/decisions.controller.js';
@@ -32,9 +36,13 @@ import { ProblemsController } from './health/problems.controller.js';
 import type { Readiness } from './health/readiness.js';
 import { DecideHeld } from './held/decide-held.js';
 import { HeldController } from './held/held.controller.js';
+import { AskSystem } from './inquiries/ask.js';
+import { InquiriesController } from './inquiries/inquiries.controller.js';
 import { CreateJob } from './jobs/create-job.js';
+import { PauseJob } from './jobs/pause-job.js';
 import { JobsController } from './jobs/jobs.controller.js';
 import { MappingsController } from './mappings/mappings.controller.js';
+import { MappingTrialsController } from './mappings/trials.controller.js';
 import { PutMapping } from './mappings/put-mapping.js';
 import { mountDocs } from './docs-page.js';
 import { createDocument } from './openapi.js';
@@ -58,6 +66,8 @@ export interface ApiDependencies {
   readonly access: ApiAccess;
   /** How long a start waits for a worker to open the run (default 1.5 s). */
   readonly runWaitMilliseconds?: number;
+  /** How long a question to a system waits for its answer (default 8 s). */
+  readonly inquiryWaitMilliseconds?: number;
   /** Serve the documentation at `/docs`. */
   readonly docs?: boolean;
 }
@@ -79,6 +89,8 @@ class ApiModule {
         ...[StatusController, JobsController, RunsController, MappingsController, ConflictsController, HeldController],
         ...[DecisionsController, GoldenController, QualityController, HealthController, ProblemsController],
         ...[SignInController, MeController, KeysController],
+        ...configurationControllers,
+        ...[InquiriesController, MappingTrialsController],
       ],
       providers: [
         { provide: HUB, useValue: hub },
@@ -93,10 +105,12 @@ class ApiModule {
         { provide: READINESS, useValue: dependencies.readiness },
         { provide: ROLLBACK_PREVIEW, useValue: dependencies.previewRollback },
         { provide: RUN_WAIT, useValue: dependencies.runWaitMilliseconds ?? 1_500 },
+        { provide: INQUIRY_WAIT, useValue: dependencies.inquiryWaitMilliseconds ?? 8_000 },
         { provide: APP_FILTER, useClass: ProblemFilter },
         { provide: APP_GUARD, useClass: AccessGuard },
         { provide: APP_INTERCEPTOR, useClass: AnswerInterceptor },
         { provide: APP_PIPE, useFactory: createValidationPipe },
+        ...[ConfigurationStore, Changes, RuleChanges, PauseJob, AskSystem],
         ...[Idempotency, StartRun, Rollback, Decide, DecideHeld, Override, CreateJob, PutMapping, ValidateRecords],
       ],
     };

@@ -71,6 +71,21 @@ create table concord.code_tables (
   constraint code_tables_pkey PRIMARY KEY (id)
 );
 alter table concord.code_tables enable row level security;
+create table concord.configuration_versions (
+  institution_id integer not null,
+  kind text not null,
+  object_id integer not null,
+  version integer not null,
+  action text not null,
+  definition jsonb not null,
+  changed_by text not null,
+  changed_at timestamp with time zone not null default now(),
+  constraint configuration_versions_action_check CHECK ((action = ANY (ARRAY['created'::text, 'changed'::text, 'archived'::text, 'restored'::text, 'reverted'::text]))),
+  constraint configuration_versions_institution_id_fkey FOREIGN KEY (institution_id) REFERENCES concord.institutions(id),
+  constraint configuration_versions_kind_check CHECK ((kind = ANY (ARRAY['institution'::text, 'system'::text, 'entity_type'::text, 'mapping'::text, 'rule'::text, 'code_table'::text, 'job'::text]))),
+  constraint configuration_versions_pkey PRIMARY KEY (institution_id, kind, object_id, version)
+);
+alter table concord.configuration_versions enable row level security;
 create table concord.cross_system_mappings (
   id integer not null generated always as identity,
   institution_id integer not null,
@@ -300,6 +315,25 @@ create table concord.idempotency_keys (
   constraint idempotency_keys_pkey PRIMARY KEY (institution_id, key)
 );
 alter table concord.idempotency_keys enable row level security;
+create table concord.inquiries (
+  id bigint not null generated always as identity,
+  institution_id integer not null,
+  kind text not null,
+  subject text not null,
+  parameters jsonb not null default '{}'::jsonb,
+  state text not null default 'asked'::text,
+  answer jsonb,
+  error_code text,
+  error_detail text,
+  asked_by text not null,
+  asked_at timestamp with time zone not null default now(),
+  answered_at timestamp with time zone,
+  constraint inquiries_institution_id_fkey FOREIGN KEY (institution_id) REFERENCES concord.institutions(id),
+  constraint inquiries_kind_check CHECK ((kind = ANY (ARRAY['connection_test'::text, 'discovery'::text, 'mapping_trial'::text]))),
+  constraint inquiries_pkey PRIMARY KEY (id),
+  constraint inquiries_state_check CHECK ((state = ANY (ARRAY['asked'::text, 'answered'::text, 'failed'::text])))
+);
+alter table concord.inquiries enable row level security;
 create table concord.institutions (
   id integer not null generated always as identity,
   code text not null,
@@ -307,6 +341,8 @@ create table concord.institutions (
   time_zone text not null,
   updated_by text not null,
   updated_at timestamp with time zone not null default now(),
+  recipient_classes text[],
+  version integer not null default 1,
   constraint institutions_code_key UNIQUE (code),
   constraint institutions_pkey PRIMARY KEY (id)
 );
@@ -318,6 +354,7 @@ create table concord.mapping_versions (
   definition jsonb not null,
   created_by text not null,
   created_at timestamp with time zone not null default now(),
+  code_tables jsonb not null default '{}'::jsonb,
   constraint mapping_versions_institution_id_fkey FOREIGN KEY (institution_id) REFERENCES concord.institutions(id),
   constraint mapping_versions_mapping_id_fkey FOREIGN KEY (mapping_id) REFERENCES concord.cross_system_mappings(id),
   constraint mapping_versions_pkey PRIMARY KEY (mapping_id, version)
@@ -559,8 +596,12 @@ create table concord.synchronization_jobs (
   archived boolean not null default false,
   updated_by text not null,
   updated_at timestamp with time zone not null default now(),
+  paused_reason text,
+  paused_by text,
+  paused_at timestamp with time zone,
   constraint synchronization_jobs_institution_id_fkey FOREIGN KEY (institution_id) REFERENCES concord.institutions(id),
   constraint synchronization_jobs_institution_id_name_key UNIQUE (institution_id, name),
+  constraint synchronization_jobs_paused CHECK ((num_nulls(paused_reason, paused_by, paused_at) = ANY (ARRAY[0, 3]))),
   constraint synchronization_jobs_pkey PRIMARY KEY (id)
 );
 alter table concord.synchronization_jobs enable row level security;
@@ -625,6 +666,7 @@ CREATE INDEX held_changes_inbox ON concord.held_changes USING btree (institution
 CREATE INDEX held_changes_mapping ON concord.held_changes USING btree (mapping_id);
 CREATE UNIQUE INDEX held_changes_one_held ON concord.held_changes USING btree (job_id, cause, operation, COALESCE(mapping_id, 0)) WHERE (state = 'held'::text);
 CREATE INDEX held_changes_run ON concord.held_changes USING btree (run_id);
+CREATE INDEX inquiries_asked ON concord.inquiries USING btree (institution_id, asked_at);
 CREATE INDEX outbox_undelivered ON concord.outbox USING btree (id) WHERE (delivered_at IS NULL);
 CREATE INDEX record_identifiers_value ON concord.record_identifiers USING btree (entity_type_id, value, scheme);
 CREATE INDEX record_images_golden ON concord.record_images USING btree (golden_id);
@@ -651,6 +693,7 @@ create policy institution on concord.api_keys for all to public using ((institut
 create policy institution on concord.change_set_entries for all to public using ((institution_id = ( SELECT (NULLIF(current_setting('concord.institution'::text, true), ''::text))::integer AS "nullif")));
 create policy institution on concord.change_sets for all to public using ((institution_id = ( SELECT (NULLIF(current_setting('concord.institution'::text, true), ''::text))::integer AS "nullif")));
 create policy institution on concord.code_tables for all to public using ((institution_id = ( SELECT (NULLIF(current_setting('concord.institution'::text, true), ''::text))::integer AS "nullif")));
+create policy institution on concord.configuration_versions for all to public using ((institution_id = ( SELECT (NULLIF(current_setting('concord.institution'::text, true), ''::text))::integer AS "nullif")));
 create policy institution on concord.cross_system_mappings for all to public using ((institution_id = ( SELECT (NULLIF(current_setting('concord.institution'::text, true), ''::text))::integer AS "nullif")));
 create policy institution on concord.data_quality_rules for all to public using ((institution_id = ( SELECT (NULLIF(current_setting('concord.institution'::text, true), ''::text))::integer AS "nullif")));
 create policy institution on concord.data_source_configurations for all to public using ((institution_id = ( SELECT (NULLIF(current_setting('concord.institution'::text, true), ''::text))::integer AS "nullif")));
@@ -664,6 +707,7 @@ create policy institution on concord.golden_references for all to public using (
 create policy institution on concord.held_changes for all to public using ((institution_id = ( SELECT (NULLIF(current_setting('concord.institution'::text, true), ''::text))::integer AS "nullif")));
 create policy institution on concord.held_rows for all to public using ((institution_id = ( SELECT (NULLIF(current_setting('concord.institution'::text, true), ''::text))::integer AS "nullif")));
 create policy institution on concord.idempotency_keys for all to public using ((institution_id = ( SELECT (NULLIF(current_setting('concord.institution'::text, true), ''::text))::integer AS "nullif")));
+create policy institution on concord.inquiries for all to public using ((institution_id = ( SELECT (NULLIF(current_setting('concord.institution'::text, true), ''::text))::integer AS "nullif")));
 create policy institution on concord.institutions for all to public using ((id = ( SELECT (NULLIF(current_setting('concord.institution'::text, true), ''::text))::integer AS "nullif")));
 create policy institution on concord.mapping_versions for all to public using ((institution_id = ( SELECT (NULLIF(current_setting('concord.institution'::text, true), ''::text))::integer AS "nullif")));
 create policy institution on concord.outbox for all to public using ((institution_id = ( SELECT (NULLIF(current_setting('concord.institution'::text, true), ''::text))::integer AS "nullif")));
@@ -753,6 +797,8 @@ grant delete, insert, select, update on table concord.change_sets to concord_api
 grant delete, insert, select, update on table concord.change_sets to concord_worker;
 grant delete, insert, select, update on table concord.code_tables to concord_api;
 grant delete, insert, select, update on table concord.code_tables to concord_worker;
+grant delete, insert, select, update on table concord.configuration_versions to concord_api;
+grant delete, insert, select, update on table concord.configuration_versions to concord_worker;
 grant delete, insert, select, update on table concord.cross_system_mappings to concord_api;
 grant delete, insert, select, update on table concord.cross_system_mappings to concord_worker;
 grant delete, insert, select, update on table concord.data_quality_rules to concord_api;
@@ -777,6 +823,8 @@ grant delete, insert, select, update on table concord.held_rows to concord_api;
 grant delete, insert, select, update on table concord.held_rows to concord_worker;
 grant delete, insert, select, update on table concord.idempotency_keys to concord_api;
 grant delete, insert, select, update on table concord.idempotency_keys to concord_worker;
+grant delete, insert, select, update on table concord.inquiries to concord_api;
+grant delete, insert, select, update on table concord.inquiries to concord_worker;
 grant delete, insert, select, update on table concord.institutions to concord_api;
 grant delete, insert, select, update on table concord.institutions to concord_worker;
 grant delete, insert, select, update on table concord.mapping_versions to concord_api;
@@ -853,6 +901,8 @@ grant usage on sequence concord.held_changes_id_seq to concord_api;
 grant usage on sequence concord.held_changes_id_seq to concord_worker;
 grant usage on sequence concord.image_ids to concord_api;
 grant usage on sequence concord.image_ids to concord_worker;
+grant usage on sequence concord.inquiries_id_seq to concord_api;
+grant usage on sequence concord.inquiries_id_seq to concord_worker;
 grant usage on sequence concord.institutions_id_seq to concord_api;
 grant usage on sequence concord.institutions_id_seq to concord_worker;
 grant usage on sequence concord.outbox_id_seq to concord_api;

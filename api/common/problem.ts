@@ -39,6 +39,10 @@ export const problemCodes = {
   idempotency_in_flight: { status: 409, title: 'The first request is still at work' },
   /** Something of this name exists already. Remedy: take another name, or change what is there. */
   name_taken: { status: 409, title: 'The name is taken' },
+  /** Others refer to it: `dependents` names them. Remedy: change or archive those first. */
+  in_use: { status: 409, title: 'Others refer to it' },
+  /** The job does not run in this time. Remedy: wait until it is over, or take the window out of the job. */
+  freeze_window: { status: 409, title: 'The job is frozen' },
   /** The question, or the held change, is closed: decided, withdrawn or settled by agreement. `current` says how. */
   closed: { status: 410, title: 'It is closed' },
   /** The object has another version than If-Match says. Remedy: read it again and repeat the change. */

@@ -11,5 +11,7 @@ export const PUBLIC_URL = Symbol('public url');
 export const RUN_STARTER = Symbol('run starter');
 export const ROLLBACK_PREVIEW = Symbol('rollback preview');
 export const READINESS = Symbol('readiness');
+/** How long a question to a system waits for the answer of a worker, in milliseconds. */
+export const INQUIRY_WAIT = Symbol('inquiry wait');
 /** How long a start waits for a worker to open the run, in milliseconds. */
 export const RUN_WAIT = Symbol('run wait');

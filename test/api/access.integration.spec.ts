@@ -15,6 +15,24 @@ afterAll(async () => {
   await api.close();
 });
 
+interface ReadersAndWriters {
+  readonly read: readonly string[];
+  readonly write: readonly string[];
+}
+const everybodyReads: ReadersAndWriters = {
+  read: ['secretary', 'steward', 'operator', 'auditor', 'admin'],
+  write: ['steward'],
+};
+
+/* The routes that every kind of configured things has. Rules have no dependents. */
+const configured = (noun: string, { read, write }: ReadersAndWriters): Readonly<Record<string, readonly string[]>> => ({
+  ...Object.fromEntries(['create', 'put', 'archive', 'restore', 'revert'].map((verb) => [`${verb}${noun}`, write])),
+  ...Object.fromEntries(
+    [`list${noun}s`, `get${noun}`, `list${noun}Versions`, `get${noun}Version`].map((id) => [id, read]),
+  ),
+  ...(noun === 'Rule' ? {} : { [`get${noun}Dependents`]: read }),
+});
+
 /** Every route, and whom it admits: the table of roles in the threat model. */
 const admits: Readonly<Record<string, readonly string[]>> = {
   getOverview: ['secretary', 'steward', 'operator', 'auditor', 'admin'],
@@ -52,10 +70,32 @@ const admits: Readonly<Record<string, readonly string[]>> = {
   createKey: ['admin'],
   rotateKey: ['admin'],
   revokeKey: ['admin'],
+  getInstitution: ['secretary', 'steward', 'operator', 'auditor', 'admin'],
+  putInstitution: ['steward', 'admin'],
+  revertInstitution: ['steward', 'admin'],
+  listInstitutionVersions: ['secretary', 'steward', 'operator', 'auditor', 'admin'],
+  getInstitutionVersion: ['secretary', 'steward', 'operator', 'auditor', 'admin'],
+  ...configured('System', { read: ['steward', 'operator', 'auditor', 'admin'], write: ['steward', 'admin'] }),
+  ...configured('EntityType', everybodyReads),
+  ...configured('CodeTable', everybodyReads),
+  ...configured('Rule', everybodyReads),
+  ...configured('Mapping', everybodyReads),
+  ...configured('Job', { read: ['secretary', 'steward', 'operator', 'auditor'], write: ['steward'] }),
+  testSystem: ['steward', 'operator', 'admin'],
+  discoverSystem: ['steward', 'admin'],
+  getSystemCapabilities: ['steward', 'operator', 'auditor', 'admin'],
+  getInquiry: ['secretary', 'steward', 'operator', 'admin'],
+  dryRunMapping: ['secretary', 'steward'],
+  proposeMapping: ['steward'],
+  diffConfiguration: ['steward', 'auditor', 'admin'],
+  applyConfiguration: ['steward'],
+  exportConfiguration: ['steward', 'auditor', 'admin'],
+  pauseJob: ['steward', 'operator'],
+  resumeJob: ['steward', 'operator'],
 };
 
 const open = [
-  ...['getHealth', 'getReadiness', 'getProblemType'],
+  ...['getHealth', 'getReadiness', 'getProblemType', 'getConfigurationSchema'],
   ...['getProviders', 'beginSignIn', 'completeSignIn', 'signOut'],
 ];
 
@@ -143,7 +183,7 @@ describe('whom routes admit', () => {
         roles.filter((role) => !admitted.includes(role)),
       ]);
     }
-  }, 120_000);
+  }, 240_000);
 
   test('another institution finds nothing of ours', async () => {
     const run = await world.run({ state: 'completed_with_questions' });

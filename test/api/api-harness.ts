@@ -172,6 +172,7 @@ export class ApiHarness {
       },
       runWaitMilliseconds: 0,
       access: { ...testAccess, ...this.access },
+      inquiryWaitMilliseconds: 0,
     });
     await application.listen({ port: 0, host: '127.0.0.1' });
     this.url = await application.getUrl();
