@@ -4,6 +4,266 @@
  */
 
 export interface paths {
+    "/api/secretary/data-sync/code-tables": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List code tables
+         * @description Those in use, or also those that were archived.
+         *
+         *     Roles: secretary, steward, operator, auditor, admin (`code_table:read`).
+         */
+        get: operations["listCodeTables"];
+        put?: never;
+        /**
+         * Make a code table
+         * @description Judged together with all that is configured. Mappings that read by it get a new version: their rows are read anew by the next run.
+         *
+         *     Roles: steward (`code_table:write`).
+         */
+        post: operations["createCodeTable"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/secretary/data-sync/code-tables/{codeTableId}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Look at a code table
+         * @description Its definition. Its ETag is what a change is made on.
+         *
+         *     Roles: secretary, steward, operator, auditor, admin (`code_table:read`).
+         */
+        get: operations["getCodeTable"];
+        /**
+         * Change a code table
+         * @description Replaces the whole definition; the same again changes nothing. Mappings that read by it get a new version: their rows are read anew by the next run.
+         *
+         *     Roles: steward (`code_table:write`).
+         */
+        put: operations["putCodeTable"];
+        post?: never;
+        /**
+         * Take a code table out of use
+         * @description Nothing is deleted: what is stored goes on referring to it, its history stays, and it can be restored. Refused while anything in use names it.
+         *
+         *     Roles: steward (`code_table:write`).
+         */
+        delete: operations["archiveCodeTable"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/secretary/data-sync/code-tables/{codeTableId}/dependents": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What depends on a code table
+         * @description Everything in use that names it. While there is anything, it cannot be archived.
+         *
+         *     Roles: secretary, steward, operator, auditor, admin (`code_table:read`).
+         */
+        get: operations["getCodeTableDependents"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/secretary/data-sync/code-tables/{codeTableId}/restore": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Take a code table into use again
+         * @description As it was when it was archived.
+         *
+         *     Roles: steward (`code_table:write`).
+         */
+        post: operations["restoreCodeTable"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/secretary/data-sync/code-tables/{codeTableId}/revert": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Go back to a version of a code table
+         * @description Its definition becomes what it was at that version, as a new version: nothing of the history is lost.
+         *
+         *     Roles: steward (`code_table:write`).
+         */
+        post: operations["revertCodeTable"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/secretary/data-sync/code-tables/{codeTableId}/versions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The history of a code table
+         * @description Who changed what and when, newest first.
+         *
+         *     Roles: secretary, steward, operator, auditor, admin (`code_table:read`).
+         */
+        get: operations["listCodeTableVersions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/secretary/data-sync/code-tables/{codeTableId}/versions/{version}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * A code table as it was
+         * @description The whole definition at a version.
+         *
+         *     Roles: secretary, steward, operator, auditor, admin (`code_table:read`).
+         */
+        get: operations["getCodeTableVersion"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/secretary/data-sync/configuration/apply": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Apply files of configuration
+         * @description All or nothing. Things that are given replace those of their name; others stay, unless `prune` is set. Applied again it changes nothing. If-Match is the state that the difference was seen on.
+         *
+         *     Roles: steward (`configuration:apply`).
+         */
+        post: operations["applyConfiguration"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/secretary/data-sync/configuration/diff": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * What would files of configuration change?
+         * @description Judges what is given together with what is there, and says what applying it would change. Nothing is stored.
+         *
+         *     Roles: steward, auditor, admin (`configuration:export`).
+         */
+        post: operations["diffConfiguration"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/secretary/data-sync/configuration/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * All that is configured, as files
+         * @description Written into a folder and applied elsewhere, they configure the same. Secrets stand there by reference.
+         *
+         *     Roles: steward, auditor, admin (`configuration:export`).
+         */
+        get: operations["exportConfiguration"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/secretary/data-sync/configuration/schema": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The JSON Schema of the files
+         * @description Of every YAML file of a configuration. Editors go by it: `# yaml-language-server: $schema=…`. It says what the judge says; what names refer to, only the judge knows.
+         *
+         *     Open to anybody.
+         */
+        get: operations["getConfigurationSchema"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/secretary/data-sync/conflicts/decisions:batch": {
         parameters: {
             query?: never;
@@ -106,6 +366,178 @@ export interface paths {
          *     Roles: secretary, steward, operator, auditor (`decision:read`).
          */
         get: operations["getDecisionBatch"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/secretary/data-sync/entity-types": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List entity types
+         * @description Those in use, or also those that were archived.
+         *
+         *     Roles: secretary, steward, operator, auditor, admin (`entity_type:read`).
+         */
+        get: operations["listEntityTypes"];
+        put?: never;
+        /**
+         * Make a entity type
+         * @description Judged together with all that is configured. Once there are records of it, what would make them unreadable is refused with each reason: another kind, groups or attributes removed, moved or retyped. Groups may be added after the last one.
+         *
+         *     Roles: steward (`entity_type:write`).
+         */
+        post: operations["createEntityType"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/secretary/data-sync/entity-types/{entityTypeId}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Look at a entity type
+         * @description Its definition. Its ETag is what a change is made on.
+         *
+         *     Roles: secretary, steward, operator, auditor, admin (`entity_type:read`).
+         */
+        get: operations["getEntityType"];
+        /**
+         * Change a entity type
+         * @description Replaces the whole definition; the same again changes nothing. Once there are records of it, what would make them unreadable is refused with each reason: another kind, groups or attributes removed, moved or retyped. Groups may be added after the last one.
+         *
+         *     Roles: steward (`entity_type:write`).
+         */
+        put: operations["putEntityType"];
+        post?: never;
+        /**
+         * Take a entity type out of use
+         * @description Nothing is deleted: what is stored goes on referring to it, its history stays, and it can be restored. Refused while anything in use names it.
+         *
+         *     Roles: steward (`entity_type:write`).
+         */
+        delete: operations["archiveEntityType"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/secretary/data-sync/entity-types/{entityTypeId}/dependents": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What depends on a entity type
+         * @description Everything in use that names it. While there is anything, it cannot be archived.
+         *
+         *     Roles: secretary, steward, operator, auditor, admin (`entity_type:read`).
+         */
+        get: operations["getEntityTypeDependents"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/secretary/data-sync/entity-types/{entityTypeId}/restore": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Take a entity type into use again
+         * @description As it was when it was archived.
+         *
+         *     Roles: steward (`entity_type:write`).
+         */
+        post: operations["restoreEntityType"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/secretary/data-sync/entity-types/{entityTypeId}/revert": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Go back to a version of a entity type
+         * @description Its definition becomes what it was at that version, as a new version: nothing of the history is lost.
+         *
+         *     Roles: steward (`entity_type:write`).
+         */
+        post: operations["revertEntityType"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/secretary/data-sync/entity-types/{entityTypeId}/versions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The history of a entity type
+         * @description Who changed what and when, newest first.
+         *
+         *     Roles: secretary, steward, operator, auditor, admin (`entity_type:read`).
+         */
+        get: operations["listEntityTypeVersions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/secretary/data-sync/entity-types/{entityTypeId}/versions/{version}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * A entity type as it was
+         * @description The whole definition at a version.
+         *
+         *     Roles: secretary, steward, operator, auditor, admin (`entity_type:read`).
+         */
+        get: operations["getEntityTypeVersion"];
         put?: never;
         post?: never;
         delete?: never;
@@ -290,6 +722,122 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/secretary/data-sync/inquiries/{inquiryId}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Look at what a system answered
+         * @description Kept for an hour, and shown to who asked.
+         *
+         *     Roles: secretary, steward, operator, admin (`inquiry:read`).
+         */
+        get: operations["getInquiry"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/secretary/data-sync/institution": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Look at the institution
+         * @description Name, time zone and classes of recipients.
+         *
+         *     Roles: secretary, steward, operator, auditor, admin (`institution:read`).
+         */
+        get: operations["getInstitution"];
+        /**
+         * Change the institution
+         * @description Replaces the whole definition. Its schedules follow its time zone.
+         *
+         *     Roles: steward, admin (`institution:write`).
+         */
+        put: operations["putInstitution"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/secretary/data-sync/institution/revert": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Go back to a version of the institution
+         * @description Its definition becomes what it was at that version, as a new version.
+         *
+         *     Roles: steward, admin (`institution:write`).
+         */
+        post: operations["revertInstitution"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/secretary/data-sync/institution/versions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The history of the institution
+         * @description Who changed what and when, newest first.
+         *
+         *     Roles: secretary, steward, operator, auditor, admin (`institution:read`).
+         */
+        get: operations["listInstitutionVersions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/secretary/data-sync/institution/versions/{version}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The institution as it was
+         * @description The whole definition at a version.
+         *
+         *     Roles: secretary, steward, operator, auditor, admin (`institution:read`).
+         */
+        get: operations["getInstitutionVersion"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/secretary/data-sync/jobs": {
         parameters: {
             query?: never;
@@ -299,7 +847,7 @@ export interface paths {
         };
         /**
          * List jobs
-         * @description Those in use.
+         * @description Those in use, or also those that were archived; each with its schedule in words.
          *
          *     Roles: secretary, steward, operator, auditor (`job:read`).
          */
@@ -343,13 +891,135 @@ export interface paths {
         };
         /**
          * Look at a job
-         * @description Its definition.
+         * @description Its definition, its schedule in words with the next five times, and whether it is paused.
          *
          *     Roles: secretary, steward, operator, auditor (`job:read`).
          */
         get: operations["getJob"];
+        /**
+         * Change a job
+         * @description Replaces the whole definition; the same again changes nothing. Its schedule follows. A run under way goes on as it began.
+         *
+         *     Roles: steward (`job:write`).
+         */
+        put: operations["putJob"];
+        post?: never;
+        /**
+         * Take a job out of use
+         * @description Nothing is deleted: what is stored goes on referring to it, its history stays, and it can be restored. Refused while anything in use names it.
+         *
+         *     Roles: steward (`job:write`).
+         */
+        delete: operations["archiveJob"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/secretary/data-sync/jobs/{jobId}/dependents": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What depends on a job
+         * @description Everything in use that names it. While there is anything, it cannot be archived.
+         *
+         *     Roles: secretary, steward, operator, auditor (`job:read`).
+         */
+        get: operations["getJobDependents"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/secretary/data-sync/jobs/{jobId}/pause": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Pause a job
+         * @description It runs neither by itself nor when it is started, until it is resumed. A run under way goes on.
+         *
+         *     Roles: steward, operator (`job:pause`).
+         */
+        post: operations["pauseJob"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/secretary/data-sync/jobs/{jobId}/restore": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Take a job into use again
+         * @description As it was when it was archived.
+         *
+         *     Roles: steward (`job:write`).
+         */
+        post: operations["restoreJob"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/secretary/data-sync/jobs/{jobId}/resume": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Let a job run again
+         * @description What its schedule missed meanwhile is not made up for.
+         *
+         *     Roles: steward, operator (`job:pause`).
+         */
+        post: operations["resumeJob"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/secretary/data-sync/jobs/{jobId}/revert": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Go back to a version of a job
+         * @description Its definition becomes what it was at that version, as a new version: nothing of the history is lost.
+         *
+         *     Roles: steward (`job:write`).
+         */
+        post: operations["revertJob"];
         delete?: never;
         options?: never;
         head?: never;
@@ -372,6 +1042,50 @@ export interface paths {
          *     Roles: secretary, steward, operator (`run:start`).
          */
         post: operations["startRun"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/secretary/data-sync/jobs/{jobId}/versions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The history of a job
+         * @description Who changed what and when, newest first.
+         *
+         *     Roles: secretary, steward, operator, auditor (`job:read`).
+         */
+        get: operations["listJobVersions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/secretary/data-sync/jobs/{jobId}/versions/{version}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * A job as it was
+         * @description The whole definition at a version.
+         *
+         *     Roles: secretary, steward, operator, auditor (`job:read`).
+         */
+        get: operations["getJobVersion"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -487,7 +1201,35 @@ export interface paths {
          */
         get: operations["listMappings"];
         put?: never;
-        post?: never;
+        /**
+         * Make a mapping
+         * @description Judged together with all that is configured. A job reads it once it names it.
+         *
+         *     Roles: steward (`mapping:write`).
+         */
+        post: operations["createMapping"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/secretary/data-sync/mappings/propose": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Propose a mapping
+         * @description For an entity that a discovery told of: columns are matched to attributes by name, type, and what other mappings read so. To be looked at by a person, and stored by them.
+         *
+         *     Roles: steward (`mapping:write`).
+         */
+        post: operations["proposeMapping"];
         delete?: never;
         options?: never;
         head?: never;
@@ -515,6 +1257,144 @@ export interface paths {
          *     Roles: steward (`mapping:write`).
          */
         put: operations["putMapping"];
+        post?: never;
+        /**
+         * Take a mapping out of use
+         * @description Nothing is deleted: what is stored goes on referring to it, its history stays, and it can be restored. Refused while anything in use names it.
+         *
+         *     Roles: steward (`mapping:write`).
+         */
+        delete: operations["archiveMapping"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/secretary/data-sync/mappings/{mappingId}/dependents": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What depends on a mapping
+         * @description Everything in use that names it. While there is anything, it cannot be archived.
+         *
+         *     Roles: secretary, steward, operator, auditor, admin (`mapping:read`).
+         */
+        get: operations["getMappingDependents"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/secretary/data-sync/mappings/{mappingId}/dry-run": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * What would a mapping make of rows?
+         * @description Reads given rows, or the first ones of the source, by the mapping as it stands and as it would be: values before and after as your role sees them, problems by record and by field.
+         *
+         *     Roles: secretary, steward (`mapping:try`).
+         */
+        post: operations["dryRunMapping"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/secretary/data-sync/mappings/{mappingId}/restore": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Take a mapping into use again
+         * @description As it was when it was archived.
+         *
+         *     Roles: steward (`mapping:write`).
+         */
+        post: operations["restoreMapping"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/secretary/data-sync/mappings/{mappingId}/revert": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Go back to a version of a mapping
+         * @description Its definition becomes what it was at that version, as a new version: nothing of the history is lost.
+         *
+         *     Roles: steward (`mapping:write`).
+         */
+        post: operations["revertMapping"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/secretary/data-sync/mappings/{mappingId}/versions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The history of a mapping
+         * @description Who changed what and when, newest first.
+         *
+         *     Roles: secretary, steward, operator, auditor, admin (`mapping:read`).
+         */
+        get: operations["listMappingVersions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/secretary/data-sync/mappings/{mappingId}/versions/{version}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * A mapping as it was
+         * @description The whole definition at a version.
+         *
+         *     Roles: secretary, steward, operator, auditor, admin (`mapping:read`).
+         */
+        get: operations["getMappingVersion"];
+        put?: never;
         post?: never;
         delete?: never;
         options?: never;
@@ -604,6 +1484,156 @@ export interface paths {
          *     Roles: secretary, steward (`quality:validate`).
          */
         post: operations["validateQuality"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/secretary/data-sync/rules": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List rules
+         * @description Those in use, of all mappings or of one.
+         *
+         *     Roles: secretary, steward, operator, auditor, admin (`rule:read`).
+         */
+        get: operations["listRules"];
+        put?: never;
+        /**
+         * Make a rule
+         * @description Added to its mapping, whose rows the next run reads anew.
+         *
+         *     Roles: steward (`rule:write`).
+         */
+        post: operations["createRule"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/secretary/data-sync/rules/{ruleId}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Look at a rule
+         * @description Its definition. Its ETag is what a change is made on.
+         *
+         *     Roles: secretary, steward, operator, auditor, admin (`rule:read`).
+         */
+        get: operations["getRule"];
+        /**
+         * Change a rule
+         * @description Replaces the whole definition, in its place among the rules of its mapping.
+         *
+         *     Roles: steward (`rule:write`).
+         */
+        put: operations["putRule"];
+        post?: never;
+        /**
+         * Take a rule out of use
+         * @description Its history stays, and it can be restored.
+         *
+         *     Roles: steward (`rule:write`).
+         */
+        delete: operations["archiveRule"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/secretary/data-sync/rules/{ruleId}/restore": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Take a rule into use again
+         * @description As it was, as the last rule of its mapping.
+         *
+         *     Roles: steward (`rule:write`).
+         */
+        post: operations["restoreRule"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/secretary/data-sync/rules/{ruleId}/revert": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Go back to a version of a rule
+         * @description Its definition becomes what it was at that version, as a new version.
+         *
+         *     Roles: steward (`rule:write`).
+         */
+        post: operations["revertRule"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/secretary/data-sync/rules/{ruleId}/versions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The history of a rule
+         * @description Who changed what and when, newest first.
+         *
+         *     Roles: secretary, steward, operator, auditor, admin (`rule:read`).
+         */
+        get: operations["listRuleVersions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/secretary/data-sync/rules/{ruleId}/versions/{version}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * A rule as it was
+         * @description The whole definition at a version.
+         *
+         *     Roles: secretary, steward, operator, auditor, admin (`rule:read`).
+         */
+        get: operations["getRuleVersion"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -844,6 +1874,244 @@ export interface paths {
          *     Roles: secretary, steward, operator, auditor, admin (`overview:read`).
          */
         get: operations["getOverview"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/secretary/data-sync/systems": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List systems
+         * @description Those in use, or also those that were archived.
+         *
+         *     Roles: steward, operator, auditor, admin (`system:read`).
+         */
+        get: operations["listSystems"];
+        put?: never;
+        /**
+         * Make a system
+         * @description Judged together with all that is configured. A secret is named by the variable that holds it where the workers run; one that is given openly is refused.
+         *
+         *     Roles: steward, admin (`system:write`).
+         */
+        post: operations["createSystem"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/secretary/data-sync/systems/{systemId}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Look at a system
+         * @description Its definition. Its ETag is what a change is made on.
+         *
+         *     Roles: steward, operator, auditor, admin (`system:read`).
+         */
+        get: operations["getSystem"];
+        /**
+         * Change a system
+         * @description Replaces the whole definition; the same again changes nothing. A secret is named by the variable that holds it where the workers run; one that is given openly is refused.
+         *
+         *     Roles: steward, admin (`system:write`).
+         */
+        put: operations["putSystem"];
+        post?: never;
+        /**
+         * Take a system out of use
+         * @description Nothing is deleted: what is stored goes on referring to it, its history stays, and it can be restored. Refused while anything in use names it.
+         *
+         *     Roles: steward, admin (`system:write`).
+         */
+        delete: operations["archiveSystem"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/secretary/data-sync/systems/{systemId}/capabilities": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What can a system do?
+         * @description By its kind and its settings; nothing is connected to.
+         *
+         *     Roles: steward, operator, auditor, admin (`system:read`).
+         */
+        get: operations["getSystemCapabilities"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/secretary/data-sync/systems/{systemId}/dependents": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What depends on a system
+         * @description Everything in use that names it. While there is anything, it cannot be archived.
+         *
+         *     Roles: steward, operator, auditor, admin (`system:read`).
+         */
+        get: operations["getSystemDependents"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/secretary/data-sync/systems/{systemId}/discover": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * What does a system hold?
+         * @description Tables or files with their columns, types and keys. Of those that are named also figures, without a sample of any value: rows read, share of blanks, different values, longest, form.
+         *
+         *     Roles: steward, admin (`system:discover`).
+         */
+        post: operations["discoverSystem"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/secretary/data-sync/systems/{systemId}/restore": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Take a system into use again
+         * @description As it was when it was archived.
+         *
+         *     Roles: steward, admin (`system:write`).
+         */
+        post: operations["restoreSystem"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/secretary/data-sync/systems/{systemId}/revert": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Go back to a version of a system
+         * @description Its definition becomes what it was at that version, as a new version: nothing of the history is lost.
+         *
+         *     Roles: steward, admin (`system:write`).
+         */
+        post: operations["revertSystem"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/secretary/data-sync/systems/{systemId}/test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Does a system answer?
+         * @description A worker connects with the settings as they are stored. A failure says its cause and what to do.
+         *
+         *     Roles: steward, operator, admin (`system:test`).
+         */
+        post: operations["testSystem"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/secretary/data-sync/systems/{systemId}/versions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The history of a system
+         * @description Who changed what and when, newest first.
+         *
+         *     Roles: steward, operator, auditor, admin (`system:read`).
+         */
+        get: operations["listSystemVersions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/secretary/data-sync/systems/{systemId}/versions/{version}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * A system as it was
+         * @description The whole definition at a version.
+         *
+         *     Roles: steward, operator, auditor, admin (`system:read`).
+         */
+        get: operations["getSystemVersion"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1145,6 +2413,22 @@ export interface components {
              */
             empty: boolean;
         };
+        CapabilitiesView: {
+            /** @description By its kind and settings. */
+            items: components["schemas"]["CapabilityView"][];
+        };
+        CapabilityView: {
+            /**
+             * @description Its name.
+             * @example snapshots
+             */
+            name: string;
+            /**
+             * @description In words: the system …
+             * @example is read, whole or in partitions
+             */
+            means: string;
+        };
         ChoiceBody: {
             /**
              * @description Take what this system says.
@@ -1161,6 +2445,232 @@ export interface components {
              * @example +44 20 7946 0018
              */
             value?: unknown;
+        };
+        CodeTableBody: {
+            /**
+             * @description Its name.
+             * @example countries
+             */
+            name: string;
+            /**
+             * @description Each concept with the codes of each system, perhaps for a period only.
+             * @example [
+             *       {
+             *         "concept": "CH",
+             *         "codes": {
+             *           "sis": [
+             *             "756"
+             *           ]
+             *         }
+             *       }
+             *     ]
+             */
+            entries: {
+                [key: string]: unknown;
+            }[];
+        };
+        CodeTablePage: {
+            /**
+             * @description For the next page; null: there is none.
+             * @example null
+             */
+            nextCursor: string | null;
+            /**
+             * @description How many there are on all pages.
+             * @example 3
+             */
+            count?: number;
+            /** @description In the order asked for. */
+            items: components["schemas"]["CodeTableView"][];
+        };
+        CodeTableView: {
+            /**
+             * @description Its id.
+             * @example 4
+             */
+            id: string;
+            /**
+             * @description Its name.
+             * @example hr
+             */
+            name: string;
+            /**
+             * @description Rises with every change; it is the ETag.
+             * @example 3
+             */
+            version: number;
+            /**
+             * @description It is out of use.
+             * @example false
+             */
+            archived: boolean;
+            /**
+             * @description Who changed it last.
+             * @example steward:Data office
+             */
+            changedBy: string;
+            /**
+             * Format: date-time
+             * @description When.
+             * @example 2026-11-20T07:10:00.000Z
+             */
+            changedAt: string;
+            /**
+             * @description Where to go from here.
+             * @example {
+             *       "self": "/api/secretary/data-sync/runs/17"
+             *     }
+             */
+            links: {
+                [key: string]: string;
+            };
+            /** @description Its definition. */
+            definition: components["schemas"]["CodeTableBody"];
+        };
+        ConfigurationBody: {
+            /**
+             * @description What is given.
+             * @example {
+             *       "jobs": [
+             *         {
+             *           "name": "people",
+             *           "sources": [
+             *             "sis.students"
+             *           ],
+             *           "targets": [
+             *             "finance.people"
+             *           ]
+             *         }
+             *       ]
+             *     }
+             */
+            configuration: components["schemas"]["GivenConfigurationBody"];
+            /**
+             * @description Archive what is not given. Otherwise it stays as it is.
+             * @example false
+             */
+            prune?: boolean;
+        };
+        ConfigurationChangeView: {
+            /**
+             * @description What it is.
+             * @example job
+             * @enum {string}
+             */
+            kind: "institution" | "system" | "code_table" | "entity_type" | "mapping" | "job";
+            /**
+             * @description Its name.
+             * @example people
+             */
+            name: string;
+            /**
+             * @description What happens to it.
+             * @example change
+             * @enum {string}
+             */
+            action: "create" | "change" | "restore" | "archive";
+            /** @description Of a change: where the definitions differ. */
+            differences: components["schemas"]["DifferenceView"][];
+        };
+        ConfigurationDiffView: {
+            /**
+             * @description The state that this holds for: the ETag that applying goes by.
+             * @example 9f86d081
+             */
+            state: string;
+            /**
+             * @description It could be applied.
+             * @example true
+             */
+            valid: boolean;
+            /** @description All that is wrong, at once. */
+            problems: components["schemas"]["ConfigurationProblemView"][];
+            /** @description All that it changes; nothing: it is applied. */
+            changes: components["schemas"]["ConfigurationChangeView"][];
+            /** @description What is in use and not given. It stays unless `prune` is set. */
+            leftOut: components["schemas"]["LeftOutView"][];
+        };
+        ConfigurationExportView: {
+            /**
+             * @description The state that this is of.
+             * @example 9f86d081
+             */
+            state: string;
+            /** @description The files of a folder. */
+            files: components["schemas"]["ConfigurationFileView"][];
+        };
+        ConfigurationFileView: {
+            /**
+             * @description Where it lies in the folder.
+             * @example jobs/people.yaml
+             */
+            path: string;
+            /**
+             * @description What it holds.
+             * @example name: people
+             *     sources: [sis.students]
+             */
+            text: string;
+        };
+        ConfigurationProblemView: {
+            /**
+             * @description JSON Pointer into `configuration`; empty: about what is not in it.
+             * @example /jobs/0/sources/0
+             */
+            pointer: string;
+            /**
+             * @description What is wrong.
+             * @example there is no mapping sis.pupils
+             */
+            reason: string;
+            /**
+             * @description What to do.
+             * @example one of hr.staff, sis.students
+             */
+            remedy: string;
+        };
+        ConfigurationSchemaView: Record<string, never>;
+        ConfiguredView: {
+            /**
+             * @description Its id.
+             * @example 4
+             */
+            id: string;
+            /**
+             * @description Its name.
+             * @example hr
+             */
+            name: string;
+            /**
+             * @description Rises with every change; it is the ETag.
+             * @example 3
+             */
+            version: number;
+            /**
+             * @description It is out of use.
+             * @example false
+             */
+            archived: boolean;
+            /**
+             * @description Who changed it last.
+             * @example steward:Data office
+             */
+            changedBy: string;
+            /**
+             * Format: date-time
+             * @description When.
+             * @example 2026-11-20T07:10:00.000Z
+             */
+            changedAt: string;
+            /**
+             * @description Where to go from here.
+             * @example {
+             *       "self": "/api/secretary/data-sync/runs/17"
+             *     }
+             */
+            links: {
+                [key: string]: string;
+            };
         };
         ConflictPage: {
             /** @description The questions. */
@@ -1389,6 +2899,23 @@ export interface components {
              */
             expiresAt?: string;
         };
+        CreateRuleBody: {
+            /**
+             * @description The mapping whose rows it checks: its name.
+             * @example hr.staff
+             */
+            mapping: string;
+            /**
+             * @description The rule.
+             * @example {
+             *       "name": "id_given",
+             *       "field": "id",
+             *       "severity": "reject",
+             *       "check": "required"
+             *     }
+             */
+            rule: components["schemas"]["RuleBody"];
+        };
         CreatedJobView: {
             /**
              * @description The job.
@@ -1505,6 +3032,211 @@ export interface components {
                 [key: string]: string;
             };
         };
+        DependentView: {
+            /**
+             * @description What it is.
+             * @example mapping
+             * @enum {string}
+             */
+            kind: "institution" | "system" | "entity_type" | "mapping" | "rule" | "code_table" | "job";
+            /**
+             * @description Its name.
+             * @example hr.staff
+             */
+            name: string;
+            /**
+             * @description What for.
+             * @example maps an entity of it
+             */
+            how: string;
+        };
+        DependentsView: {
+            /** @description Everything in use that names it. */
+            items: components["schemas"]["DependentView"][];
+        };
+        DifferenceView: {
+            /**
+             * @description JSON Pointer into the definition.
+             * @example /settings/schema
+             */
+            pointer: string;
+            /**
+             * @description The value before; null: there was none.
+             * @example public
+             */
+            before: unknown;
+            /**
+             * @description The value after; null: there is none.
+             * @example hr
+             */
+            after: unknown;
+        };
+        DiscoverBody: {
+            /**
+             * @description Only these tables or files, each with figures of its first 10,000 rows; absent: all, without figures.
+             * @example [
+             *       "students"
+             *     ]
+             */
+            entities?: string[];
+        };
+        DryRunBody: {
+            /**
+             * @description The mapping as it would be; absent: as it stands.
+             * @example {
+             *       "name": "hr.staff",
+             *       "system": "hr",
+             *       "entity": "staff"
+             *     }
+             */
+            definition?: {
+                [key: string]: unknown;
+            };
+            /**
+             * @description Rows to try it on; absent: the first ones of the source, which a worker reads.
+             * @example [
+             *       {
+             *         "id": "E-77",
+             *         "email": " Amara@lakeside.example "
+             *       }
+             *     ]
+             */
+            rows?: {
+                [key: string]: unknown;
+            }[];
+            /**
+             * @description How many rows of the source (default 20).
+             * @example 20
+             */
+            limit?: number;
+        };
+        EntityTypeBody: {
+            /**
+             * @description Its name.
+             * @example person
+             */
+            name: string;
+            /**
+             * @description How its records are identified.
+             * @example mastered
+             * @enum {string}
+             */
+            kind: "mastered" | "reconciled" | "posted";
+            /**
+             * @description Attribute groups in their order: name, attributes, strategy, priority, authority, sensitivity, validity. Once there are records, groups are only added after the last one.
+             * @example [
+             *       {
+             *         "name": "email",
+             *         "attributes": [
+             *           {
+             *             "name": "email",
+             *             "type": "text"
+             *           }
+             *         ],
+             *         "strategy": "three_way",
+             *         "priority": [
+             *           "hr",
+             *           "sis"
+             *         ]
+             *       }
+             *     ]
+             */
+            groups: {
+                [key: string]: unknown;
+            }[];
+            /**
+             * @description Identifier schemes.
+             * @example [
+             *       {
+             *         "scheme": "national_id"
+             *       }
+             *     ]
+             */
+            identifiers?: {
+                [key: string]: unknown;
+            }[];
+            /**
+             * @description What has to agree before an identifier links: {name, birthDate}.
+             * @example {
+             *       "name": [
+             *         "name.given",
+             *         "name.family"
+             *       ]
+             *     }
+             */
+            corroboration?: {
+                [key: string]: unknown;
+            };
+            /**
+             * @description Whose data it is: `self`, `none` or {reference}.
+             * @example self
+             */
+            subject: unknown;
+            /** @description Of reconciled types: the paths that identify. */
+            naturalKey?: string[];
+            /** @description Paths of the dates between which a record holds: {from, to}. */
+            validity?: {
+                [key: string]: unknown;
+            };
+        };
+        EntityTypePage: {
+            /**
+             * @description For the next page; null: there is none.
+             * @example null
+             */
+            nextCursor: string | null;
+            /**
+             * @description How many there are on all pages.
+             * @example 3
+             */
+            count?: number;
+            /** @description In the order asked for. */
+            items: components["schemas"]["EntityTypeView"][];
+        };
+        EntityTypeView: {
+            /**
+             * @description Its id.
+             * @example 4
+             */
+            id: string;
+            /**
+             * @description Its name.
+             * @example hr
+             */
+            name: string;
+            /**
+             * @description Rises with every change; it is the ETag.
+             * @example 3
+             */
+            version: number;
+            /**
+             * @description It is out of use.
+             * @example false
+             */
+            archived: boolean;
+            /**
+             * @description Who changed it last.
+             * @example steward:Data office
+             */
+            changedBy: string;
+            /**
+             * Format: date-time
+             * @description When.
+             * @example 2026-11-20T07:10:00.000Z
+             */
+            changedAt: string;
+            /**
+             * @description Where to go from here.
+             * @example {
+             *       "self": "/api/secretary/data-sync/runs/17"
+             *     }
+             */
+            links: {
+                [key: string]: string;
+            };
+            /** @description Its definition. */
+            definition: components["schemas"]["EntityTypeBody"];
+        };
         FindingPage: {
             /** @description In the order they were made. */
             items: components["schemas"]["FindingView"][];
@@ -1560,6 +3292,52 @@ export interface components {
              * @example hr may not speak for the phone of a student
              */
             detail: string;
+        };
+        FireTimeView: {
+            /**
+             * Format: date-time
+             * @description When.
+             * @example 2026-11-20T07:10:00.000Z
+             */
+            at: string;
+            /**
+             * @description The same on the clock of the schedule.
+             * @example 2026-11-21T02:00:00+01:00
+             */
+            local: string;
+        };
+        GivenConfigurationBody: {
+            /**
+             * @description The institution.
+             * @example {
+             *       "code": "lakeside",
+             *       "name": "Lakeside University",
+             *       "timeZone": "Europe/Zurich"
+             *     }
+             */
+            institution?: {
+                [key: string]: unknown;
+            };
+            /** @description Systems. */
+            systems?: {
+                [key: string]: unknown;
+            }[];
+            /** @description Entity types. */
+            entityTypes?: {
+                [key: string]: unknown;
+            }[];
+            /** @description Mappings, with their rules. */
+            mappings?: {
+                [key: string]: unknown;
+            }[];
+            /** @description Code tables. */
+            codeTables?: {
+                [key: string]: unknown;
+            }[];
+            /** @description Jobs. */
+            jobs?: {
+                [key: string]: unknown;
+            }[];
         };
         GoldenGroupView: {
             /**
@@ -1880,6 +3658,137 @@ export interface components {
              */
             system: string;
         };
+        InquiryFailureView: {
+            /**
+             * @description Stable word for the cause.
+             * @example source_forbidden
+             */
+            code: string;
+            /**
+             * @description What happened, without secrets.
+             * @example The system refused the credentials.
+             */
+            detail: string;
+            /**
+             * @description What to do.
+             * @example Set the secret that the settings name.
+             */
+            remedy: string;
+        };
+        InquiryView: {
+            /**
+             * @description The inquiry; null: it was answered without asking the system.
+             * @example 7
+             */
+            id: string | null;
+            /**
+             * @description What was asked.
+             * @example connection_test
+             * @enum {string}
+             */
+            kind: "connection_test" | "discovery" | "mapping_trial";
+            /**
+             * @description The system, or the mapping.
+             * @example hr
+             */
+            subject: string;
+            /**
+             * @description `asked`: look again in a moment.
+             * @example answered
+             * @enum {string}
+             */
+            state: "asked" | "answered" | "failed";
+            /**
+             * Format: date-time
+             * @description When.
+             * @example 2026-11-20T07:10:00.000Z
+             */
+            askedAt: string;
+            /**
+             * Format: date-time
+             * @description When it was answered.
+             * @example 2026-11-20T07:10:00.000Z
+             */
+            answeredAt: string | null;
+            /**
+             * @description The answer, by kind. `connection_test`: {product, version, milliseconds, capabilities}. `discovery`: {entities, more}, each with columns, types, key and figures without samples. `mapping_trial`: {rows, counts, byField}, values shown as your role sees them.
+             * @example {
+             *       "product": "PostgreSQL",
+             *       "version": "18.4",
+             *       "milliseconds": 12,
+             *       "capabilities": [
+             *         "snapshots",
+             *         "rows"
+             *       ]
+             *     }
+             */
+            answer: unknown;
+            /** @description Why there is no answer. */
+            failure: components["schemas"]["InquiryFailureView"] | null;
+            /**
+             * @description Where to go from here.
+             * @example {
+             *       "self": "/api/secretary/data-sync/runs/17"
+             *     }
+             */
+            links: {
+                [key: string]: string;
+            };
+        };
+        InstitutionBody: {
+            /**
+             * @description Its code. It stays.
+             * @example lakeside
+             */
+            code: string;
+            /**
+             * @description Its name.
+             * @example Lakeside University
+             */
+            name: string;
+            /**
+             * @description Where its days begin and end.
+             * @example Europe/Zurich
+             */
+            timeZone: string;
+            /**
+             * @description The classes of recipients that restrictions may name; absent: those that the targets name.
+             * @example [
+             *       "directory",
+             *       "statutory"
+             *     ]
+             */
+            recipientClasses?: string[];
+        };
+        InstitutionView: {
+            /** @description Its definition. */
+            definition: components["schemas"]["InstitutionBody"];
+            /**
+             * @description Rises with every change; it is the ETag.
+             * @example 1
+             */
+            version: number;
+            /**
+             * @description Who changed it last.
+             * @example steward:Data office
+             */
+            changedBy: string;
+            /**
+             * Format: date-time
+             * @description When.
+             * @example 2026-11-20T07:10:00.000Z
+             */
+            changedAt: string;
+            /**
+             * @description Where to go from here.
+             * @example {
+             *       "self": "/api/secretary/data-sync/runs/17"
+             *     }
+             */
+            links: {
+                [key: string]: string;
+            };
+        };
         JobBody: {
             /**
              * @description Its name.
@@ -1944,13 +3853,18 @@ export interface components {
             };
         };
         JobPage: {
-            /** @description In the order of their ids. */
-            items: components["schemas"]["JobView"][];
             /**
              * @description For the next page; null: there is none.
              * @example null
              */
             nextCursor: string | null;
+            /**
+             * @description How many there are on all pages.
+             * @example 3
+             */
+            count?: number;
+            /** @description In the order asked for. */
+            items: components["schemas"]["JobView"][];
         };
         JobReportView: {
             /**
@@ -2021,17 +3935,36 @@ export interface components {
         };
         JobView: {
             /**
-             * @description The job.
-             * @example 3
+             * @description Its id.
+             * @example 4
              */
             id: string;
             /**
-             * @description Rises with every change.
-             * @example 1
+             * @description Its name.
+             * @example hr
+             */
+            name: string;
+            /**
+             * @description Rises with every change; it is the ETag.
+             * @example 3
              */
             version: number;
-            /** @description Its definition. */
-            definition: components["schemas"]["JobBody"];
+            /**
+             * @description It is out of use.
+             * @example false
+             */
+            archived: boolean;
+            /**
+             * @description Who changed it last.
+             * @example steward:Data office
+             */
+            changedBy: string;
+            /**
+             * Format: date-time
+             * @description When.
+             * @example 2026-11-20T07:10:00.000Z
+             */
+            changedAt: string;
             /**
              * @description Where to go from here.
              * @example {
@@ -2041,6 +3974,12 @@ export interface components {
             links: {
                 [key: string]: string;
             };
+            /** @description Its definition. */
+            definition: components["schemas"]["JobBody"];
+            /** @description Why it does not run for now; null: it does. */
+            paused: components["schemas"]["PauseView"] | null;
+            /** @description When it runs by itself; null: it does not. */
+            schedule: components["schemas"]["ScheduleView"] | null;
         };
         KeptView: {
             /**
@@ -2130,6 +4069,19 @@ export interface components {
              * @example admin:Front office
              */
             changedBy: string | null;
+        };
+        LeftOutView: {
+            /**
+             * @description What it is.
+             * @example system
+             * @enum {string}
+             */
+            kind: "institution" | "system" | "code_table" | "entity_type" | "mapping" | "job";
+            /**
+             * @description Its name.
+             * @example lms
+             */
+            name: string;
         };
         LimitBody: {
             /**
@@ -2238,20 +4190,36 @@ export interface components {
         };
         MappingItemView: {
             /**
-             * @description The mapping.
+             * @description Its id.
              * @example 4
              */
             id: string;
             /**
-             * @description `system.entity`.
-             * @example hr.staff
+             * @description Its name.
+             * @example hr
              */
             name: string;
             /**
-             * @description Rises with every change.
+             * @description Rises with every change; it is the ETag.
              * @example 3
              */
             version: number;
+            /**
+             * @description It is out of use.
+             * @example false
+             */
+            archived: boolean;
+            /**
+             * @description Who changed it last.
+             * @example steward:Data office
+             */
+            changedBy: string;
+            /**
+             * Format: date-time
+             * @description When.
+             * @example 2026-11-20T07:10:00.000Z
+             */
+            changedAt: string;
             /**
              * @description Where to go from here.
              * @example {
@@ -2261,15 +4229,40 @@ export interface components {
             links: {
                 [key: string]: string;
             };
+            /**
+             * @description The system.
+             * @example hr
+             */
+            system: string;
+            /**
+             * @description The table or file.
+             * @example staff
+             */
+            entity: string;
+            /**
+             * @description Its rows are read.
+             * @example true
+             */
+            reads: boolean;
+            /**
+             * @description Its rows are written.
+             * @example false
+             */
+            writes: boolean;
         };
         MappingPage: {
-            /** @description In the order of their ids. */
-            items: components["schemas"]["MappingItemView"][];
             /**
              * @description For the next page; null: there is none.
              * @example null
              */
             nextCursor: string | null;
+            /**
+             * @description How many there are on all pages.
+             * @example 3
+             */
+            count?: number;
+            /** @description In the order asked for. */
+            items: components["schemas"]["MappingItemView"][];
         };
         MappingReportView: {
             /**
@@ -2301,13 +4294,13 @@ export interface components {
         };
         MappingView: {
             /**
-             * @description The mapping.
+             * @description Its id.
              * @example 4
              */
             id: string;
             /**
-             * @description `system.entity`.
-             * @example hr.staff
+             * @description Its name.
+             * @example hr
              */
             name: string;
             /**
@@ -2316,16 +4309,10 @@ export interface components {
              */
             version: number;
             /**
-             * @description The whole definition, with its rules.
-             * @example {
-             *       "name": "hr.staff",
-             *       "system": "hr",
-             *       "entity": "staff"
-             *     }
+             * @description It is out of use.
+             * @example false
              */
-            definition: {
-                [key: string]: unknown;
-            };
+            archived: boolean;
             /**
              * @description Who changed it last.
              * @example steward:Data office
@@ -2345,6 +4332,17 @@ export interface components {
              */
             links: {
                 [key: string]: string;
+            };
+            /**
+             * @description The whole definition, with its rules.
+             * @example {
+             *       "name": "hr.staff",
+             *       "system": "hr",
+             *       "entity": "staff"
+             *     }
+             */
+            definition: {
+                [key: string]: unknown;
             };
         };
         MeView: {
@@ -2571,6 +4569,31 @@ export interface components {
              */
             ready: boolean;
         };
+        PauseBody: {
+            /**
+             * @description The reason, for whoever looks at it.
+             * @example The registry is being moved.
+             */
+            reason: string;
+        };
+        PauseView: {
+            /**
+             * @description The reason.
+             * @example The registry is being moved.
+             */
+            reason: string;
+            /**
+             * @description Who paused it.
+             * @example operator:Night desk
+             */
+            by: string;
+            /**
+             * Format: date-time
+             * @description Since when.
+             * @example 2026-11-20T07:10:00.000Z
+             */
+            since: string;
+        };
         ProblemPartView: {
             /**
              * @description JSON Pointer into the body, or the name of a parameter.
@@ -2653,6 +4676,65 @@ export interface components {
             traceId: string;
             /** @description Each thing that is wrong. */
             errors?: components["schemas"]["ProblemPartView"][];
+        };
+        ProposalView: {
+            /**
+             * @description The mapping; null: no column fits.
+             * @example {
+             *       "name": "sis.students"
+             *     }
+             */
+            definition: {
+                [key: string]: unknown;
+            } | null;
+            /** @description What it is made of, the surest first. */
+            matches: components["schemas"]["ProposedMatchView"][];
+            /** @description Columns that nothing is proposed for. */
+            unmapped: string[];
+        };
+        ProposeBody: {
+            /**
+             * @description The discovery that told of the entity.
+             * @example 7
+             */
+            inquiryId: string;
+            /**
+             * @description The table or file.
+             * @example students
+             */
+            entity: string;
+            /**
+             * @description The entity type that its rows are of.
+             * @example person
+             */
+            entityType: string;
+        };
+        ProposedMatchView: {
+            /**
+             * @description The column.
+             * @example dob
+             */
+            column: string;
+            /**
+             * @description The group; empty: it is an identifier.
+             * @example birth_date
+             */
+            group: string;
+            /**
+             * @description The attribute, or the scheme of the identifier.
+             * @example birth_date
+             */
+            attribute: string;
+            /**
+             * @description How sure, 0 to 1.
+             * @example 0.95
+             */
+            confidence: unknown;
+            /**
+             * @description Why.
+             * @example the names mean the same, and the types agree
+             */
+            why: string;
         };
         ProviderView: {
             /**
@@ -2872,6 +4954,13 @@ export interface components {
              */
             state: "open" | "resolved";
         };
+        RevertBody: {
+            /**
+             * @description The version whose definition is to hold again.
+             * @example 2
+             */
+            version: number;
+        };
         RollbackBody: {
             /**
              * @description previewHash of the preview.
@@ -2953,6 +5042,79 @@ export interface components {
              */
             expiresAt?: string;
         };
+        RuleBody: {
+            /**
+             * @description Its name.
+             * @example email_form
+             */
+            name: string;
+            /**
+             * @description The column.
+             * @example email
+             */
+            field: string;
+            /**
+             * @description What happens to a row that breaks it.
+             * @example blank_and_warn
+             * @enum {string}
+             */
+            severity: "reject" | "blank_and_warn" | "warn";
+            /**
+             * @description What is checked.
+             * @example type
+             * @enum {string}
+             */
+            check: "required" | "type" | "range" | "length" | "pattern" | "in_set" | "unique" | "reference_exists";
+            /**
+             * @description Of `type`.
+             * @example integer
+             * @enum {string}
+             */
+            type?: "integer" | "decimal" | "date" | "boolean" | "email";
+            /** @description Of `type: date`: the formats. */
+            formats?: string[];
+            /**
+             * @description Of `range` (a text) and `length` (a number): the least.
+             * @example 0
+             */
+            min?: unknown;
+            /**
+             * @description Of `range` (a text) and `length` (a number): the most.
+             * @example 100
+             */
+            max?: unknown;
+            /**
+             * @description Of `pattern`.
+             * @example ^[0-9]+$
+             */
+            pattern?: string;
+            /** @description Of `in_set`: the values. */
+            values?: string[];
+            /**
+             * @description Of `in_set`: the code table.
+             * @example countries
+             */
+            codeTable?: string;
+            /**
+             * @description Of `reference_exists`: the mapping.
+             * @example sis.students
+             */
+            mapping?: string;
+        };
+        RulePage: {
+            /**
+             * @description For the next page; null: there is none.
+             * @example null
+             */
+            nextCursor: string | null;
+            /**
+             * @description How many there are on all pages.
+             * @example 3
+             */
+            count?: number;
+            /** @description In the order asked for. */
+            items: components["schemas"]["RuleView"][];
+        };
         RuleResultView: {
             /**
              * @description The rule; or why a value could not be read.
@@ -2975,6 +5137,60 @@ export interface components {
              * @example 3
              */
             failed: number;
+        };
+        RuleView: {
+            /**
+             * @description Its id.
+             * @example 4
+             */
+            id: string;
+            /**
+             * @description Its name.
+             * @example hr
+             */
+            name: string;
+            /**
+             * @description Rises with every change; it is the ETag.
+             * @example 3
+             */
+            version: number;
+            /**
+             * @description It is out of use.
+             * @example false
+             */
+            archived: boolean;
+            /**
+             * @description Who changed it last.
+             * @example steward:Data office
+             */
+            changedBy: string;
+            /**
+             * Format: date-time
+             * @description When.
+             * @example 2026-11-20T07:10:00.000Z
+             */
+            changedAt: string;
+            /**
+             * @description Where to go from here.
+             * @example {
+             *       "self": "/api/secretary/data-sync/runs/17"
+             *     }
+             */
+            links: {
+                [key: string]: string;
+            };
+            /**
+             * @description The mapping.
+             * @example 4
+             */
+            mappingId: string;
+            /**
+             * @description Its name.
+             * @example hr.staff
+             */
+            mapping: string;
+            /** @description Its definition. */
+            definition: components["schemas"]["RuleBody"];
         };
         RunErrorView: {
             /**
@@ -3246,6 +5462,27 @@ export interface components {
              */
             changed: boolean;
         };
+        ScheduleView: {
+            /**
+             * @description Its rhythm.
+             * @example every day at 02:00 (Europe/London)
+             */
+            rhythm: string;
+            /**
+             * @description The time zone that it goes by.
+             * @example Europe/London
+             */
+            timeZone: string;
+            /** @description The next five times, freeze windows left out. */
+            next: components["schemas"]["FireTimeView"][];
+            /**
+             * @description A run begins up to so many seconds later.
+             * @example 0
+             */
+            jitterSeconds: number;
+            /** @description What is unusual until then: changes of the clock, freeze windows. */
+            notes: string[];
+        };
         SessionView: {
             /**
              * @description The provider that vouched.
@@ -3366,6 +5603,48 @@ export interface components {
              */
             role: "secretary" | "steward" | "operator" | "auditor" | "admin";
         };
+        SystemBody: {
+            /**
+             * @description Its name.
+             * @example hr
+             */
+            name: string;
+            /**
+             * @description Its kind.
+             * @example postgresql
+             */
+            kind: string;
+            /**
+             * @description Its settings. A secret is named by its variable, `{"env": "CONCORD_SECRET_…"}`, and never given here.
+             * @example {
+             *       "url": {
+             *         "env": "CONCORD_SECRET_HR_URL"
+             *       }
+             *     }
+             */
+            settings: {
+                [key: string]: unknown;
+            };
+            /**
+             * @description Whose it is.
+             * @example Human resources
+             */
+            owner?: string;
+        };
+        SystemPage: {
+            /**
+             * @description For the next page; null: there is none.
+             * @example null
+             */
+            nextCursor: string | null;
+            /**
+             * @description How many there are on all pages.
+             * @example 3
+             */
+            count?: number;
+            /** @description In the order asked for. */
+            items: components["schemas"]["SystemView"][];
+        };
         SystemStatusView: {
             /**
              * @description The system.
@@ -3405,6 +5684,50 @@ export interface components {
              */
             problem: string | null;
         };
+        SystemView: {
+            /**
+             * @description Its id.
+             * @example 4
+             */
+            id: string;
+            /**
+             * @description Its name.
+             * @example hr
+             */
+            name: string;
+            /**
+             * @description Rises with every change; it is the ETag.
+             * @example 3
+             */
+            version: number;
+            /**
+             * @description It is out of use.
+             * @example false
+             */
+            archived: boolean;
+            /**
+             * @description Who changed it last.
+             * @example steward:Data office
+             */
+            changedBy: string;
+            /**
+             * Format: date-time
+             * @description When.
+             * @example 2026-11-20T07:10:00.000Z
+             */
+            changedAt: string;
+            /**
+             * @description Where to go from here.
+             * @example {
+             *       "self": "/api/secretary/data-sync/runs/17"
+             *     }
+             */
+            links: {
+                [key: string]: string;
+            };
+            /** @description Its definition. */
+            definition: components["schemas"]["SystemBody"];
+        };
         TargetRowsView: {
             /**
              * @description The target: `system.entity`.
@@ -3416,6 +5739,94 @@ export interface components {
              * @example 118
              */
             rows: number;
+        };
+        VersionItemView: {
+            /**
+             * @description The version.
+             * @example 3
+             */
+            version: number;
+            /**
+             * @description How it came about.
+             * @example changed
+             * @enum {string}
+             */
+            action: "created" | "changed" | "archived" | "restored" | "reverted";
+            /**
+             * @description Who.
+             * @example steward:Data office
+             */
+            changedBy: string;
+            /**
+             * Format: date-time
+             * @description When.
+             * @example 2026-11-20T07:10:00.000Z
+             */
+            changedAt: string;
+            /** @description Against the version before. */
+            differences: components["schemas"]["DifferenceView"][];
+            /**
+             * @description Where to go from here.
+             * @example {
+             *       "self": "/api/secretary/data-sync/runs/17"
+             *     }
+             */
+            links: {
+                [key: string]: string;
+            };
+        };
+        VersionPage: {
+            /** @description Newest first. */
+            items: components["schemas"]["VersionItemView"][];
+            /**
+             * @description For the next page; null: there is none.
+             * @example null
+             */
+            nextCursor: string | null;
+        };
+        VersionView: {
+            /**
+             * @description The version.
+             * @example 3
+             */
+            version: number;
+            /**
+             * @description How it came about.
+             * @example changed
+             * @enum {string}
+             */
+            action: "created" | "changed" | "archived" | "restored" | "reverted";
+            /**
+             * @description Who.
+             * @example steward:Data office
+             */
+            changedBy: string;
+            /**
+             * Format: date-time
+             * @description When.
+             * @example 2026-11-20T07:10:00.000Z
+             */
+            changedAt: string;
+            /** @description Against the version before. */
+            differences: components["schemas"]["DifferenceView"][];
+            /**
+             * @description Where to go from here.
+             * @example {
+             *       "self": "/api/secretary/data-sync/runs/17"
+             *     }
+             */
+            links: {
+                [key: string]: string;
+            };
+            /**
+             * @description The whole definition as it was.
+             * @example {
+             *       "name": "hr"
+             *     }
+             */
+            definition: {
+                [key: string]: unknown;
+            };
         };
         WaitingView: {
             /**
@@ -3506,6 +5917,1844 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
+    listCodeTables: {
+        parameters: {
+            query?: {
+                /** @description Items of a page (50 where it is absent). */
+                limit?: number;
+                /** @description nextCursor of the page before. */
+                cursor?: string;
+                /** @description Only those whose name holds this. */
+                name?: string;
+                /** @description Those in use (the default), those that were archived, or all. */
+                archived?: "false" | "true" | "all";
+                /** @description The order; `-` turns it round. */
+                sort?: "id" | "name" | "-name" | "changedAt" | "-changedAt";
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page. */
+            200: {
+                headers: {
+                    Link: components["headers"]["Link"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "nextCursor": null,
+                     *       "count": 3,
+                     *       "items": [
+                     *         {
+                     *           "id": "4",
+                     *           "name": "hr",
+                     *           "version": 3,
+                     *           "archived": false,
+                     *           "changedBy": "steward:Data office",
+                     *           "changedAt": "2026-11-20T07:10:00.000Z",
+                     *           "links": {
+                     *             "self": "/api/secretary/data-sync/runs/17"
+                     *           },
+                     *           "definition": {
+                     *             "name": "countries",
+                     *             "entries": [
+                     *               {
+                     *                 "concept": "CH",
+                     *                 "codes": {
+                     *                   "sis": [
+                     *                     "756"
+                     *                   ]
+                     *                 }
+                     *               }
+                     *             ]
+                     *           }
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["CodeTablePage"];
+                };
+            };
+            /** @description `validation_failed`: The request is not valid. `cursor_mismatch`: The cursor does not fit the question. */
+            400: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `unauthenticated`: There is no valid API key. */
+            401: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `forbidden`: Not with this role. */
+            403: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `rate_limited`: Too many requests. */
+            429: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `unavailable`: Not available just now. */
+            503: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+        };
+    };
+    createCodeTable: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CodeTableBody"];
+            };
+        };
+        responses: {
+            /** @description Made. */
+            201: {
+                headers: {
+                    Location: components["headers"]["Location"];
+                    ETag: components["headers"]["ETag"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "4",
+                     *       "name": "hr",
+                     *       "version": 3,
+                     *       "archived": false,
+                     *       "changedBy": "steward:Data office",
+                     *       "changedAt": "2026-11-20T07:10:00.000Z",
+                     *       "links": {
+                     *         "self": "/api/secretary/data-sync/runs/17"
+                     *       },
+                     *       "definition": {
+                     *         "name": "countries",
+                     *         "entries": [
+                     *           {
+                     *             "concept": "CH",
+                     *             "codes": {
+                     *               "sis": [
+                     *                 "756"
+                     *               ]
+                     *             }
+                     *           }
+                     *         ]
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["CodeTableView"];
+                };
+            };
+            /** @description `validation_failed`: The request is not valid. */
+            400: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `unauthenticated`: There is no valid API key. */
+            401: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `forbidden`: Not with this role. `origin_refused`: Sent from elsewhere. */
+            403: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `name_taken`: The name is taken. */
+            409: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `body_too_large`: The body is too large. */
+            413: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `media_type_unsupported`: Not in this form. */
+            415: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `configuration_invalid`: The configuration is not right. */
+            422: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `rate_limited`: Too many requests. */
+            429: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `unavailable`: Not available just now. */
+            503: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+        };
+    };
+    getCodeTable: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The ETag that you hold: answered by 304 while it is current. */
+                "If-None-Match"?: string;
+            };
+            path: {
+                /** @description The code table: its id or its name. */
+                codeTableId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It. */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "4",
+                     *       "name": "hr",
+                     *       "version": 3,
+                     *       "archived": false,
+                     *       "changedBy": "steward:Data office",
+                     *       "changedAt": "2026-11-20T07:10:00.000Z",
+                     *       "links": {
+                     *         "self": "/api/secretary/data-sync/runs/17"
+                     *       },
+                     *       "definition": {
+                     *         "name": "countries",
+                     *         "entries": [
+                     *           {
+                     *             "concept": "CH",
+                     *             "codes": {
+                     *               "sis": [
+                     *                 "756"
+                     *               ]
+                     *             }
+                     *           }
+                     *         ]
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["CodeTableView"];
+                };
+            };
+            /** @description You have it. */
+            304: {
+                headers: {
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `validation_failed`: The request is not valid. */
+            400: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `unauthenticated`: There is no valid API key. */
+            401: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `forbidden`: Not with this role. */
+            403: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `not_found`: There is no such thing. */
+            404: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `rate_limited`: Too many requests. */
+            429: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `unavailable`: Not available just now. */
+            503: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+        };
+    };
+    putCodeTable: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description The ETag of the version that the change is made on. */
+                "If-Match": string;
+            };
+            path: {
+                /** @description The code table: its id or its name. */
+                codeTableId: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CodeTableBody"];
+            };
+        };
+        responses: {
+            /** @description As it is stored now. */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "4",
+                     *       "name": "hr",
+                     *       "version": 3,
+                     *       "archived": false,
+                     *       "changedBy": "steward:Data office",
+                     *       "changedAt": "2026-11-20T07:10:00.000Z",
+                     *       "links": {
+                     *         "self": "/api/secretary/data-sync/runs/17"
+                     *       },
+                     *       "definition": {
+                     *         "name": "countries",
+                     *         "entries": [
+                     *           {
+                     *             "concept": "CH",
+                     *             "codes": {
+                     *               "sis": [
+                     *                 "756"
+                     *               ]
+                     *             }
+                     *           }
+                     *         ]
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["CodeTableView"];
+                };
+            };
+            /** @description `validation_failed`: The request is not valid. */
+            400: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `unauthenticated`: There is no valid API key. */
+            401: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `forbidden`: Not with this role. `origin_refused`: Sent from elsewhere. */
+            403: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `not_found`: There is no such thing. */
+            404: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `state_forbids`: Not in this state. */
+            409: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `precondition_failed`: It changed since you read it. */
+            412: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `body_too_large`: The body is too large. */
+            413: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `media_type_unsupported`: Not in this form. */
+            415: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `configuration_invalid`: The configuration is not right. */
+            422: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `precondition_required`: If-Match is needed. */
+            428: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `rate_limited`: Too many requests. */
+            429: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `unavailable`: Not available just now. */
+            503: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+        };
+    };
+    archiveCodeTable: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description The ETag of the version that the change is made on. */
+                "If-Match": string;
+            };
+            path: {
+                /** @description The code table: its id or its name. */
+                codeTableId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description As it is stored now. */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "4",
+                     *       "name": "hr",
+                     *       "version": 3,
+                     *       "archived": false,
+                     *       "changedBy": "steward:Data office",
+                     *       "changedAt": "2026-11-20T07:10:00.000Z",
+                     *       "links": {
+                     *         "self": "/api/secretary/data-sync/runs/17"
+                     *       },
+                     *       "definition": {
+                     *         "name": "countries",
+                     *         "entries": [
+                     *           {
+                     *             "concept": "CH",
+                     *             "codes": {
+                     *               "sis": [
+                     *                 "756"
+                     *               ]
+                     *             }
+                     *           }
+                     *         ]
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["CodeTableView"];
+                };
+            };
+            /** @description `validation_failed`: The request is not valid. */
+            400: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `unauthenticated`: There is no valid API key. */
+            401: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `forbidden`: Not with this role. `origin_refused`: Sent from elsewhere. */
+            403: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `not_found`: There is no such thing. */
+            404: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `state_forbids`: Not in this state. `in_use`: Others refer to it. */
+            409: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `precondition_failed`: It changed since you read it. */
+            412: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `configuration_invalid`: The configuration is not right. */
+            422: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `precondition_required`: If-Match is needed. */
+            428: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `rate_limited`: Too many requests. */
+            429: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `unavailable`: Not available just now. */
+            503: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+        };
+    };
+    getCodeTableDependents: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The code table: its id or its name. */
+                codeTableId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What depends on it. */
+            200: {
+                headers: {
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "kind": "mapping",
+                     *           "name": "hr.staff",
+                     *           "how": "maps an entity of it"
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["DependentsView"];
+                };
+            };
+            /** @description `validation_failed`: The request is not valid. */
+            400: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `unauthenticated`: There is no valid API key. */
+            401: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `forbidden`: Not with this role. */
+            403: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `not_found`: There is no such thing. */
+            404: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `rate_limited`: Too many requests. */
+            429: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `unavailable`: Not available just now. */
+            503: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+        };
+    };
+    restoreCodeTable: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description The ETag of the version that the change is made on. */
+                "If-Match": string;
+            };
+            path: {
+                /** @description The code table: its id or its name. */
+                codeTableId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description As it is stored now. */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "4",
+                     *       "name": "hr",
+                     *       "version": 3,
+                     *       "archived": false,
+                     *       "changedBy": "steward:Data office",
+                     *       "changedAt": "2026-11-20T07:10:00.000Z",
+                     *       "links": {
+                     *         "self": "/api/secretary/data-sync/runs/17"
+                     *       },
+                     *       "definition": {
+                     *         "name": "countries",
+                     *         "entries": [
+                     *           {
+                     *             "concept": "CH",
+                     *             "codes": {
+                     *               "sis": [
+                     *                 "756"
+                     *               ]
+                     *             }
+                     *           }
+                     *         ]
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["CodeTableView"];
+                };
+            };
+            /** @description `validation_failed`: The request is not valid. */
+            400: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `unauthenticated`: There is no valid API key. */
+            401: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `forbidden`: Not with this role. `origin_refused`: Sent from elsewhere. */
+            403: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `not_found`: There is no such thing. */
+            404: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `state_forbids`: Not in this state. */
+            409: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `precondition_failed`: It changed since you read it. */
+            412: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `configuration_invalid`: The configuration is not right. */
+            422: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `precondition_required`: If-Match is needed. */
+            428: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `rate_limited`: Too many requests. */
+            429: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `unavailable`: Not available just now. */
+            503: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+        };
+    };
+    revertCodeTable: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description The ETag of the version that the change is made on. */
+                "If-Match": string;
+            };
+            path: {
+                /** @description The code table: its id or its name. */
+                codeTableId: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RevertBody"];
+            };
+        };
+        responses: {
+            /** @description As it is stored now. */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "4",
+                     *       "name": "hr",
+                     *       "version": 3,
+                     *       "archived": false,
+                     *       "changedBy": "steward:Data office",
+                     *       "changedAt": "2026-11-20T07:10:00.000Z",
+                     *       "links": {
+                     *         "self": "/api/secretary/data-sync/runs/17"
+                     *       },
+                     *       "definition": {
+                     *         "name": "countries",
+                     *         "entries": [
+                     *           {
+                     *             "concept": "CH",
+                     *             "codes": {
+                     *               "sis": [
+                     *                 "756"
+                     *               ]
+                     *             }
+                     *           }
+                     *         ]
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["CodeTableView"];
+                };
+            };
+            /** @description `validation_failed`: The request is not valid. */
+            400: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `unauthenticated`: There is no valid API key. */
+            401: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `forbidden`: Not with this role. `origin_refused`: Sent from elsewhere. */
+            403: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `not_found`: There is no such thing. */
+            404: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `state_forbids`: Not in this state. */
+            409: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `precondition_failed`: It changed since you read it. */
+            412: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `body_too_large`: The body is too large. */
+            413: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `media_type_unsupported`: Not in this form. */
+            415: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `configuration_invalid`: The configuration is not right. */
+            422: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `precondition_required`: If-Match is needed. */
+            428: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `rate_limited`: Too many requests. */
+            429: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `unavailable`: Not available just now. */
+            503: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+        };
+    };
+    listCodeTableVersions: {
+        parameters: {
+            query?: {
+                /** @description Items of a page (50 where it is absent). */
+                limit?: number;
+                /** @description nextCursor of the page before. */
+                cursor?: string;
+            };
+            header?: never;
+            path: {
+                /** @description The code table: its id or its name. */
+                codeTableId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of versions. */
+            200: {
+                headers: {
+                    Link: components["headers"]["Link"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "version": 3,
+                     *           "action": "changed",
+                     *           "changedBy": "steward:Data office",
+                     *           "changedAt": "2026-11-20T07:10:00.000Z",
+                     *           "differences": [
+                     *             {
+                     *               "pointer": "/settings/schema",
+                     *               "before": "public",
+                     *               "after": "hr"
+                     *             }
+                     *           ],
+                     *           "links": {
+                     *             "self": "/api/secretary/data-sync/runs/17"
+                     *           }
+                     *         }
+                     *       ],
+                     *       "nextCursor": null
+                     *     }
+                     */
+                    "application/json": components["schemas"]["VersionPage"];
+                };
+            };
+            /** @description `validation_failed`: The request is not valid. `cursor_mismatch`: The cursor does not fit the question. */
+            400: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `unauthenticated`: There is no valid API key. */
+            401: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `forbidden`: Not with this role. */
+            403: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `not_found`: There is no such thing. */
+            404: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `rate_limited`: Too many requests. */
+            429: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `unavailable`: Not available just now. */
+            503: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+        };
+    };
+    getCodeTableVersion: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The code table: its id or its name. */
+                codeTableId: string;
+                /** @description The number of the version. */
+                version: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The version. */
+            200: {
+                headers: {
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "version": 3,
+                     *       "action": "changed",
+                     *       "changedBy": "steward:Data office",
+                     *       "changedAt": "2026-11-20T07:10:00.000Z",
+                     *       "differences": [
+                     *         {
+                     *           "pointer": "/settings/schema",
+                     *           "before": "public",
+                     *           "after": "hr"
+                     *         }
+                     *       ],
+                     *       "links": {
+                     *         "self": "/api/secretary/data-sync/runs/17"
+                     *       },
+                     *       "definition": {
+                     *         "name": "hr"
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["VersionView"];
+                };
+            };
+            /** @description `validation_failed`: The request is not valid. */
+            400: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `unauthenticated`: There is no valid API key. */
+            401: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `forbidden`: Not with this role. */
+            403: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `not_found`: There is no such thing. */
+            404: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `rate_limited`: Too many requests. */
+            429: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `unavailable`: Not available just now. */
+            503: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+        };
+    };
+    applyConfiguration: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description The ETag of the version that the change is made on. */
+                "If-Match": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ConfigurationBody"];
+            };
+        };
+        responses: {
+            /** @description What was changed. */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "state": "9f86d081",
+                     *       "valid": true,
+                     *       "problems": [
+                     *         {
+                     *           "pointer": "/jobs/0/sources/0",
+                     *           "reason": "there is no mapping sis.pupils",
+                     *           "remedy": "one of hr.staff, sis.students"
+                     *         }
+                     *       ],
+                     *       "changes": [
+                     *         {
+                     *           "kind": "job",
+                     *           "name": "people",
+                     *           "action": "change",
+                     *           "differences": [
+                     *             {
+                     *               "pointer": "/settings/schema",
+                     *               "before": "public",
+                     *               "after": "hr"
+                     *             }
+                     *           ]
+                     *         }
+                     *       ],
+                     *       "leftOut": [
+                     *         {
+                     *           "kind": "system",
+                     *           "name": "lms"
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ConfigurationDiffView"];
+                };
+            };
+            /** @description `validation_failed`: The request is not valid. */
+            400: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `unauthenticated`: There is no valid API key. */
+            401: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `forbidden`: Not with this role. `origin_refused`: Sent from elsewhere. */
+            403: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `precondition_failed`: It changed since you read it. */
+            412: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `body_too_large`: The body is too large. */
+            413: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `media_type_unsupported`: Not in this form. */
+            415: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `configuration_invalid`: The configuration is not right. */
+            422: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `precondition_required`: If-Match is needed. */
+            428: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `rate_limited`: Too many requests. */
+            429: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `unavailable`: Not available just now. */
+            503: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+        };
+    };
+    diffConfiguration: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ConfigurationBody"];
+            };
+        };
+        responses: {
+            /** @description The difference. */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "state": "9f86d081",
+                     *       "valid": true,
+                     *       "problems": [
+                     *         {
+                     *           "pointer": "/jobs/0/sources/0",
+                     *           "reason": "there is no mapping sis.pupils",
+                     *           "remedy": "one of hr.staff, sis.students"
+                     *         }
+                     *       ],
+                     *       "changes": [
+                     *         {
+                     *           "kind": "job",
+                     *           "name": "people",
+                     *           "action": "change",
+                     *           "differences": [
+                     *             {
+                     *               "pointer": "/settings/schema",
+                     *               "before": "public",
+                     *               "after": "hr"
+                     *             }
+                     *           ]
+                     *         }
+                     *       ],
+                     *       "leftOut": [
+                     *         {
+                     *           "kind": "system",
+                     *           "name": "lms"
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ConfigurationDiffView"];
+                };
+            };
+            /** @description `validation_failed`: The request is not valid. */
+            400: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `unauthenticated`: There is no valid API key. */
+            401: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `forbidden`: Not with this role. `origin_refused`: Sent from elsewhere. */
+            403: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `body_too_large`: The body is too large. */
+            413: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `media_type_unsupported`: Not in this form. */
+            415: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `rate_limited`: Too many requests. */
+            429: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `unavailable`: Not available just now. */
+            503: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+        };
+    };
+    exportConfiguration: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The ETag that you hold: answered by 304 while it is current. */
+                "If-None-Match"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The files. */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "state": "9f86d081",
+                     *       "files": [
+                     *         {
+                     *           "path": "jobs/people.yaml",
+                     *           "text": "name: people\nsources: [sis.students]\n"
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ConfigurationExportView"];
+                };
+            };
+            /** @description You have them. */
+            304: {
+                headers: {
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `validation_failed`: The request is not valid. */
+            400: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `unauthenticated`: There is no valid API key. */
+            401: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `forbidden`: Not with this role. */
+            403: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `rate_limited`: Too many requests. */
+            429: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `unavailable`: Not available just now. */
+            503: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+        };
+    };
+    getConfigurationSchema: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The schema. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConfigurationSchemaView"];
+                };
+            };
+            /** @description `validation_failed`: The request is not valid. */
+            400: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `unavailable`: Not available just now. */
+            503: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+        };
+    };
     decideConflicts: {
         parameters: {
             query?: never;
@@ -4197,6 +8446,1569 @@ export interface operations {
                      *     }
                      */
                     "application/json": components["schemas"]["BatchView"];
+                };
+            };
+            /** @description `validation_failed`: The request is not valid. */
+            400: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `unauthenticated`: There is no valid API key. */
+            401: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `forbidden`: Not with this role. */
+            403: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `not_found`: There is no such thing. */
+            404: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `rate_limited`: Too many requests. */
+            429: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `unavailable`: Not available just now. */
+            503: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+        };
+    };
+    listEntityTypes: {
+        parameters: {
+            query?: {
+                /** @description Items of a page (50 where it is absent). */
+                limit?: number;
+                /** @description nextCursor of the page before. */
+                cursor?: string;
+                /** @description Only those whose name holds this. */
+                name?: string;
+                /** @description Those in use (the default), those that were archived, or all. */
+                archived?: "false" | "true" | "all";
+                /** @description The order; `-` turns it round. */
+                sort?: "id" | "name" | "-name" | "changedAt" | "-changedAt";
+                /** @description Only of this kind. */
+                kind?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page. */
+            200: {
+                headers: {
+                    Link: components["headers"]["Link"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "nextCursor": null,
+                     *       "count": 3,
+                     *       "items": [
+                     *         {
+                     *           "id": "4",
+                     *           "name": "hr",
+                     *           "version": 3,
+                     *           "archived": false,
+                     *           "changedBy": "steward:Data office",
+                     *           "changedAt": "2026-11-20T07:10:00.000Z",
+                     *           "links": {
+                     *             "self": "/api/secretary/data-sync/runs/17"
+                     *           },
+                     *           "definition": {
+                     *             "name": "person",
+                     *             "kind": "mastered",
+                     *             "groups": [
+                     *               {
+                     *                 "name": "email",
+                     *                 "attributes": [
+                     *                   {
+                     *                     "name": "email",
+                     *                     "type": "text"
+                     *                   }
+                     *                 ],
+                     *                 "strategy": "three_way",
+                     *                 "priority": [
+                     *                   "hr",
+                     *                   "sis"
+                     *                 ]
+                     *               }
+                     *             ],
+                     *             "identifiers": [
+                     *               {
+                     *                 "scheme": "national_id"
+                     *               }
+                     *             ],
+                     *             "corroboration": {
+                     *               "name": [
+                     *                 "name.given",
+                     *                 "name.family"
+                     *               ]
+                     *             },
+                     *             "subject": "self",
+                     *             "naturalKey": [
+                     *               null
+                     *             ],
+                     *             "validity": null
+                     *           }
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["EntityTypePage"];
+                };
+            };
+            /** @description `validation_failed`: The request is not valid. `cursor_mismatch`: The cursor does not fit the question. */
+            400: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `unauthenticated`: There is no valid API key. */
+            401: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `forbidden`: Not with this role. */
+            403: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `rate_limited`: Too many requests. */
+            429: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `unavailable`: Not available just now. */
+            503: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+        };
+    };
+    createEntityType: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["EntityTypeBody"];
+            };
+        };
+        responses: {
+            /** @description Made. */
+            201: {
+                headers: {
+                    Location: components["headers"]["Location"];
+                    ETag: components["headers"]["ETag"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "4",
+                     *       "name": "hr",
+                     *       "version": 3,
+                     *       "archived": false,
+                     *       "changedBy": "steward:Data office",
+                     *       "changedAt": "2026-11-20T07:10:00.000Z",
+                     *       "links": {
+                     *         "self": "/api/secretary/data-sync/runs/17"
+                     *       },
+                     *       "definition": {
+                     *         "name": "person",
+                     *         "kind": "mastered",
+                     *         "groups": [
+                     *           {
+                     *             "name": "email",
+                     *             "attributes": [
+                     *               {
+                     *                 "name": "email",
+                     *                 "type": "text"
+                     *               }
+                     *             ],
+                     *             "strategy": "three_way",
+                     *             "priority": [
+                     *               "hr",
+                     *               "sis"
+                     *             ]
+                     *           }
+                     *         ],
+                     *         "identifiers": [
+                     *           {
+                     *             "scheme": "national_id"
+                     *           }
+                     *         ],
+                     *         "corroboration": {
+                     *           "name": [
+                     *             "name.given",
+                     *             "name.family"
+                     *           ]
+                     *         },
+                     *         "subject": "self",
+                     *         "naturalKey": [
+                     *           null
+                     *         ],
+                     *         "validity": null
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["EntityTypeView"];
+                };
+            };
+            /** @description `validation_failed`: The request is not valid. */
+            400: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `unauthenticated`: There is no valid API key. */
+            401: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `forbidden`: Not with this role. `origin_refused`: Sent from elsewhere. */
+            403: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `name_taken`: The name is taken. */
+            409: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `body_too_large`: The body is too large. */
+            413: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `media_type_unsupported`: Not in this form. */
+            415: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `configuration_invalid`: The configuration is not right. */
+            422: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `rate_limited`: Too many requests. */
+            429: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `unavailable`: Not available just now. */
+            503: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+        };
+    };
+    getEntityType: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The ETag that you hold: answered by 304 while it is current. */
+                "If-None-Match"?: string;
+            };
+            path: {
+                /** @description The entity type: its id or its name. */
+                entityTypeId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It. */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "4",
+                     *       "name": "hr",
+                     *       "version": 3,
+                     *       "archived": false,
+                     *       "changedBy": "steward:Data office",
+                     *       "changedAt": "2026-11-20T07:10:00.000Z",
+                     *       "links": {
+                     *         "self": "/api/secretary/data-sync/runs/17"
+                     *       },
+                     *       "definition": {
+                     *         "name": "person",
+                     *         "kind": "mastered",
+                     *         "groups": [
+                     *           {
+                     *             "name": "email",
+                     *             "attributes": [
+                     *               {
+                     *                 "name": "email",
+                     *                 "type": "text"
+                     *               }
+                     *             ],
+                     *             "strategy": "three_way",
+                     *             "priority": [
+                     *               "hr",
+                     *               "sis"
+                     *             ]
+                     *           }
+                     *         ],
+                     *         "identifiers": [
+                     *           {
+                     *             "scheme": "national_id"
+                     *           }
+                     *         ],
+                     *         "corroboration": {
+                     *           "name": [
+                     *             "name.given",
+                     *             "name.family"
+                     *           ]
+                     *         },
+                     *         "subject": "self",
+                     *         "naturalKey": [
+                     *           null
+                     *         ],
+                     *         "validity": null
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["EntityTypeView"];
+                };
+            };
+            /** @description You have it. */
+            304: {
+                headers: {
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `validation_failed`: The request is not valid. */
+            400: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `unauthenticated`: There is no valid API key. */
+            401: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `forbidden`: Not with this role. */
+            403: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `not_found`: There is no such thing. */
+            404: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `rate_limited`: Too many requests. */
+            429: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `unavailable`: Not available just now. */
+            503: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+        };
+    };
+    putEntityType: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description The ETag of the version that the change is made on. */
+                "If-Match": string;
+            };
+            path: {
+                /** @description The entity type: its id or its name. */
+                entityTypeId: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["EntityTypeBody"];
+            };
+        };
+        responses: {
+            /** @description As it is stored now. */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "4",
+                     *       "name": "hr",
+                     *       "version": 3,
+                     *       "archived": false,
+                     *       "changedBy": "steward:Data office",
+                     *       "changedAt": "2026-11-20T07:10:00.000Z",
+                     *       "links": {
+                     *         "self": "/api/secretary/data-sync/runs/17"
+                     *       },
+                     *       "definition": {
+                     *         "name": "person",
+                     *         "kind": "mastered",
+                     *         "groups": [
+                     *           {
+                     *             "name": "email",
+                     *             "attributes": [
+                     *               {
+                     *                 "name": "email",
+                     *                 "type": "text"
+                     *               }
+                     *             ],
+                     *             "strategy": "three_way",
+                     *             "priority": [
+                     *               "hr",
+                     *               "sis"
+                     *             ]
+                     *           }
+                     *         ],
+                     *         "identifiers": [
+                     *           {
+                     *             "scheme": "national_id"
+                     *           }
+                     *         ],
+                     *         "corroboration": {
+                     *           "name": [
+                     *             "name.given",
+                     *             "name.family"
+                     *           ]
+                     *         },
+                     *         "subject": "self",
+                     *         "naturalKey": [
+                     *           null
+                     *         ],
+                     *         "validity": null
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["EntityTypeView"];
+                };
+            };
+            /** @description `validation_failed`: The request is not valid. */
+            400: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `unauthenticated`: There is no valid API key. */
+            401: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `forbidden`: Not with this role. `origin_refused`: Sent from elsewhere. */
+            403: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `not_found`: There is no such thing. */
+            404: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `state_forbids`: Not in this state. */
+            409: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `precondition_failed`: It changed since you read it. */
+            412: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `body_too_large`: The body is too large. */
+            413: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `media_type_unsupported`: Not in this form. */
+            415: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `configuration_invalid`: The configuration is not right. */
+            422: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `precondition_required`: If-Match is needed. */
+            428: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `rate_limited`: Too many requests. */
+            429: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `unavailable`: Not available just now. */
+            503: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+        };
+    };
+    archiveEntityType: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description The ETag of the version that the change is made on. */
+                "If-Match": string;
+            };
+            path: {
+                /** @description The entity type: its id or its name. */
+                entityTypeId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description As it is stored now. */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "4",
+                     *       "name": "hr",
+                     *       "version": 3,
+                     *       "archived": false,
+                     *       "changedBy": "steward:Data office",
+                     *       "changedAt": "2026-11-20T07:10:00.000Z",
+                     *       "links": {
+                     *         "self": "/api/secretary/data-sync/runs/17"
+                     *       },
+                     *       "definition": {
+                     *         "name": "person",
+                     *         "kind": "mastered",
+                     *         "groups": [
+                     *           {
+                     *             "name": "email",
+                     *             "attributes": [
+                     *               {
+                     *                 "name": "email",
+                     *                 "type": "text"
+                     *               }
+                     *             ],
+                     *             "strategy": "three_way",
+                     *             "priority": [
+                     *               "hr",
+                     *               "sis"
+                     *             ]
+                     *           }
+                     *         ],
+                     *         "identifiers": [
+                     *           {
+                     *             "scheme": "national_id"
+                     *           }
+                     *         ],
+                     *         "corroboration": {
+                     *           "name": [
+                     *             "name.given",
+                     *             "name.family"
+                     *           ]
+                     *         },
+                     *         "subject": "self",
+                     *         "naturalKey": [
+                     *           null
+                     *         ],
+                     *         "validity": null
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["EntityTypeView"];
+                };
+            };
+            /** @description `validation_failed`: The request is not valid. */
+            400: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `unauthenticated`: There is no valid API key. */
+            401: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `forbidden`: Not with this role. `origin_refused`: Sent from elsewhere. */
+            403: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `not_found`: There is no such thing. */
+            404: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `state_forbids`: Not in this state. `in_use`: Others refer to it. */
+            409: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `precondition_failed`: It changed since you read it. */
+            412: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `configuration_invalid`: The configuration is not right. */
+            422: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `precondition_required`: If-Match is needed. */
+            428: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `rate_limited`: Too many requests. */
+            429: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `unavailable`: Not available just now. */
+            503: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+        };
+    };
+    getEntityTypeDependents: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The entity type: its id or its name. */
+                entityTypeId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What depends on it. */
+            200: {
+                headers: {
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "kind": "mapping",
+                     *           "name": "hr.staff",
+                     *           "how": "maps an entity of it"
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["DependentsView"];
+                };
+            };
+            /** @description `validation_failed`: The request is not valid. */
+            400: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `unauthenticated`: There is no valid API key. */
+            401: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `forbidden`: Not with this role. */
+            403: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `not_found`: There is no such thing. */
+            404: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `rate_limited`: Too many requests. */
+            429: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `unavailable`: Not available just now. */
+            503: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+        };
+    };
+    restoreEntityType: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description The ETag of the version that the change is made on. */
+                "If-Match": string;
+            };
+            path: {
+                /** @description The entity type: its id or its name. */
+                entityTypeId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description As it is stored now. */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "4",
+                     *       "name": "hr",
+                     *       "version": 3,
+                     *       "archived": false,
+                     *       "changedBy": "steward:Data office",
+                     *       "changedAt": "2026-11-20T07:10:00.000Z",
+                     *       "links": {
+                     *         "self": "/api/secretary/data-sync/runs/17"
+                     *       },
+                     *       "definition": {
+                     *         "name": "person",
+                     *         "kind": "mastered",
+                     *         "groups": [
+                     *           {
+                     *             "name": "email",
+                     *             "attributes": [
+                     *               {
+                     *                 "name": "email",
+                     *                 "type": "text"
+                     *               }
+                     *             ],
+                     *             "strategy": "three_way",
+                     *             "priority": [
+                     *               "hr",
+                     *               "sis"
+                     *             ]
+                     *           }
+                     *         ],
+                     *         "identifiers": [
+                     *           {
+                     *             "scheme": "national_id"
+                     *           }
+                     *         ],
+                     *         "corroboration": {
+                     *           "name": [
+                     *             "name.given",
+                     *             "name.family"
+                     *           ]
+                     *         },
+                     *         "subject": "self",
+                     *         "naturalKey": [
+                     *           null
+                     *         ],
+                     *         "validity": null
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["EntityTypeView"];
+                };
+            };
+            /** @description `validation_failed`: The request is not valid. */
+            400: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `unauthenticated`: There is no valid API key. */
+            401: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `forbidden`: Not with this role. `origin_refused`: Sent from elsewhere. */
+            403: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `not_found`: There is no such thing. */
+            404: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `state_forbids`: Not in this state. */
+            409: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `precondition_failed`: It changed since you read it. */
+            412: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `configuration_invalid`: The configuration is not right. */
+            422: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `precondition_required`: If-Match is needed. */
+            428: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `rate_limited`: Too many requests. */
+            429: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `unavailable`: Not available just now. */
+            503: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+        };
+    };
+    revertEntityType: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description The ETag of the version that the change is made on. */
+                "If-Match": string;
+            };
+            path: {
+                /** @description The entity type: its id or its name. */
+                entityTypeId: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RevertBody"];
+            };
+        };
+        responses: {
+            /** @description As it is stored now. */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "4",
+                     *       "name": "hr",
+                     *       "version": 3,
+                     *       "archived": false,
+                     *       "changedBy": "steward:Data office",
+                     *       "changedAt": "2026-11-20T07:10:00.000Z",
+                     *       "links": {
+                     *         "self": "/api/secretary/data-sync/runs/17"
+                     *       },
+                     *       "definition": {
+                     *         "name": "person",
+                     *         "kind": "mastered",
+                     *         "groups": [
+                     *           {
+                     *             "name": "email",
+                     *             "attributes": [
+                     *               {
+                     *                 "name": "email",
+                     *                 "type": "text"
+                     *               }
+                     *             ],
+                     *             "strategy": "three_way",
+                     *             "priority": [
+                     *               "hr",
+                     *               "sis"
+                     *             ]
+                     *           }
+                     *         ],
+                     *         "identifiers": [
+                     *           {
+                     *             "scheme": "national_id"
+                     *           }
+                     *         ],
+                     *         "corroboration": {
+                     *           "name": [
+                     *             "name.given",
+                     *             "name.family"
+                     *           ]
+                     *         },
+                     *         "subject": "self",
+                     *         "naturalKey": [
+                     *           null
+                     *         ],
+                     *         "validity": null
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["EntityTypeView"];
+                };
+            };
+            /** @description `validation_failed`: The request is not valid. */
+            400: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `unauthenticated`: There is no valid API key. */
+            401: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `forbidden`: Not with this role. `origin_refused`: Sent from elsewhere. */
+            403: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `not_found`: There is no such thing. */
+            404: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `state_forbids`: Not in this state. */
+            409: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `precondition_failed`: It changed since you read it. */
+            412: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `body_too_large`: The body is too large. */
+            413: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `media_type_unsupported`: Not in this form. */
+            415: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `configuration_invalid`: The configuration is not right. */
+            422: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `precondition_required`: If-Match is needed. */
+            428: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `rate_limited`: Too many requests. */
+            429: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `unavailable`: Not available just now. */
+            503: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+        };
+    };
+    listEntityTypeVersions: {
+        parameters: {
+            query?: {
+                /** @description Items of a page (50 where it is absent). */
+                limit?: number;
+                /** @description nextCursor of the page before. */
+                cursor?: string;
+            };
+            header?: never;
+            path: {
+                /** @description The entity type: its id or its name. */
+                entityTypeId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of versions. */
+            200: {
+                headers: {
+                    Link: components["headers"]["Link"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "version": 3,
+                     *           "action": "changed",
+                     *           "changedBy": "steward:Data office",
+                     *           "changedAt": "2026-11-20T07:10:00.000Z",
+                     *           "differences": [
+                     *             {
+                     *               "pointer": "/settings/schema",
+                     *               "before": "public",
+                     *               "after": "hr"
+                     *             }
+                     *           ],
+                     *           "links": {
+                     *             "self": "/api/secretary/data-sync/runs/17"
+                     *           }
+                     *         }
+                     *       ],
+                     *       "nextCursor": null
+                     *     }
+                     */
+                    "application/json": components["schemas"]["VersionPage"];
+                };
+            };
+            /** @description `validation_failed`: The request is not valid. `cursor_mismatch`: The cursor does not fit the question. */
+            400: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `unauthenticated`: There is no valid API key. */
+            401: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `forbidden`: Not with this role. */
+            403: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `not_found`: There is no such thing. */
+            404: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `rate_limited`: Too many requests. */
+            429: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `unavailable`: Not available just now. */
+            503: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+        };
+    };
+    getEntityTypeVersion: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The entity type: its id or its name. */
+                entityTypeId: string;
+                /** @description The number of the version. */
+                version: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The version. */
+            200: {
+                headers: {
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "version": 3,
+                     *       "action": "changed",
+                     *       "changedBy": "steward:Data office",
+                     *       "changedAt": "2026-11-20T07:10:00.000Z",
+                     *       "differences": [
+                     *         {
+                     *           "pointer": "/settings/schema",
+                     *           "before": "public",
+                     *           "after": "hr"
+                     *         }
+                     *       ],
+                     *       "links": {
+                     *         "self": "/api/secretary/data-sync/runs/17"
+                     *       },
+                     *       "definition": {
+                     *         "name": "hr"
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["VersionView"];
                 };
             };
             /** @description `validation_failed`: The request is not valid. */
@@ -5312,6 +11124,765 @@ export interface operations {
             };
         };
     };
+    getInquiry: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The inquiry. */
+                inquiryId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Question and answer. */
+            200: {
+                headers: {
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "7",
+                     *       "kind": "connection_test",
+                     *       "subject": "hr",
+                     *       "state": "answered",
+                     *       "askedAt": "2026-11-20T07:10:00.000Z",
+                     *       "answeredAt": "2026-11-20T07:10:00.000Z",
+                     *       "answer": {
+                     *         "product": "PostgreSQL",
+                     *         "version": "18.4",
+                     *         "milliseconds": 12,
+                     *         "capabilities": [
+                     *           "snapshots",
+                     *           "rows"
+                     *         ]
+                     *       },
+                     *       "failure": {
+                     *         "code": "source_forbidden",
+                     *         "detail": "The system refused the credentials.",
+                     *         "remedy": "Set the secret that the settings name."
+                     *       },
+                     *       "links": {
+                     *         "self": "/api/secretary/data-sync/runs/17"
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["InquiryView"];
+                };
+            };
+            /** @description `validation_failed`: The request is not valid. */
+            400: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `unauthenticated`: There is no valid API key. */
+            401: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `forbidden`: Not with this role. */
+            403: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `not_found`: There is no such thing. */
+            404: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `rate_limited`: Too many requests. */
+            429: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `unavailable`: Not available just now. */
+            503: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+        };
+    };
+    getInstitution: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The ETag that you hold: answered by 304 while it is current. */
+                "If-None-Match"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It. */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "definition": {
+                     *         "code": "lakeside",
+                     *         "name": "Lakeside University",
+                     *         "timeZone": "Europe/Zurich",
+                     *         "recipientClasses": [
+                     *           "directory",
+                     *           "statutory"
+                     *         ]
+                     *       },
+                     *       "version": 1,
+                     *       "changedBy": "steward:Data office",
+                     *       "changedAt": "2026-11-20T07:10:00.000Z",
+                     *       "links": {
+                     *         "self": "/api/secretary/data-sync/runs/17"
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["InstitutionView"];
+                };
+            };
+            /** @description You have it. */
+            304: {
+                headers: {
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `validation_failed`: The request is not valid. */
+            400: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `unauthenticated`: There is no valid API key. */
+            401: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `forbidden`: Not with this role. */
+            403: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `rate_limited`: Too many requests. */
+            429: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `unavailable`: Not available just now. */
+            503: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+        };
+    };
+    putInstitution: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description The ETag of the version that the change is made on. */
+                "If-Match": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["InstitutionBody"];
+            };
+        };
+        responses: {
+            /** @description As it is stored now. */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "definition": {
+                     *         "code": "lakeside",
+                     *         "name": "Lakeside University",
+                     *         "timeZone": "Europe/Zurich",
+                     *         "recipientClasses": [
+                     *           "directory",
+                     *           "statutory"
+                     *         ]
+                     *       },
+                     *       "version": 1,
+                     *       "changedBy": "steward:Data office",
+                     *       "changedAt": "2026-11-20T07:10:00.000Z",
+                     *       "links": {
+                     *         "self": "/api/secretary/data-sync/runs/17"
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["InstitutionView"];
+                };
+            };
+            /** @description `validation_failed`: The request is not valid. */
+            400: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `unauthenticated`: There is no valid API key. */
+            401: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `forbidden`: Not with this role. `origin_refused`: Sent from elsewhere. */
+            403: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `state_forbids`: Not in this state. */
+            409: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `precondition_failed`: It changed since you read it. */
+            412: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `body_too_large`: The body is too large. */
+            413: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `media_type_unsupported`: Not in this form. */
+            415: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `configuration_invalid`: The configuration is not right. */
+            422: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `precondition_required`: If-Match is needed. */
+            428: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `rate_limited`: Too many requests. */
+            429: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `unavailable`: Not available just now. */
+            503: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+        };
+    };
+    revertInstitution: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description The ETag of the version that the change is made on. */
+                "If-Match": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RevertBody"];
+            };
+        };
+        responses: {
+            /** @description As it is stored now. */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "definition": {
+                     *         "code": "lakeside",
+                     *         "name": "Lakeside University",
+                     *         "timeZone": "Europe/Zurich",
+                     *         "recipientClasses": [
+                     *           "directory",
+                     *           "statutory"
+                     *         ]
+                     *       },
+                     *       "version": 1,
+                     *       "changedBy": "steward:Data office",
+                     *       "changedAt": "2026-11-20T07:10:00.000Z",
+                     *       "links": {
+                     *         "self": "/api/secretary/data-sync/runs/17"
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["InstitutionView"];
+                };
+            };
+            /** @description `validation_failed`: The request is not valid. */
+            400: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `unauthenticated`: There is no valid API key. */
+            401: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `forbidden`: Not with this role. `origin_refused`: Sent from elsewhere. */
+            403: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `not_found`: There is no such thing. */
+            404: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `precondition_failed`: It changed since you read it. */
+            412: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `body_too_large`: The body is too large. */
+            413: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `media_type_unsupported`: Not in this form. */
+            415: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `configuration_invalid`: The configuration is not right. */
+            422: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `precondition_required`: If-Match is needed. */
+            428: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `rate_limited`: Too many requests. */
+            429: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `unavailable`: Not available just now. */
+            503: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+        };
+    };
+    listInstitutionVersions: {
+        parameters: {
+            query?: {
+                /** @description Items of a page (50 where it is absent). */
+                limit?: number;
+                /** @description nextCursor of the page before. */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of versions. */
+            200: {
+                headers: {
+                    Link: components["headers"]["Link"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "version": 3,
+                     *           "action": "changed",
+                     *           "changedBy": "steward:Data office",
+                     *           "changedAt": "2026-11-20T07:10:00.000Z",
+                     *           "differences": [
+                     *             {
+                     *               "pointer": "/settings/schema",
+                     *               "before": "public",
+                     *               "after": "hr"
+                     *             }
+                     *           ],
+                     *           "links": {
+                     *             "self": "/api/secretary/data-sync/runs/17"
+                     *           }
+                     *         }
+                     *       ],
+                     *       "nextCursor": null
+                     *     }
+                     */
+                    "application/json": components["schemas"]["VersionPage"];
+                };
+            };
+            /** @description `validation_failed`: The request is not valid. `cursor_mismatch`: The cursor does not fit the question. */
+            400: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `unauthenticated`: There is no valid API key. */
+            401: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `forbidden`: Not with this role. */
+            403: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `rate_limited`: Too many requests. */
+            429: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `unavailable`: Not available just now. */
+            503: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+        };
+    };
+    getInstitutionVersion: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The number of the version. */
+                version: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The version. */
+            200: {
+                headers: {
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "version": 3,
+                     *       "action": "changed",
+                     *       "changedBy": "steward:Data office",
+                     *       "changedAt": "2026-11-20T07:10:00.000Z",
+                     *       "differences": [
+                     *         {
+                     *           "pointer": "/settings/schema",
+                     *           "before": "public",
+                     *           "after": "hr"
+                     *         }
+                     *       ],
+                     *       "links": {
+                     *         "self": "/api/secretary/data-sync/runs/17"
+                     *       },
+                     *       "definition": {
+                     *         "name": "hr"
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["VersionView"];
+                };
+            };
+            /** @description `validation_failed`: The request is not valid. */
+            400: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `unauthenticated`: There is no valid API key. */
+            401: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `forbidden`: Not with this role. */
+            403: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `not_found`: There is no such thing. */
+            404: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `rate_limited`: Too many requests. */
+            429: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `unavailable`: Not available just now. */
+            503: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+        };
+    };
     listJobs: {
         parameters: {
             query?: {
@@ -5319,6 +11890,16 @@ export interface operations {
                 limit?: number;
                 /** @description nextCursor of the page before. */
                 cursor?: string;
+                /** @description Only those whose name holds this. */
+                name?: string;
+                /** @description Those in use (the default), those that were archived, or all. */
+                archived?: "false" | "true" | "all";
+                /** @description The order; `-` turns it round. */
+                sort?: "id" | "name" | "-name" | "changedAt" | "-changedAt";
+                /** @description Only those that are paused, or that are not. */
+                paused?: "true" | "false";
+                /** @description Only those that run by themselves, or that do not. */
+                scheduled?: "true" | "false";
             };
             header?: never;
             path?: never;
@@ -5337,10 +11918,19 @@ export interface operations {
                 content: {
                     /**
                      * @example {
+                     *       "nextCursor": null,
+                     *       "count": 3,
                      *       "items": [
                      *         {
-                     *           "id": "3",
-                     *           "version": 1,
+                     *           "id": "4",
+                     *           "name": "hr",
+                     *           "version": 3,
+                     *           "archived": false,
+                     *           "changedBy": "steward:Data office",
+                     *           "changedAt": "2026-11-20T07:10:00.000Z",
+                     *           "links": {
+                     *             "self": "/api/secretary/data-sync/runs/17"
+                     *           },
                      *           "definition": {
                      *             "name": "people",
                      *             "sources": [
@@ -5372,12 +11962,27 @@ export interface operations {
                      *               "dueDays": 5
                      *             }
                      *           },
-                     *           "links": {
-                     *             "self": "/api/secretary/data-sync/runs/17"
+                     *           "paused": {
+                     *             "reason": "The registry is being moved.",
+                     *             "by": "operator:Night desk",
+                     *             "since": "2026-11-20T07:10:00.000Z"
+                     *           },
+                     *           "schedule": {
+                     *             "rhythm": "every day at 02:00 (Europe/London)",
+                     *             "timeZone": "Europe/London",
+                     *             "next": [
+                     *               {
+                     *                 "at": "2026-11-20T07:10:00.000Z",
+                     *                 "local": "2026-11-21T02:00:00+01:00"
+                     *               }
+                     *             ],
+                     *             "jitterSeconds": 0,
+                     *             "notes": [
+                     *               null
+                     *             ]
                      *           }
                      *         }
-                     *       ],
-                     *       "nextCursor": null
+                     *       ]
                      *     }
                      */
                     "application/json": components["schemas"]["JobPage"];
@@ -5492,8 +12097,15 @@ export interface operations {
                      * @example {
                      *       "jobId": "3",
                      *       "job": {
-                     *         "id": "3",
-                     *         "version": 1,
+                     *         "id": "4",
+                     *         "name": "hr",
+                     *         "version": 3,
+                     *         "archived": false,
+                     *         "changedBy": "steward:Data office",
+                     *         "changedAt": "2026-11-20T07:10:00.000Z",
+                     *         "links": {
+                     *           "self": "/api/secretary/data-sync/runs/17"
+                     *         },
                      *         "definition": {
                      *           "name": "people",
                      *           "sources": [
@@ -5525,8 +12137,24 @@ export interface operations {
                      *             "dueDays": 5
                      *           }
                      *         },
-                     *         "links": {
-                     *           "self": "/api/secretary/data-sync/runs/17"
+                     *         "paused": {
+                     *           "reason": "The registry is being moved.",
+                     *           "by": "operator:Night desk",
+                     *           "since": "2026-11-20T07:10:00.000Z"
+                     *         },
+                     *         "schedule": {
+                     *           "rhythm": "every day at 02:00 (Europe/London)",
+                     *           "timeZone": "Europe/London",
+                     *           "next": [
+                     *             {
+                     *               "at": "2026-11-20T07:10:00.000Z",
+                     *               "local": "2026-11-21T02:00:00+01:00"
+                     *             }
+                     *           ],
+                     *           "jitterSeconds": 0,
+                     *           "notes": [
+                     *             null
+                     *           ]
                      *         }
                      *       },
                      *       "workflowId": null,
@@ -5554,8 +12182,15 @@ export interface operations {
                      * @example {
                      *       "jobId": "3",
                      *       "job": {
-                     *         "id": "3",
-                     *         "version": 1,
+                     *         "id": "4",
+                     *         "name": "hr",
+                     *         "version": 3,
+                     *         "archived": false,
+                     *         "changedBy": "steward:Data office",
+                     *         "changedAt": "2026-11-20T07:10:00.000Z",
+                     *         "links": {
+                     *           "self": "/api/secretary/data-sync/runs/17"
+                     *         },
                      *         "definition": {
                      *           "name": "people",
                      *           "sources": [
@@ -5587,8 +12222,24 @@ export interface operations {
                      *             "dueDays": 5
                      *           }
                      *         },
-                     *         "links": {
-                     *           "self": "/api/secretary/data-sync/runs/17"
+                     *         "paused": {
+                     *           "reason": "The registry is being moved.",
+                     *           "by": "operator:Night desk",
+                     *           "since": "2026-11-20T07:10:00.000Z"
+                     *         },
+                     *         "schedule": {
+                     *           "rhythm": "every day at 02:00 (Europe/London)",
+                     *           "timeZone": "Europe/London",
+                     *           "next": [
+                     *             {
+                     *               "at": "2026-11-20T07:10:00.000Z",
+                     *               "local": "2026-11-21T02:00:00+01:00"
+                     *             }
+                     *           ],
+                     *           "jitterSeconds": 0,
+                     *           "notes": [
+                     *             null
+                     *           ]
                      *         }
                      *       },
                      *       "workflowId": null,
@@ -5631,7 +12282,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemView"];
                 };
             };
-            /** @description `idempotency_in_flight`: The first request is still at work. `name_taken`: The name is taken. `job_occupied`: The job is at work. */
+            /** @description `idempotency_in_flight`: The first request is still at work. `name_taken`: The name is taken. `job_occupied`: The job is at work. `freeze_window`: The job is frozen. */
             409: {
                 headers: {
                     "Content-Language": components["headers"]["Content-Language"];
@@ -5704,7 +12355,7 @@ export interface operations {
                 "If-None-Match"?: string;
             };
             path: {
-                /** @description The job. */
+                /** @description The job: its id or its name. */
                 jobId: string;
             };
             cookie?: never;
@@ -5722,8 +12373,15 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "id": "3",
-                     *       "version": 1,
+                     *       "id": "4",
+                     *       "name": "hr",
+                     *       "version": 3,
+                     *       "archived": false,
+                     *       "changedBy": "steward:Data office",
+                     *       "changedAt": "2026-11-20T07:10:00.000Z",
+                     *       "links": {
+                     *         "self": "/api/secretary/data-sync/runs/17"
+                     *       },
                      *       "definition": {
                      *         "name": "people",
                      *         "sources": [
@@ -5755,8 +12413,24 @@ export interface operations {
                      *           "dueDays": 5
                      *         }
                      *       },
-                     *       "links": {
-                     *         "self": "/api/secretary/data-sync/runs/17"
+                     *       "paused": {
+                     *         "reason": "The registry is being moved.",
+                     *         "by": "operator:Night desk",
+                     *         "since": "2026-11-20T07:10:00.000Z"
+                     *       },
+                     *       "schedule": {
+                     *         "rhythm": "every day at 02:00 (Europe/London)",
+                     *         "timeZone": "Europe/London",
+                     *         "next": [
+                     *           {
+                     *             "at": "2026-11-20T07:10:00.000Z",
+                     *             "local": "2026-11-21T02:00:00+01:00"
+                     *           }
+                     *         ],
+                     *         "jitterSeconds": 0,
+                     *         "notes": [
+                     *           null
+                     *         ]
                      *       }
                      *     }
                      */
@@ -5804,6 +12478,1131 @@ export interface operations {
             };
             /** @description `not_found`: There is no such thing. */
             404: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `rate_limited`: Too many requests. */
+            429: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `unavailable`: Not available just now. */
+            503: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+        };
+    };
+    putJob: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description The ETag of the version that the change is made on. */
+                "If-Match": string;
+            };
+            path: {
+                /** @description The job: its id or its name. */
+                jobId: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["JobBody"];
+            };
+        };
+        responses: {
+            /** @description As it is stored now. */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "4",
+                     *       "name": "hr",
+                     *       "version": 3,
+                     *       "archived": false,
+                     *       "changedBy": "steward:Data office",
+                     *       "changedAt": "2026-11-20T07:10:00.000Z",
+                     *       "links": {
+                     *         "self": "/api/secretary/data-sync/runs/17"
+                     *       },
+                     *       "definition": {
+                     *         "name": "people",
+                     *         "sources": [
+                     *           "sis.students",
+                     *           "hr.staff"
+                     *         ],
+                     *         "targets": [
+                     *           "finance.people"
+                     *         ],
+                     *         "limits": [
+                     *           {
+                     *             "entityType": "person",
+                     *             "operation": "delete",
+                     *             "absolute": 100,
+                     *             "percent": 10
+                     *           }
+                     *         ],
+                     *         "partitions": 4,
+                     *         "reading": "full",
+                     *         "onFailure": "roll_back",
+                     *         "schedule": {
+                     *           "calendar": {
+                     *             "hour": 2,
+                     *             "minute": 0
+                     *           },
+                     *           "timeZone": "Europe/London"
+                     *         },
+                     *         "review": {
+                     *           "dueDays": 5
+                     *         }
+                     *       },
+                     *       "paused": {
+                     *         "reason": "The registry is being moved.",
+                     *         "by": "operator:Night desk",
+                     *         "since": "2026-11-20T07:10:00.000Z"
+                     *       },
+                     *       "schedule": {
+                     *         "rhythm": "every day at 02:00 (Europe/London)",
+                     *         "timeZone": "Europe/London",
+                     *         "next": [
+                     *           {
+                     *             "at": "2026-11-20T07:10:00.000Z",
+                     *             "local": "2026-11-21T02:00:00+01:00"
+                     *           }
+                     *         ],
+                     *         "jitterSeconds": 0,
+                     *         "notes": [
+                     *           null
+                     *         ]
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["JobView"];
+                };
+            };
+            /** @description `validation_failed`: The request is not valid. */
+            400: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `unauthenticated`: There is no valid API key. */
+            401: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `forbidden`: Not with this role. `origin_refused`: Sent from elsewhere. */
+            403: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `not_found`: There is no such thing. */
+            404: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `state_forbids`: Not in this state. */
+            409: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `precondition_failed`: It changed since you read it. */
+            412: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `body_too_large`: The body is too large. */
+            413: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `media_type_unsupported`: Not in this form. */
+            415: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `configuration_invalid`: The configuration is not right. */
+            422: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `precondition_required`: If-Match is needed. */
+            428: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `rate_limited`: Too many requests. */
+            429: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `unavailable`: Not available just now. */
+            503: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+        };
+    };
+    archiveJob: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description The ETag of the version that the change is made on. */
+                "If-Match": string;
+            };
+            path: {
+                /** @description The job: its id or its name. */
+                jobId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description As it is stored now. */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "4",
+                     *       "name": "hr",
+                     *       "version": 3,
+                     *       "archived": false,
+                     *       "changedBy": "steward:Data office",
+                     *       "changedAt": "2026-11-20T07:10:00.000Z",
+                     *       "links": {
+                     *         "self": "/api/secretary/data-sync/runs/17"
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ConfiguredView"];
+                };
+            };
+            /** @description `validation_failed`: The request is not valid. */
+            400: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `unauthenticated`: There is no valid API key. */
+            401: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `forbidden`: Not with this role. `origin_refused`: Sent from elsewhere. */
+            403: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `not_found`: There is no such thing. */
+            404: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `state_forbids`: Not in this state. `in_use`: Others refer to it. */
+            409: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `precondition_failed`: It changed since you read it. */
+            412: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `configuration_invalid`: The configuration is not right. */
+            422: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `precondition_required`: If-Match is needed. */
+            428: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `rate_limited`: Too many requests. */
+            429: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `unavailable`: Not available just now. */
+            503: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+        };
+    };
+    getJobDependents: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The job: its id or its name. */
+                jobId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What depends on it. */
+            200: {
+                headers: {
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "kind": "mapping",
+                     *           "name": "hr.staff",
+                     *           "how": "maps an entity of it"
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["DependentsView"];
+                };
+            };
+            /** @description `validation_failed`: The request is not valid. */
+            400: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `unauthenticated`: There is no valid API key. */
+            401: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `forbidden`: Not with this role. */
+            403: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `not_found`: There is no such thing. */
+            404: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `rate_limited`: Too many requests. */
+            429: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `unavailable`: Not available just now. */
+            503: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+        };
+    };
+    pauseJob: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The job: its id or its name. */
+                jobId: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PauseBody"];
+            };
+        };
+        responses: {
+            /** @description It is paused. */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "4",
+                     *       "name": "hr",
+                     *       "version": 3,
+                     *       "archived": false,
+                     *       "changedBy": "steward:Data office",
+                     *       "changedAt": "2026-11-20T07:10:00.000Z",
+                     *       "links": {
+                     *         "self": "/api/secretary/data-sync/runs/17"
+                     *       },
+                     *       "definition": {
+                     *         "name": "people",
+                     *         "sources": [
+                     *           "sis.students",
+                     *           "hr.staff"
+                     *         ],
+                     *         "targets": [
+                     *           "finance.people"
+                     *         ],
+                     *         "limits": [
+                     *           {
+                     *             "entityType": "person",
+                     *             "operation": "delete",
+                     *             "absolute": 100,
+                     *             "percent": 10
+                     *           }
+                     *         ],
+                     *         "partitions": 4,
+                     *         "reading": "full",
+                     *         "onFailure": "roll_back",
+                     *         "schedule": {
+                     *           "calendar": {
+                     *             "hour": 2,
+                     *             "minute": 0
+                     *           },
+                     *           "timeZone": "Europe/London"
+                     *         },
+                     *         "review": {
+                     *           "dueDays": 5
+                     *         }
+                     *       },
+                     *       "paused": {
+                     *         "reason": "The registry is being moved.",
+                     *         "by": "operator:Night desk",
+                     *         "since": "2026-11-20T07:10:00.000Z"
+                     *       },
+                     *       "schedule": {
+                     *         "rhythm": "every day at 02:00 (Europe/London)",
+                     *         "timeZone": "Europe/London",
+                     *         "next": [
+                     *           {
+                     *             "at": "2026-11-20T07:10:00.000Z",
+                     *             "local": "2026-11-21T02:00:00+01:00"
+                     *           }
+                     *         ],
+                     *         "jitterSeconds": 0,
+                     *         "notes": [
+                     *           null
+                     *         ]
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["JobView"];
+                };
+            };
+            /** @description `validation_failed`: The request is not valid. */
+            400: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `unauthenticated`: There is no valid API key. */
+            401: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `forbidden`: Not with this role. `origin_refused`: Sent from elsewhere. */
+            403: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `not_found`: There is no such thing. */
+            404: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `state_forbids`: Not in this state. */
+            409: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `body_too_large`: The body is too large. */
+            413: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `media_type_unsupported`: Not in this form. */
+            415: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `rate_limited`: Too many requests. */
+            429: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `unavailable`: Not available just now. */
+            503: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+        };
+    };
+    restoreJob: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description The ETag of the version that the change is made on. */
+                "If-Match": string;
+            };
+            path: {
+                /** @description The job: its id or its name. */
+                jobId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description As it is stored now. */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "4",
+                     *       "name": "hr",
+                     *       "version": 3,
+                     *       "archived": false,
+                     *       "changedBy": "steward:Data office",
+                     *       "changedAt": "2026-11-20T07:10:00.000Z",
+                     *       "links": {
+                     *         "self": "/api/secretary/data-sync/runs/17"
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ConfiguredView"];
+                };
+            };
+            /** @description `validation_failed`: The request is not valid. */
+            400: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `unauthenticated`: There is no valid API key. */
+            401: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `forbidden`: Not with this role. `origin_refused`: Sent from elsewhere. */
+            403: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `not_found`: There is no such thing. */
+            404: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `state_forbids`: Not in this state. */
+            409: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `precondition_failed`: It changed since you read it. */
+            412: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `configuration_invalid`: The configuration is not right. */
+            422: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `precondition_required`: If-Match is needed. */
+            428: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `rate_limited`: Too many requests. */
+            429: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `unavailable`: Not available just now. */
+            503: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+        };
+    };
+    resumeJob: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The job: its id or its name. */
+                jobId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is not paused any more. */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "4",
+                     *       "name": "hr",
+                     *       "version": 3,
+                     *       "archived": false,
+                     *       "changedBy": "steward:Data office",
+                     *       "changedAt": "2026-11-20T07:10:00.000Z",
+                     *       "links": {
+                     *         "self": "/api/secretary/data-sync/runs/17"
+                     *       },
+                     *       "definition": {
+                     *         "name": "people",
+                     *         "sources": [
+                     *           "sis.students",
+                     *           "hr.staff"
+                     *         ],
+                     *         "targets": [
+                     *           "finance.people"
+                     *         ],
+                     *         "limits": [
+                     *           {
+                     *             "entityType": "person",
+                     *             "operation": "delete",
+                     *             "absolute": 100,
+                     *             "percent": 10
+                     *           }
+                     *         ],
+                     *         "partitions": 4,
+                     *         "reading": "full",
+                     *         "onFailure": "roll_back",
+                     *         "schedule": {
+                     *           "calendar": {
+                     *             "hour": 2,
+                     *             "minute": 0
+                     *           },
+                     *           "timeZone": "Europe/London"
+                     *         },
+                     *         "review": {
+                     *           "dueDays": 5
+                     *         }
+                     *       },
+                     *       "paused": {
+                     *         "reason": "The registry is being moved.",
+                     *         "by": "operator:Night desk",
+                     *         "since": "2026-11-20T07:10:00.000Z"
+                     *       },
+                     *       "schedule": {
+                     *         "rhythm": "every day at 02:00 (Europe/London)",
+                     *         "timeZone": "Europe/London",
+                     *         "next": [
+                     *           {
+                     *             "at": "2026-11-20T07:10:00.000Z",
+                     *             "local": "2026-11-21T02:00:00+01:00"
+                     *           }
+                     *         ],
+                     *         "jitterSeconds": 0,
+                     *         "notes": [
+                     *           null
+                     *         ]
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["JobView"];
+                };
+            };
+            /** @description `validation_failed`: The request is not valid. */
+            400: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `unauthenticated`: There is no valid API key. */
+            401: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `forbidden`: Not with this role. `origin_refused`: Sent from elsewhere. */
+            403: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `not_found`: There is no such thing. */
+            404: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `state_forbids`: Not in this state. */
+            409: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `rate_limited`: Too many requests. */
+            429: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `unavailable`: Not available just now. */
+            503: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+        };
+    };
+    revertJob: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description The ETag of the version that the change is made on. */
+                "If-Match": string;
+            };
+            path: {
+                /** @description The job: its id or its name. */
+                jobId: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RevertBody"];
+            };
+        };
+        responses: {
+            /** @description As it is stored now. */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "4",
+                     *       "name": "hr",
+                     *       "version": 3,
+                     *       "archived": false,
+                     *       "changedBy": "steward:Data office",
+                     *       "changedAt": "2026-11-20T07:10:00.000Z",
+                     *       "links": {
+                     *         "self": "/api/secretary/data-sync/runs/17"
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ConfiguredView"];
+                };
+            };
+            /** @description `validation_failed`: The request is not valid. */
+            400: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `unauthenticated`: There is no valid API key. */
+            401: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `forbidden`: Not with this role. `origin_refused`: Sent from elsewhere. */
+            403: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `not_found`: There is no such thing. */
+            404: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `state_forbids`: Not in this state. */
+            409: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `precondition_failed`: It changed since you read it. */
+            412: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `body_too_large`: The body is too large. */
+            413: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `media_type_unsupported`: Not in this form. */
+            415: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `configuration_invalid`: The configuration is not right. */
+            422: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `precondition_required`: If-Match is needed. */
+            428: {
                 headers: {
                     "Content-Language": components["headers"]["Content-Language"];
                     [name: string]: unknown;
@@ -5919,7 +13718,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemView"];
                 };
             };
-            /** @description `idempotency_in_flight`: The first request is still at work. `job_occupied`: The job is at work. */
+            /** @description `idempotency_in_flight`: The first request is still at work. `job_occupied`: The job is at work. `state_forbids`: Not in this state. `freeze_window`: The job is frozen. */
             409: {
                 headers: {
                     "Content-Language": components["headers"]["Content-Language"];
@@ -5951,6 +13750,234 @@ export interface operations {
             };
             /** @description `idempotency_key_reused`: The Idempotency-Key was used for something else. */
             422: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `rate_limited`: Too many requests. */
+            429: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `unavailable`: Not available just now. */
+            503: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+        };
+    };
+    listJobVersions: {
+        parameters: {
+            query?: {
+                /** @description Items of a page (50 where it is absent). */
+                limit?: number;
+                /** @description nextCursor of the page before. */
+                cursor?: string;
+            };
+            header?: never;
+            path: {
+                /** @description The job: its id or its name. */
+                jobId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of versions. */
+            200: {
+                headers: {
+                    Link: components["headers"]["Link"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "version": 3,
+                     *           "action": "changed",
+                     *           "changedBy": "steward:Data office",
+                     *           "changedAt": "2026-11-20T07:10:00.000Z",
+                     *           "differences": [
+                     *             {
+                     *               "pointer": "/settings/schema",
+                     *               "before": "public",
+                     *               "after": "hr"
+                     *             }
+                     *           ],
+                     *           "links": {
+                     *             "self": "/api/secretary/data-sync/runs/17"
+                     *           }
+                     *         }
+                     *       ],
+                     *       "nextCursor": null
+                     *     }
+                     */
+                    "application/json": components["schemas"]["VersionPage"];
+                };
+            };
+            /** @description `validation_failed`: The request is not valid. `cursor_mismatch`: The cursor does not fit the question. */
+            400: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `unauthenticated`: There is no valid API key. */
+            401: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `forbidden`: Not with this role. */
+            403: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `not_found`: There is no such thing. */
+            404: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `rate_limited`: Too many requests. */
+            429: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `unavailable`: Not available just now. */
+            503: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+        };
+    };
+    getJobVersion: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The job: its id or its name. */
+                jobId: string;
+                /** @description The number of the version. */
+                version: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The version. */
+            200: {
+                headers: {
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "version": 3,
+                     *       "action": "changed",
+                     *       "changedBy": "steward:Data office",
+                     *       "changedAt": "2026-11-20T07:10:00.000Z",
+                     *       "differences": [
+                     *         {
+                     *           "pointer": "/settings/schema",
+                     *           "before": "public",
+                     *           "after": "hr"
+                     *         }
+                     *       ],
+                     *       "links": {
+                     *         "self": "/api/secretary/data-sync/runs/17"
+                     *       },
+                     *       "definition": {
+                     *         "name": "hr"
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["VersionView"];
+                };
+            };
+            /** @description `validation_failed`: The request is not valid. */
+            400: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `unauthenticated`: There is no valid API key. */
+            401: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `forbidden`: Not with this role. */
+            403: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `not_found`: There is no such thing. */
+            404: {
                 headers: {
                     "Content-Language": components["headers"]["Content-Language"];
                     [name: string]: unknown;
@@ -6619,6 +14646,14 @@ export interface operations {
                 limit?: number;
                 /** @description nextCursor of the page before. */
                 cursor?: string;
+                /** @description Only those whose name holds this. */
+                name?: string;
+                /** @description Those in use (the default), those that were archived, or all. */
+                archived?: "false" | "true" | "all";
+                /** @description The order; `-` turns it round. */
+                sort?: "id" | "name" | "-name" | "changedAt" | "-changedAt";
+                /** @description Only of this system: its name. */
+                system?: string;
             };
             header?: never;
             path?: never;
@@ -6637,17 +14672,25 @@ export interface operations {
                 content: {
                     /**
                      * @example {
+                     *       "nextCursor": null,
+                     *       "count": 3,
                      *       "items": [
                      *         {
                      *           "id": "4",
-                     *           "name": "hr.staff",
+                     *           "name": "hr",
                      *           "version": 3,
+                     *           "archived": false,
+                     *           "changedBy": "steward:Data office",
+                     *           "changedAt": "2026-11-20T07:10:00.000Z",
                      *           "links": {
                      *             "self": "/api/secretary/data-sync/runs/17"
-                     *           }
+                     *           },
+                     *           "system": "hr",
+                     *           "entity": "staff",
+                     *           "reads": true,
+                     *           "writes": false
                      *         }
-                     *       ],
-                     *       "nextCursor": null
+                     *       ]
                      *     }
                      */
                     "application/json": components["schemas"]["MappingPage"];
@@ -6708,6 +14751,283 @@ export interface operations {
             };
         };
     };
+    createMapping: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["MappingBody"];
+            };
+        };
+        responses: {
+            /** @description Made. */
+            201: {
+                headers: {
+                    Location: components["headers"]["Location"];
+                    ETag: components["headers"]["ETag"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "4",
+                     *       "name": "hr",
+                     *       "version": 3,
+                     *       "archived": false,
+                     *       "changedBy": "steward:Data office",
+                     *       "changedAt": "2026-11-20T07:10:00.000Z",
+                     *       "links": {
+                     *         "self": "/api/secretary/data-sync/runs/17"
+                     *       },
+                     *       "definition": {
+                     *         "name": "hr.staff",
+                     *         "system": "hr",
+                     *         "entity": "staff"
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["MappingView"];
+                };
+            };
+            /** @description `validation_failed`: The request is not valid. */
+            400: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `unauthenticated`: There is no valid API key. */
+            401: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `forbidden`: Not with this role. `origin_refused`: Sent from elsewhere. */
+            403: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `name_taken`: The name is taken. */
+            409: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `body_too_large`: The body is too large. */
+            413: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `media_type_unsupported`: Not in this form. */
+            415: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `configuration_invalid`: The configuration is not right. */
+            422: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `rate_limited`: Too many requests. */
+            429: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `unavailable`: Not available just now. */
+            503: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+        };
+    };
+    proposeMapping: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ProposeBody"];
+            };
+        };
+        responses: {
+            /** @description The proposal. */
+            200: {
+                headers: {
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "definition": {
+                     *         "name": "sis.students"
+                     *       },
+                     *       "matches": [
+                     *         {
+                     *           "column": "dob",
+                     *           "group": "birth_date",
+                     *           "attribute": "birth_date",
+                     *           "confidence": 0.95,
+                     *           "why": "the names mean the same, and the types agree"
+                     *         }
+                     *       ],
+                     *       "unmapped": [
+                     *         null
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ProposalView"];
+                };
+            };
+            /** @description `validation_failed`: The request is not valid. */
+            400: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `unauthenticated`: There is no valid API key. */
+            401: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `forbidden`: Not with this role. `origin_refused`: Sent from elsewhere. */
+            403: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `not_found`: There is no such thing. */
+            404: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `state_forbids`: Not in this state. */
+            409: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `body_too_large`: The body is too large. */
+            413: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `media_type_unsupported`: Not in this form. */
+            415: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `rate_limited`: Too many requests. */
+            429: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `unavailable`: Not available just now. */
+            503: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+        };
+    };
     getMapping: {
         parameters: {
             query?: never;
@@ -6735,17 +15055,18 @@ export interface operations {
                     /**
                      * @example {
                      *       "id": "4",
-                     *       "name": "hr.staff",
+                     *       "name": "hr",
                      *       "version": 3,
-                     *       "definition": {
-                     *         "name": "hr.staff",
-                     *         "system": "hr",
-                     *         "entity": "staff"
-                     *       },
+                     *       "archived": false,
                      *       "changedBy": "steward:Data office",
                      *       "changedAt": "2026-11-20T07:10:00.000Z",
                      *       "links": {
                      *         "self": "/api/secretary/data-sync/runs/17"
+                     *       },
+                     *       "definition": {
+                     *         "name": "hr.staff",
+                     *         "system": "hr",
+                     *         "entity": "staff"
                      *       }
                      *     }
                      */
@@ -6888,17 +15209,18 @@ export interface operations {
                      *       "affectedRows": 1900,
                      *       "mapping": {
                      *         "id": "4",
-                     *         "name": "hr.staff",
+                     *         "name": "hr",
                      *         "version": 3,
-                     *         "definition": {
-                     *           "name": "hr.staff",
-                     *           "system": "hr",
-                     *           "entity": "staff"
-                     *         },
+                     *         "archived": false,
                      *         "changedBy": "steward:Data office",
                      *         "changedAt": "2026-11-20T07:10:00.000Z",
                      *         "links": {
                      *           "self": "/api/secretary/data-sync/runs/17"
+                     *         },
+                     *         "definition": {
+                     *           "name": "hr.staff",
+                     *           "system": "hr",
+                     *           "entity": "staff"
                      *         }
                      *       }
                      *     }
@@ -6938,6 +15260,16 @@ export interface operations {
             };
             /** @description `not_found`: There is no such thing. */
             404: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `state_forbids`: Not in this state. */
+            409: {
                 headers: {
                     "Content-Language": components["headers"]["Content-Language"];
                     [name: string]: unknown;
@@ -6988,6 +15320,1010 @@ export interface operations {
             };
             /** @description `precondition_required`: If-Match is needed. */
             428: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `rate_limited`: Too many requests. */
+            429: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `unavailable`: Not available just now. */
+            503: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+        };
+    };
+    archiveMapping: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description The ETag of the version that the change is made on. */
+                "If-Match": string;
+            };
+            path: {
+                /** @description The mapping: its id or its name. */
+                mappingId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description As it is stored now. */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "4",
+                     *       "name": "hr",
+                     *       "version": 3,
+                     *       "archived": false,
+                     *       "changedBy": "steward:Data office",
+                     *       "changedAt": "2026-11-20T07:10:00.000Z",
+                     *       "links": {
+                     *         "self": "/api/secretary/data-sync/runs/17"
+                     *       },
+                     *       "definition": {
+                     *         "name": "hr.staff",
+                     *         "system": "hr",
+                     *         "entity": "staff"
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["MappingView"];
+                };
+            };
+            /** @description `validation_failed`: The request is not valid. */
+            400: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `unauthenticated`: There is no valid API key. */
+            401: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `forbidden`: Not with this role. `origin_refused`: Sent from elsewhere. */
+            403: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `not_found`: There is no such thing. */
+            404: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `state_forbids`: Not in this state. `in_use`: Others refer to it. */
+            409: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `precondition_failed`: It changed since you read it. */
+            412: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `configuration_invalid`: The configuration is not right. */
+            422: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `precondition_required`: If-Match is needed. */
+            428: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `rate_limited`: Too many requests. */
+            429: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `unavailable`: Not available just now. */
+            503: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+        };
+    };
+    getMappingDependents: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The mapping: its id or its name. */
+                mappingId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What depends on it. */
+            200: {
+                headers: {
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "kind": "mapping",
+                     *           "name": "hr.staff",
+                     *           "how": "maps an entity of it"
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["DependentsView"];
+                };
+            };
+            /** @description `validation_failed`: The request is not valid. */
+            400: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `unauthenticated`: There is no valid API key. */
+            401: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `forbidden`: Not with this role. */
+            403: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `not_found`: There is no such thing. */
+            404: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `rate_limited`: Too many requests. */
+            429: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `unavailable`: Not available just now. */
+            503: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+        };
+    };
+    dryRunMapping: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description A text of your own for this request. Sent again with the same body it has no second effect, and the first reply is given again for 24 hours. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description The mapping: its id or its name; one that is not there yet is named as `definition` names it. */
+                mappingId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["DryRunBody"];
+            };
+        };
+        responses: {
+            /** @description The answer, or why there is none. */
+            200: {
+                headers: {
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "7",
+                     *       "kind": "connection_test",
+                     *       "subject": "hr",
+                     *       "state": "answered",
+                     *       "askedAt": "2026-11-20T07:10:00.000Z",
+                     *       "answeredAt": "2026-11-20T07:10:00.000Z",
+                     *       "answer": {
+                     *         "product": "PostgreSQL",
+                     *         "version": "18.4",
+                     *         "milliseconds": 12,
+                     *         "capabilities": [
+                     *           "snapshots",
+                     *           "rows"
+                     *         ]
+                     *       },
+                     *       "failure": {
+                     *         "code": "source_forbidden",
+                     *         "detail": "The system refused the credentials.",
+                     *         "remedy": "Set the secret that the settings name."
+                     *       },
+                     *       "links": {
+                     *         "self": "/api/secretary/data-sync/runs/17"
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["InquiryView"];
+                };
+            };
+            /** @description It takes longer: look there. */
+            202: {
+                headers: {
+                    Location: components["headers"]["Location"];
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "7",
+                     *       "kind": "connection_test",
+                     *       "subject": "hr",
+                     *       "state": "answered",
+                     *       "askedAt": "2026-11-20T07:10:00.000Z",
+                     *       "answeredAt": "2026-11-20T07:10:00.000Z",
+                     *       "answer": {
+                     *         "product": "PostgreSQL",
+                     *         "version": "18.4",
+                     *         "milliseconds": 12,
+                     *         "capabilities": [
+                     *           "snapshots",
+                     *           "rows"
+                     *         ]
+                     *       },
+                     *       "failure": {
+                     *         "code": "source_forbidden",
+                     *         "detail": "The system refused the credentials.",
+                     *         "remedy": "Set the secret that the settings name."
+                     *       },
+                     *       "links": {
+                     *         "self": "/api/secretary/data-sync/runs/17"
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["InquiryView"];
+                };
+            };
+            /** @description `validation_failed`: The request is not valid. */
+            400: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `unauthenticated`: There is no valid API key. */
+            401: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `forbidden`: Not with this role. `origin_refused`: Sent from elsewhere. */
+            403: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `not_found`: There is no such thing. */
+            404: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `idempotency_in_flight`: The first request is still at work. `state_forbids`: Not in this state. */
+            409: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `body_too_large`: The body is too large. */
+            413: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `media_type_unsupported`: Not in this form. */
+            415: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `idempotency_key_reused`: The Idempotency-Key was used for something else. `configuration_invalid`: The configuration is not right. */
+            422: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `rate_limited`: Too many requests. */
+            429: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `unavailable`: Not available just now. */
+            503: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+        };
+    };
+    restoreMapping: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description The ETag of the version that the change is made on. */
+                "If-Match": string;
+            };
+            path: {
+                /** @description The mapping: its id or its name. */
+                mappingId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description As it is stored now. */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "4",
+                     *       "name": "hr",
+                     *       "version": 3,
+                     *       "archived": false,
+                     *       "changedBy": "steward:Data office",
+                     *       "changedAt": "2026-11-20T07:10:00.000Z",
+                     *       "links": {
+                     *         "self": "/api/secretary/data-sync/runs/17"
+                     *       },
+                     *       "definition": {
+                     *         "name": "hr.staff",
+                     *         "system": "hr",
+                     *         "entity": "staff"
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["MappingView"];
+                };
+            };
+            /** @description `validation_failed`: The request is not valid. */
+            400: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `unauthenticated`: There is no valid API key. */
+            401: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `forbidden`: Not with this role. `origin_refused`: Sent from elsewhere. */
+            403: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `not_found`: There is no such thing. */
+            404: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `state_forbids`: Not in this state. */
+            409: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `precondition_failed`: It changed since you read it. */
+            412: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `configuration_invalid`: The configuration is not right. */
+            422: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `precondition_required`: If-Match is needed. */
+            428: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `rate_limited`: Too many requests. */
+            429: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `unavailable`: Not available just now. */
+            503: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+        };
+    };
+    revertMapping: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description The ETag of the version that the change is made on. */
+                "If-Match": string;
+            };
+            path: {
+                /** @description The mapping: its id or its name. */
+                mappingId: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RevertBody"];
+            };
+        };
+        responses: {
+            /** @description As it is stored now. */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "4",
+                     *       "name": "hr",
+                     *       "version": 3,
+                     *       "archived": false,
+                     *       "changedBy": "steward:Data office",
+                     *       "changedAt": "2026-11-20T07:10:00.000Z",
+                     *       "links": {
+                     *         "self": "/api/secretary/data-sync/runs/17"
+                     *       },
+                     *       "definition": {
+                     *         "name": "hr.staff",
+                     *         "system": "hr",
+                     *         "entity": "staff"
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["MappingView"];
+                };
+            };
+            /** @description `validation_failed`: The request is not valid. */
+            400: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `unauthenticated`: There is no valid API key. */
+            401: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `forbidden`: Not with this role. `origin_refused`: Sent from elsewhere. */
+            403: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `not_found`: There is no such thing. */
+            404: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `state_forbids`: Not in this state. */
+            409: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `precondition_failed`: It changed since you read it. */
+            412: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `body_too_large`: The body is too large. */
+            413: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `media_type_unsupported`: Not in this form. */
+            415: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `configuration_invalid`: The configuration is not right. */
+            422: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `precondition_required`: If-Match is needed. */
+            428: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `rate_limited`: Too many requests. */
+            429: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `unavailable`: Not available just now. */
+            503: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+        };
+    };
+    listMappingVersions: {
+        parameters: {
+            query?: {
+                /** @description Items of a page (50 where it is absent). */
+                limit?: number;
+                /** @description nextCursor of the page before. */
+                cursor?: string;
+            };
+            header?: never;
+            path: {
+                /** @description The mapping: its id or its name. */
+                mappingId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of versions. */
+            200: {
+                headers: {
+                    Link: components["headers"]["Link"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "version": 3,
+                     *           "action": "changed",
+                     *           "changedBy": "steward:Data office",
+                     *           "changedAt": "2026-11-20T07:10:00.000Z",
+                     *           "differences": [
+                     *             {
+                     *               "pointer": "/settings/schema",
+                     *               "before": "public",
+                     *               "after": "hr"
+                     *             }
+                     *           ],
+                     *           "links": {
+                     *             "self": "/api/secretary/data-sync/runs/17"
+                     *           }
+                     *         }
+                     *       ],
+                     *       "nextCursor": null
+                     *     }
+                     */
+                    "application/json": components["schemas"]["VersionPage"];
+                };
+            };
+            /** @description `validation_failed`: The request is not valid. `cursor_mismatch`: The cursor does not fit the question. */
+            400: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `unauthenticated`: There is no valid API key. */
+            401: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `forbidden`: Not with this role. */
+            403: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `not_found`: There is no such thing. */
+            404: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `rate_limited`: Too many requests. */
+            429: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `unavailable`: Not available just now. */
+            503: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+        };
+    };
+    getMappingVersion: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The mapping: its id or its name. */
+                mappingId: string;
+                /** @description The number of the version. */
+                version: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The version. */
+            200: {
+                headers: {
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "version": 3,
+                     *       "action": "changed",
+                     *       "changedBy": "steward:Data office",
+                     *       "changedAt": "2026-11-20T07:10:00.000Z",
+                     *       "differences": [
+                     *         {
+                     *           "pointer": "/settings/schema",
+                     *           "before": "public",
+                     *           "after": "hr"
+                     *         }
+                     *       ],
+                     *       "links": {
+                     *         "self": "/api/secretary/data-sync/runs/17"
+                     *       },
+                     *       "definition": {
+                     *         "name": "hr"
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["VersionView"];
+                };
+            };
+            /** @description `validation_failed`: The request is not valid. */
+            400: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `unauthenticated`: There is no valid API key. */
+            401: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `forbidden`: Not with this role. */
+            403: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `not_found`: There is no such thing. */
+            404: {
                 headers: {
                     "Content-Language": components["headers"]["Content-Language"];
                     [name: string]: unknown;
@@ -7486,6 +16822,1372 @@ export interface operations {
             };
             /** @description `delivery_unreadable`: The file cannot be read. `configuration_invalid`: The configuration is not right. */
             422: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `rate_limited`: Too many requests. */
+            429: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `unavailable`: Not available just now. */
+            503: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+        };
+    };
+    listRules: {
+        parameters: {
+            query?: {
+                /** @description Items of a page (50 where it is absent). */
+                limit?: number;
+                /** @description nextCursor of the page before. */
+                cursor?: string;
+                /** @description Only those whose name holds this. */
+                name?: string;
+                /** @description Those in use (the default), those that were archived, or all. */
+                archived?: "false" | "true" | "all";
+                /** @description The order; `-` turns it round. */
+                sort?: "id" | "name" | "-name" | "changedAt" | "-changedAt";
+                /** @description Only of this mapping: its name. */
+                mapping?: string;
+                /** @description Only of this severity. */
+                severity?: "reject" | "blank_and_warn" | "warn";
+                /** @description Only of this check. */
+                check?: "required" | "type" | "range" | "length" | "pattern" | "in_set" | "unique" | "reference_exists";
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page. */
+            200: {
+                headers: {
+                    Link: components["headers"]["Link"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "nextCursor": null,
+                     *       "count": 3,
+                     *       "items": [
+                     *         {
+                     *           "id": "4",
+                     *           "name": "hr",
+                     *           "version": 3,
+                     *           "archived": false,
+                     *           "changedBy": "steward:Data office",
+                     *           "changedAt": "2026-11-20T07:10:00.000Z",
+                     *           "links": {
+                     *             "self": "/api/secretary/data-sync/runs/17"
+                     *           },
+                     *           "mappingId": "4",
+                     *           "mapping": "hr.staff",
+                     *           "definition": {
+                     *             "name": "email_form",
+                     *             "field": "email",
+                     *             "severity": "blank_and_warn",
+                     *             "check": "type",
+                     *             "type": "integer",
+                     *             "formats": [
+                     *               null
+                     *             ],
+                     *             "min": "0",
+                     *             "max": "100",
+                     *             "pattern": "^[0-9]+$",
+                     *             "values": [
+                     *               null
+                     *             ],
+                     *             "codeTable": "countries",
+                     *             "mapping": "sis.students"
+                     *           }
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["RulePage"];
+                };
+            };
+            /** @description `validation_failed`: The request is not valid. `cursor_mismatch`: The cursor does not fit the question. */
+            400: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `unauthenticated`: There is no valid API key. */
+            401: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `forbidden`: Not with this role. */
+            403: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `rate_limited`: Too many requests. */
+            429: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `unavailable`: Not available just now. */
+            503: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+        };
+    };
+    createRule: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CreateRuleBody"];
+            };
+        };
+        responses: {
+            /** @description Made. */
+            201: {
+                headers: {
+                    Location: components["headers"]["Location"];
+                    ETag: components["headers"]["ETag"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "4",
+                     *       "name": "hr",
+                     *       "version": 3,
+                     *       "archived": false,
+                     *       "changedBy": "steward:Data office",
+                     *       "changedAt": "2026-11-20T07:10:00.000Z",
+                     *       "links": {
+                     *         "self": "/api/secretary/data-sync/runs/17"
+                     *       },
+                     *       "mappingId": "4",
+                     *       "mapping": "hr.staff",
+                     *       "definition": {
+                     *         "name": "email_form",
+                     *         "field": "email",
+                     *         "severity": "blank_and_warn",
+                     *         "check": "type",
+                     *         "type": "integer",
+                     *         "formats": [
+                     *           null
+                     *         ],
+                     *         "min": "0",
+                     *         "max": "100",
+                     *         "pattern": "^[0-9]+$",
+                     *         "values": [
+                     *           null
+                     *         ],
+                     *         "codeTable": "countries",
+                     *         "mapping": "sis.students"
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["RuleView"];
+                };
+            };
+            /** @description `validation_failed`: The request is not valid. */
+            400: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `unauthenticated`: There is no valid API key. */
+            401: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `forbidden`: Not with this role. `origin_refused`: Sent from elsewhere. */
+            403: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `not_found`: There is no such thing. */
+            404: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `name_taken`: The name is taken. `state_forbids`: Not in this state. */
+            409: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `body_too_large`: The body is too large. */
+            413: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `media_type_unsupported`: Not in this form. */
+            415: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `configuration_invalid`: The configuration is not right. */
+            422: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `rate_limited`: Too many requests. */
+            429: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `unavailable`: Not available just now. */
+            503: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+        };
+    };
+    getRule: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The ETag that you hold: answered by 304 while it is current. */
+                "If-None-Match"?: string;
+            };
+            path: {
+                /** @description The rule. */
+                ruleId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It. */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "4",
+                     *       "name": "hr",
+                     *       "version": 3,
+                     *       "archived": false,
+                     *       "changedBy": "steward:Data office",
+                     *       "changedAt": "2026-11-20T07:10:00.000Z",
+                     *       "links": {
+                     *         "self": "/api/secretary/data-sync/runs/17"
+                     *       },
+                     *       "mappingId": "4",
+                     *       "mapping": "hr.staff",
+                     *       "definition": {
+                     *         "name": "email_form",
+                     *         "field": "email",
+                     *         "severity": "blank_and_warn",
+                     *         "check": "type",
+                     *         "type": "integer",
+                     *         "formats": [
+                     *           null
+                     *         ],
+                     *         "min": "0",
+                     *         "max": "100",
+                     *         "pattern": "^[0-9]+$",
+                     *         "values": [
+                     *           null
+                     *         ],
+                     *         "codeTable": "countries",
+                     *         "mapping": "sis.students"
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["RuleView"];
+                };
+            };
+            /** @description You have it. */
+            304: {
+                headers: {
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `validation_failed`: The request is not valid. */
+            400: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `unauthenticated`: There is no valid API key. */
+            401: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `forbidden`: Not with this role. */
+            403: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `not_found`: There is no such thing. */
+            404: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `rate_limited`: Too many requests. */
+            429: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `unavailable`: Not available just now. */
+            503: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+        };
+    };
+    putRule: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description The ETag of the version that the change is made on. */
+                "If-Match": string;
+            };
+            path: {
+                /** @description The rule. */
+                ruleId: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RuleBody"];
+            };
+        };
+        responses: {
+            /** @description As it is stored now. */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "4",
+                     *       "name": "hr",
+                     *       "version": 3,
+                     *       "archived": false,
+                     *       "changedBy": "steward:Data office",
+                     *       "changedAt": "2026-11-20T07:10:00.000Z",
+                     *       "links": {
+                     *         "self": "/api/secretary/data-sync/runs/17"
+                     *       },
+                     *       "mappingId": "4",
+                     *       "mapping": "hr.staff",
+                     *       "definition": {
+                     *         "name": "email_form",
+                     *         "field": "email",
+                     *         "severity": "blank_and_warn",
+                     *         "check": "type",
+                     *         "type": "integer",
+                     *         "formats": [
+                     *           null
+                     *         ],
+                     *         "min": "0",
+                     *         "max": "100",
+                     *         "pattern": "^[0-9]+$",
+                     *         "values": [
+                     *           null
+                     *         ],
+                     *         "codeTable": "countries",
+                     *         "mapping": "sis.students"
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["RuleView"];
+                };
+            };
+            /** @description `validation_failed`: The request is not valid. */
+            400: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `unauthenticated`: There is no valid API key. */
+            401: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `forbidden`: Not with this role. `origin_refused`: Sent from elsewhere. */
+            403: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `not_found`: There is no such thing. */
+            404: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `state_forbids`: Not in this state. */
+            409: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `precondition_failed`: It changed since you read it. */
+            412: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `body_too_large`: The body is too large. */
+            413: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `media_type_unsupported`: Not in this form. */
+            415: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `configuration_invalid`: The configuration is not right. */
+            422: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `precondition_required`: If-Match is needed. */
+            428: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `rate_limited`: Too many requests. */
+            429: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `unavailable`: Not available just now. */
+            503: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+        };
+    };
+    archiveRule: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description The ETag of the version that the change is made on. */
+                "If-Match": string;
+            };
+            path: {
+                /** @description The rule. */
+                ruleId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description As it is stored now. */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "4",
+                     *       "name": "hr",
+                     *       "version": 3,
+                     *       "archived": false,
+                     *       "changedBy": "steward:Data office",
+                     *       "changedAt": "2026-11-20T07:10:00.000Z",
+                     *       "links": {
+                     *         "self": "/api/secretary/data-sync/runs/17"
+                     *       },
+                     *       "mappingId": "4",
+                     *       "mapping": "hr.staff",
+                     *       "definition": {
+                     *         "name": "email_form",
+                     *         "field": "email",
+                     *         "severity": "blank_and_warn",
+                     *         "check": "type",
+                     *         "type": "integer",
+                     *         "formats": [
+                     *           null
+                     *         ],
+                     *         "min": "0",
+                     *         "max": "100",
+                     *         "pattern": "^[0-9]+$",
+                     *         "values": [
+                     *           null
+                     *         ],
+                     *         "codeTable": "countries",
+                     *         "mapping": "sis.students"
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["RuleView"];
+                };
+            };
+            /** @description `validation_failed`: The request is not valid. */
+            400: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `unauthenticated`: There is no valid API key. */
+            401: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `forbidden`: Not with this role. `origin_refused`: Sent from elsewhere. */
+            403: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `not_found`: There is no such thing. */
+            404: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `state_forbids`: Not in this state. */
+            409: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `precondition_failed`: It changed since you read it. */
+            412: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `configuration_invalid`: The configuration is not right. */
+            422: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `precondition_required`: If-Match is needed. */
+            428: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `rate_limited`: Too many requests. */
+            429: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `unavailable`: Not available just now. */
+            503: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+        };
+    };
+    restoreRule: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description The ETag of the version that the change is made on. */
+                "If-Match": string;
+            };
+            path: {
+                /** @description The rule. */
+                ruleId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description As it is stored now. */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "4",
+                     *       "name": "hr",
+                     *       "version": 3,
+                     *       "archived": false,
+                     *       "changedBy": "steward:Data office",
+                     *       "changedAt": "2026-11-20T07:10:00.000Z",
+                     *       "links": {
+                     *         "self": "/api/secretary/data-sync/runs/17"
+                     *       },
+                     *       "mappingId": "4",
+                     *       "mapping": "hr.staff",
+                     *       "definition": {
+                     *         "name": "email_form",
+                     *         "field": "email",
+                     *         "severity": "blank_and_warn",
+                     *         "check": "type",
+                     *         "type": "integer",
+                     *         "formats": [
+                     *           null
+                     *         ],
+                     *         "min": "0",
+                     *         "max": "100",
+                     *         "pattern": "^[0-9]+$",
+                     *         "values": [
+                     *           null
+                     *         ],
+                     *         "codeTable": "countries",
+                     *         "mapping": "sis.students"
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["RuleView"];
+                };
+            };
+            /** @description `validation_failed`: The request is not valid. */
+            400: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `unauthenticated`: There is no valid API key. */
+            401: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `forbidden`: Not with this role. `origin_refused`: Sent from elsewhere. */
+            403: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `not_found`: There is no such thing. */
+            404: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `state_forbids`: Not in this state. */
+            409: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `precondition_failed`: It changed since you read it. */
+            412: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `configuration_invalid`: The configuration is not right. */
+            422: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `precondition_required`: If-Match is needed. */
+            428: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `rate_limited`: Too many requests. */
+            429: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `unavailable`: Not available just now. */
+            503: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+        };
+    };
+    revertRule: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description The ETag of the version that the change is made on. */
+                "If-Match": string;
+            };
+            path: {
+                /** @description The rule. */
+                ruleId: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RevertBody"];
+            };
+        };
+        responses: {
+            /** @description As it is stored now. */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "4",
+                     *       "name": "hr",
+                     *       "version": 3,
+                     *       "archived": false,
+                     *       "changedBy": "steward:Data office",
+                     *       "changedAt": "2026-11-20T07:10:00.000Z",
+                     *       "links": {
+                     *         "self": "/api/secretary/data-sync/runs/17"
+                     *       },
+                     *       "mappingId": "4",
+                     *       "mapping": "hr.staff",
+                     *       "definition": {
+                     *         "name": "email_form",
+                     *         "field": "email",
+                     *         "severity": "blank_and_warn",
+                     *         "check": "type",
+                     *         "type": "integer",
+                     *         "formats": [
+                     *           null
+                     *         ],
+                     *         "min": "0",
+                     *         "max": "100",
+                     *         "pattern": "^[0-9]+$",
+                     *         "values": [
+                     *           null
+                     *         ],
+                     *         "codeTable": "countries",
+                     *         "mapping": "sis.students"
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["RuleView"];
+                };
+            };
+            /** @description `validation_failed`: The request is not valid. */
+            400: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `unauthenticated`: There is no valid API key. */
+            401: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `forbidden`: Not with this role. `origin_refused`: Sent from elsewhere. */
+            403: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `not_found`: There is no such thing. */
+            404: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `state_forbids`: Not in this state. */
+            409: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `precondition_failed`: It changed since you read it. */
+            412: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `body_too_large`: The body is too large. */
+            413: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `media_type_unsupported`: Not in this form. */
+            415: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `configuration_invalid`: The configuration is not right. */
+            422: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `precondition_required`: If-Match is needed. */
+            428: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `rate_limited`: Too many requests. */
+            429: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `unavailable`: Not available just now. */
+            503: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+        };
+    };
+    listRuleVersions: {
+        parameters: {
+            query?: {
+                /** @description Items of a page (50 where it is absent). */
+                limit?: number;
+                /** @description nextCursor of the page before. */
+                cursor?: string;
+            };
+            header?: never;
+            path: {
+                /** @description The rule. */
+                ruleId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of versions. */
+            200: {
+                headers: {
+                    Link: components["headers"]["Link"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "version": 3,
+                     *           "action": "changed",
+                     *           "changedBy": "steward:Data office",
+                     *           "changedAt": "2026-11-20T07:10:00.000Z",
+                     *           "differences": [
+                     *             {
+                     *               "pointer": "/settings/schema",
+                     *               "before": "public",
+                     *               "after": "hr"
+                     *             }
+                     *           ],
+                     *           "links": {
+                     *             "self": "/api/secretary/data-sync/runs/17"
+                     *           }
+                     *         }
+                     *       ],
+                     *       "nextCursor": null
+                     *     }
+                     */
+                    "application/json": components["schemas"]["VersionPage"];
+                };
+            };
+            /** @description `validation_failed`: The request is not valid. `cursor_mismatch`: The cursor does not fit the question. */
+            400: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `unauthenticated`: There is no valid API key. */
+            401: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `forbidden`: Not with this role. */
+            403: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `not_found`: There is no such thing. */
+            404: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `rate_limited`: Too many requests. */
+            429: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `unavailable`: Not available just now. */
+            503: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+        };
+    };
+    getRuleVersion: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The rule. */
+                ruleId: string;
+                /** @description The number of the version. */
+                version: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The version. */
+            200: {
+                headers: {
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "version": 3,
+                     *       "action": "changed",
+                     *       "changedBy": "steward:Data office",
+                     *       "changedAt": "2026-11-20T07:10:00.000Z",
+                     *       "differences": [
+                     *         {
+                     *           "pointer": "/settings/schema",
+                     *           "before": "public",
+                     *           "after": "hr"
+                     *         }
+                     *       ],
+                     *       "links": {
+                     *         "self": "/api/secretary/data-sync/runs/17"
+                     *       },
+                     *       "definition": {
+                     *         "name": "hr"
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["VersionView"];
+                };
+            };
+            /** @description `validation_failed`: The request is not valid. */
+            400: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `unauthenticated`: There is no valid API key. */
+            401: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `forbidden`: Not with this role. */
+            403: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `not_found`: There is no such thing. */
+            404: {
                 headers: {
                     "Content-Language": components["headers"]["Content-Language"];
                     [name: string]: unknown;
@@ -8696,6 +19398,1867 @@ export interface operations {
             };
             /** @description `forbidden`: Not with this role. */
             403: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `rate_limited`: Too many requests. */
+            429: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `unavailable`: Not available just now. */
+            503: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+        };
+    };
+    listSystems: {
+        parameters: {
+            query?: {
+                /** @description Items of a page (50 where it is absent). */
+                limit?: number;
+                /** @description nextCursor of the page before. */
+                cursor?: string;
+                /** @description Only those whose name holds this. */
+                name?: string;
+                /** @description Those in use (the default), those that were archived, or all. */
+                archived?: "false" | "true" | "all";
+                /** @description The order; `-` turns it round. */
+                sort?: "id" | "name" | "-name" | "changedAt" | "-changedAt";
+                /** @description Only of this kind. */
+                kind?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page. */
+            200: {
+                headers: {
+                    Link: components["headers"]["Link"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "nextCursor": null,
+                     *       "count": 3,
+                     *       "items": [
+                     *         {
+                     *           "id": "4",
+                     *           "name": "hr",
+                     *           "version": 3,
+                     *           "archived": false,
+                     *           "changedBy": "steward:Data office",
+                     *           "changedAt": "2026-11-20T07:10:00.000Z",
+                     *           "links": {
+                     *             "self": "/api/secretary/data-sync/runs/17"
+                     *           },
+                     *           "definition": {
+                     *             "name": "hr",
+                     *             "kind": "postgresql",
+                     *             "settings": {
+                     *               "url": {
+                     *                 "env": "CONCORD_SECRET_HR_URL"
+                     *               }
+                     *             },
+                     *             "owner": "Human resources"
+                     *           }
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["SystemPage"];
+                };
+            };
+            /** @description `validation_failed`: The request is not valid. `cursor_mismatch`: The cursor does not fit the question. */
+            400: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `unauthenticated`: There is no valid API key. */
+            401: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `forbidden`: Not with this role. */
+            403: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `rate_limited`: Too many requests. */
+            429: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `unavailable`: Not available just now. */
+            503: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+        };
+    };
+    createSystem: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SystemBody"];
+            };
+        };
+        responses: {
+            /** @description Made. */
+            201: {
+                headers: {
+                    Location: components["headers"]["Location"];
+                    ETag: components["headers"]["ETag"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "4",
+                     *       "name": "hr",
+                     *       "version": 3,
+                     *       "archived": false,
+                     *       "changedBy": "steward:Data office",
+                     *       "changedAt": "2026-11-20T07:10:00.000Z",
+                     *       "links": {
+                     *         "self": "/api/secretary/data-sync/runs/17"
+                     *       },
+                     *       "definition": {
+                     *         "name": "hr",
+                     *         "kind": "postgresql",
+                     *         "settings": {
+                     *           "url": {
+                     *             "env": "CONCORD_SECRET_HR_URL"
+                     *           }
+                     *         },
+                     *         "owner": "Human resources"
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["SystemView"];
+                };
+            };
+            /** @description `validation_failed`: The request is not valid. */
+            400: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `unauthenticated`: There is no valid API key. */
+            401: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `forbidden`: Not with this role. `origin_refused`: Sent from elsewhere. */
+            403: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `name_taken`: The name is taken. */
+            409: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `body_too_large`: The body is too large. */
+            413: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `media_type_unsupported`: Not in this form. */
+            415: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `configuration_invalid`: The configuration is not right. */
+            422: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `rate_limited`: Too many requests. */
+            429: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `unavailable`: Not available just now. */
+            503: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+        };
+    };
+    getSystem: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The ETag that you hold: answered by 304 while it is current. */
+                "If-None-Match"?: string;
+            };
+            path: {
+                /** @description The system: its id or its name. */
+                systemId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It. */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "4",
+                     *       "name": "hr",
+                     *       "version": 3,
+                     *       "archived": false,
+                     *       "changedBy": "steward:Data office",
+                     *       "changedAt": "2026-11-20T07:10:00.000Z",
+                     *       "links": {
+                     *         "self": "/api/secretary/data-sync/runs/17"
+                     *       },
+                     *       "definition": {
+                     *         "name": "hr",
+                     *         "kind": "postgresql",
+                     *         "settings": {
+                     *           "url": {
+                     *             "env": "CONCORD_SECRET_HR_URL"
+                     *           }
+                     *         },
+                     *         "owner": "Human resources"
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["SystemView"];
+                };
+            };
+            /** @description You have it. */
+            304: {
+                headers: {
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `validation_failed`: The request is not valid. */
+            400: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `unauthenticated`: There is no valid API key. */
+            401: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `forbidden`: Not with this role. */
+            403: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `not_found`: There is no such thing. */
+            404: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `rate_limited`: Too many requests. */
+            429: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `unavailable`: Not available just now. */
+            503: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+        };
+    };
+    putSystem: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description The ETag of the version that the change is made on. */
+                "If-Match": string;
+            };
+            path: {
+                /** @description The system: its id or its name. */
+                systemId: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SystemBody"];
+            };
+        };
+        responses: {
+            /** @description As it is stored now. */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "4",
+                     *       "name": "hr",
+                     *       "version": 3,
+                     *       "archived": false,
+                     *       "changedBy": "steward:Data office",
+                     *       "changedAt": "2026-11-20T07:10:00.000Z",
+                     *       "links": {
+                     *         "self": "/api/secretary/data-sync/runs/17"
+                     *       },
+                     *       "definition": {
+                     *         "name": "hr",
+                     *         "kind": "postgresql",
+                     *         "settings": {
+                     *           "url": {
+                     *             "env": "CONCORD_SECRET_HR_URL"
+                     *           }
+                     *         },
+                     *         "owner": "Human resources"
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["SystemView"];
+                };
+            };
+            /** @description `validation_failed`: The request is not valid. */
+            400: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `unauthenticated`: There is no valid API key. */
+            401: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `forbidden`: Not with this role. `origin_refused`: Sent from elsewhere. */
+            403: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `not_found`: There is no such thing. */
+            404: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `state_forbids`: Not in this state. */
+            409: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `precondition_failed`: It changed since you read it. */
+            412: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `body_too_large`: The body is too large. */
+            413: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `media_type_unsupported`: Not in this form. */
+            415: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `configuration_invalid`: The configuration is not right. */
+            422: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `precondition_required`: If-Match is needed. */
+            428: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `rate_limited`: Too many requests. */
+            429: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `unavailable`: Not available just now. */
+            503: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+        };
+    };
+    archiveSystem: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description The ETag of the version that the change is made on. */
+                "If-Match": string;
+            };
+            path: {
+                /** @description The system: its id or its name. */
+                systemId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description As it is stored now. */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "4",
+                     *       "name": "hr",
+                     *       "version": 3,
+                     *       "archived": false,
+                     *       "changedBy": "steward:Data office",
+                     *       "changedAt": "2026-11-20T07:10:00.000Z",
+                     *       "links": {
+                     *         "self": "/api/secretary/data-sync/runs/17"
+                     *       },
+                     *       "definition": {
+                     *         "name": "hr",
+                     *         "kind": "postgresql",
+                     *         "settings": {
+                     *           "url": {
+                     *             "env": "CONCORD_SECRET_HR_URL"
+                     *           }
+                     *         },
+                     *         "owner": "Human resources"
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["SystemView"];
+                };
+            };
+            /** @description `validation_failed`: The request is not valid. */
+            400: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `unauthenticated`: There is no valid API key. */
+            401: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `forbidden`: Not with this role. `origin_refused`: Sent from elsewhere. */
+            403: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `not_found`: There is no such thing. */
+            404: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `state_forbids`: Not in this state. `in_use`: Others refer to it. */
+            409: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `precondition_failed`: It changed since you read it. */
+            412: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `configuration_invalid`: The configuration is not right. */
+            422: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `precondition_required`: If-Match is needed. */
+            428: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `rate_limited`: Too many requests. */
+            429: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `unavailable`: Not available just now. */
+            503: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+        };
+    };
+    getSystemCapabilities: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The system: its id or its name. */
+                systemId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What it can do. */
+            200: {
+                headers: {
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "name": "snapshots",
+                     *           "means": "is read, whole or in partitions"
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["CapabilitiesView"];
+                };
+            };
+            /** @description `validation_failed`: The request is not valid. */
+            400: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `unauthenticated`: There is no valid API key. */
+            401: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `forbidden`: Not with this role. */
+            403: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `not_found`: There is no such thing. */
+            404: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `rate_limited`: Too many requests. */
+            429: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `unavailable`: Not available just now. */
+            503: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+        };
+    };
+    getSystemDependents: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The system: its id or its name. */
+                systemId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What depends on it. */
+            200: {
+                headers: {
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "kind": "mapping",
+                     *           "name": "hr.staff",
+                     *           "how": "maps an entity of it"
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["DependentsView"];
+                };
+            };
+            /** @description `validation_failed`: The request is not valid. */
+            400: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `unauthenticated`: There is no valid API key. */
+            401: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `forbidden`: Not with this role. */
+            403: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `not_found`: There is no such thing. */
+            404: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `rate_limited`: Too many requests. */
+            429: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `unavailable`: Not available just now. */
+            503: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+        };
+    };
+    discoverSystem: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description A text of your own for this request. Sent again with the same body it has no second effect, and the first reply is given again for 24 hours. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description The system: its id or its name. */
+                systemId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["DiscoverBody"];
+            };
+        };
+        responses: {
+            /** @description The answer, or why there is none. */
+            200: {
+                headers: {
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "7",
+                     *       "kind": "connection_test",
+                     *       "subject": "hr",
+                     *       "state": "answered",
+                     *       "askedAt": "2026-11-20T07:10:00.000Z",
+                     *       "answeredAt": "2026-11-20T07:10:00.000Z",
+                     *       "answer": {
+                     *         "product": "PostgreSQL",
+                     *         "version": "18.4",
+                     *         "milliseconds": 12,
+                     *         "capabilities": [
+                     *           "snapshots",
+                     *           "rows"
+                     *         ]
+                     *       },
+                     *       "failure": {
+                     *         "code": "source_forbidden",
+                     *         "detail": "The system refused the credentials.",
+                     *         "remedy": "Set the secret that the settings name."
+                     *       },
+                     *       "links": {
+                     *         "self": "/api/secretary/data-sync/runs/17"
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["InquiryView"];
+                };
+            };
+            /** @description It takes longer: look there. */
+            202: {
+                headers: {
+                    Location: components["headers"]["Location"];
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "7",
+                     *       "kind": "connection_test",
+                     *       "subject": "hr",
+                     *       "state": "answered",
+                     *       "askedAt": "2026-11-20T07:10:00.000Z",
+                     *       "answeredAt": "2026-11-20T07:10:00.000Z",
+                     *       "answer": {
+                     *         "product": "PostgreSQL",
+                     *         "version": "18.4",
+                     *         "milliseconds": 12,
+                     *         "capabilities": [
+                     *           "snapshots",
+                     *           "rows"
+                     *         ]
+                     *       },
+                     *       "failure": {
+                     *         "code": "source_forbidden",
+                     *         "detail": "The system refused the credentials.",
+                     *         "remedy": "Set the secret that the settings name."
+                     *       },
+                     *       "links": {
+                     *         "self": "/api/secretary/data-sync/runs/17"
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["InquiryView"];
+                };
+            };
+            /** @description `validation_failed`: The request is not valid. */
+            400: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `unauthenticated`: There is no valid API key. */
+            401: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `forbidden`: Not with this role. `origin_refused`: Sent from elsewhere. */
+            403: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `not_found`: There is no such thing. */
+            404: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `idempotency_in_flight`: The first request is still at work. `state_forbids`: Not in this state. */
+            409: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `body_too_large`: The body is too large. */
+            413: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `media_type_unsupported`: Not in this form. */
+            415: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `idempotency_key_reused`: The Idempotency-Key was used for something else. */
+            422: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `rate_limited`: Too many requests. */
+            429: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `unavailable`: Not available just now. */
+            503: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+        };
+    };
+    restoreSystem: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description The ETag of the version that the change is made on. */
+                "If-Match": string;
+            };
+            path: {
+                /** @description The system: its id or its name. */
+                systemId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description As it is stored now. */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "4",
+                     *       "name": "hr",
+                     *       "version": 3,
+                     *       "archived": false,
+                     *       "changedBy": "steward:Data office",
+                     *       "changedAt": "2026-11-20T07:10:00.000Z",
+                     *       "links": {
+                     *         "self": "/api/secretary/data-sync/runs/17"
+                     *       },
+                     *       "definition": {
+                     *         "name": "hr",
+                     *         "kind": "postgresql",
+                     *         "settings": {
+                     *           "url": {
+                     *             "env": "CONCORD_SECRET_HR_URL"
+                     *           }
+                     *         },
+                     *         "owner": "Human resources"
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["SystemView"];
+                };
+            };
+            /** @description `validation_failed`: The request is not valid. */
+            400: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `unauthenticated`: There is no valid API key. */
+            401: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `forbidden`: Not with this role. `origin_refused`: Sent from elsewhere. */
+            403: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `not_found`: There is no such thing. */
+            404: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `state_forbids`: Not in this state. */
+            409: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `precondition_failed`: It changed since you read it. */
+            412: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `configuration_invalid`: The configuration is not right. */
+            422: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `precondition_required`: If-Match is needed. */
+            428: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `rate_limited`: Too many requests. */
+            429: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `unavailable`: Not available just now. */
+            503: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+        };
+    };
+    revertSystem: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description The ETag of the version that the change is made on. */
+                "If-Match": string;
+            };
+            path: {
+                /** @description The system: its id or its name. */
+                systemId: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RevertBody"];
+            };
+        };
+        responses: {
+            /** @description As it is stored now. */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "4",
+                     *       "name": "hr",
+                     *       "version": 3,
+                     *       "archived": false,
+                     *       "changedBy": "steward:Data office",
+                     *       "changedAt": "2026-11-20T07:10:00.000Z",
+                     *       "links": {
+                     *         "self": "/api/secretary/data-sync/runs/17"
+                     *       },
+                     *       "definition": {
+                     *         "name": "hr",
+                     *         "kind": "postgresql",
+                     *         "settings": {
+                     *           "url": {
+                     *             "env": "CONCORD_SECRET_HR_URL"
+                     *           }
+                     *         },
+                     *         "owner": "Human resources"
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["SystemView"];
+                };
+            };
+            /** @description `validation_failed`: The request is not valid. */
+            400: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `unauthenticated`: There is no valid API key. */
+            401: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `forbidden`: Not with this role. `origin_refused`: Sent from elsewhere. */
+            403: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `not_found`: There is no such thing. */
+            404: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `state_forbids`: Not in this state. */
+            409: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `precondition_failed`: It changed since you read it. */
+            412: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `body_too_large`: The body is too large. */
+            413: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `media_type_unsupported`: Not in this form. */
+            415: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `configuration_invalid`: The configuration is not right. */
+            422: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `precondition_required`: If-Match is needed. */
+            428: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `rate_limited`: Too many requests. */
+            429: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `unavailable`: Not available just now. */
+            503: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+        };
+    };
+    testSystem: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description A text of your own for this request. Sent again with the same body it has no second effect, and the first reply is given again for 24 hours. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description The system: its id or its name. */
+                systemId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer, or why there is none. */
+            200: {
+                headers: {
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "7",
+                     *       "kind": "connection_test",
+                     *       "subject": "hr",
+                     *       "state": "answered",
+                     *       "askedAt": "2026-11-20T07:10:00.000Z",
+                     *       "answeredAt": "2026-11-20T07:10:00.000Z",
+                     *       "answer": {
+                     *         "product": "PostgreSQL",
+                     *         "version": "18.4",
+                     *         "milliseconds": 12,
+                     *         "capabilities": [
+                     *           "snapshots",
+                     *           "rows"
+                     *         ]
+                     *       },
+                     *       "failure": {
+                     *         "code": "source_forbidden",
+                     *         "detail": "The system refused the credentials.",
+                     *         "remedy": "Set the secret that the settings name."
+                     *       },
+                     *       "links": {
+                     *         "self": "/api/secretary/data-sync/runs/17"
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["InquiryView"];
+                };
+            };
+            /** @description It takes longer: look there. */
+            202: {
+                headers: {
+                    Location: components["headers"]["Location"];
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "7",
+                     *       "kind": "connection_test",
+                     *       "subject": "hr",
+                     *       "state": "answered",
+                     *       "askedAt": "2026-11-20T07:10:00.000Z",
+                     *       "answeredAt": "2026-11-20T07:10:00.000Z",
+                     *       "answer": {
+                     *         "product": "PostgreSQL",
+                     *         "version": "18.4",
+                     *         "milliseconds": 12,
+                     *         "capabilities": [
+                     *           "snapshots",
+                     *           "rows"
+                     *         ]
+                     *       },
+                     *       "failure": {
+                     *         "code": "source_forbidden",
+                     *         "detail": "The system refused the credentials.",
+                     *         "remedy": "Set the secret that the settings name."
+                     *       },
+                     *       "links": {
+                     *         "self": "/api/secretary/data-sync/runs/17"
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["InquiryView"];
+                };
+            };
+            /** @description `validation_failed`: The request is not valid. */
+            400: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `unauthenticated`: There is no valid API key. */
+            401: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `forbidden`: Not with this role. `origin_refused`: Sent from elsewhere. */
+            403: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `not_found`: There is no such thing. */
+            404: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `idempotency_in_flight`: The first request is still at work. `state_forbids`: Not in this state. */
+            409: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `idempotency_key_reused`: The Idempotency-Key was used for something else. */
+            422: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `rate_limited`: Too many requests. */
+            429: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `unavailable`: Not available just now. */
+            503: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+        };
+    };
+    listSystemVersions: {
+        parameters: {
+            query?: {
+                /** @description Items of a page (50 where it is absent). */
+                limit?: number;
+                /** @description nextCursor of the page before. */
+                cursor?: string;
+            };
+            header?: never;
+            path: {
+                /** @description The system: its id or its name. */
+                systemId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of versions. */
+            200: {
+                headers: {
+                    Link: components["headers"]["Link"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "version": 3,
+                     *           "action": "changed",
+                     *           "changedBy": "steward:Data office",
+                     *           "changedAt": "2026-11-20T07:10:00.000Z",
+                     *           "differences": [
+                     *             {
+                     *               "pointer": "/settings/schema",
+                     *               "before": "public",
+                     *               "after": "hr"
+                     *             }
+                     *           ],
+                     *           "links": {
+                     *             "self": "/api/secretary/data-sync/runs/17"
+                     *           }
+                     *         }
+                     *       ],
+                     *       "nextCursor": null
+                     *     }
+                     */
+                    "application/json": components["schemas"]["VersionPage"];
+                };
+            };
+            /** @description `validation_failed`: The request is not valid. `cursor_mismatch`: The cursor does not fit the question. */
+            400: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `unauthenticated`: There is no valid API key. */
+            401: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `forbidden`: Not with this role. */
+            403: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `not_found`: There is no such thing. */
+            404: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `rate_limited`: Too many requests. */
+            429: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `unavailable`: Not available just now. */
+            503: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+        };
+    };
+    getSystemVersion: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The system: its id or its name. */
+                systemId: string;
+                /** @description The number of the version. */
+                version: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The version. */
+            200: {
+                headers: {
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "version": 3,
+                     *       "action": "changed",
+                     *       "changedBy": "steward:Data office",
+                     *       "changedAt": "2026-11-20T07:10:00.000Z",
+                     *       "differences": [
+                     *         {
+                     *           "pointer": "/settings/schema",
+                     *           "before": "public",
+                     *           "after": "hr"
+                     *         }
+                     *       ],
+                     *       "links": {
+                     *         "self": "/api/secretary/data-sync/runs/17"
+                     *       },
+                     *       "definition": {
+                     *         "name": "hr"
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["VersionView"];
+                };
+            };
+            /** @description `validation_failed`: The request is not valid. */
+            400: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `unauthenticated`: There is no valid API key. */
+            401: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `forbidden`: Not with this role. */
+            403: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `not_found`: There is no such thing. */
+            404: {
                 headers: {
                     "Content-Language": components["headers"]["Content-Language"];
                     [name: string]: unknown;

@@ -1,5 +1,5 @@
 import { permissions, roles, scopeOf, type Permission, type Role } from './access.js';
-import { flag, list, object, optional, Place, required, text, word, type Reader, type ShapeProblem } from './shape.js';
+import { flag, list, object, optional, Place, reader, required, text, word, type ShapeProblem } from './shape.js';
 
 /* Who somebody is by the word of another: an OpenID provider says claims of a person or a machine, and rules make grants of them. */
 
@@ -108,30 +108,32 @@ const atPath = (value: unknown, path: readonly string[]): unknown => {
 const isBindable = (role: Role): boolean =>
   (Object.keys(permissions) as Permission[]).some((permission) => scopeOf(role, permission) === 'affiliated');
 
-const ruleReader: Reader<GrantRule> = (value, at) => {
-  const rule = object<GrantRule>({
-    claim: required(text),
-    value: required(text),
-    institution: required(text),
-    role: required(word(...roles)),
-    organisations: optional(list(text, 1)),
-    organisationsClaim: optional(text),
-  })(value, at);
+const ruleShape = object<GrantRule>({
+  claim: required(text),
+  value: required(text),
+  institution: required(text),
+  role: required(word(...roles)),
+  organisations: optional(list(text, 1)),
+  organisationsClaim: optional(text),
+});
+
+const ruleReader = reader<GrantRule>(ruleShape.schema, (value, at) => {
+  const rule = ruleShape(value, at);
   if (rule === null) return null;
   const binds = rule.organisations !== undefined || rule.organisationsClaim !== undefined;
   if (binds && !isBindable(rule.role))
     return at.note(`the role ${rule.role} is not bound to organisations`, 'leave the organisations out');
   return rule;
-};
+});
 
-const nameReader: Reader<string> = (value, at) => {
+const nameReader = reader<string>(text.schema, (value, at) => {
   const name = text(value, at);
   if (name === null || /^[a-z][a-z0-9-]{0,39}$/.test(name)) return name;
   return at.note('the name stands in addresses', 'write small letters, digits and hyphens, a letter first');
-};
+});
 
 /* Signing in sends people and secrets there: encrypted, unless it is this very machine. */
-const issuerReader: Reader<string> = (value, at) => {
+const issuerReader = reader<string>(text.schema, (value, at) => {
   const issuer = text(value, at);
   if (issuer === null) return null;
   const found = /^(https?):\/\/(\[[0-9a-f:]+\]|[^\s/:?#@]+)(:\d+)?(\/[^\s?#]*)?$/i.exec(issuer);
@@ -140,27 +142,31 @@ const issuerReader: Reader<string> = (value, at) => {
   if (scheme.toLowerCase() === 'http' && !['127.0.0.1', 'localhost', '[::1]'].includes(host))
     return at.note('the issuer is not encrypted', 'write https://');
   return issuer;
-};
+});
 
-const secretReader: Reader<{ readonly env: string }> = (value, at) => {
-  const secret = object<{ readonly env: string }>({ env: required(text) })(value, at);
+const secretShape = object<{ readonly env: string }>({ env: required(text) });
+
+const secretReader = reader<{ readonly env: string }>(secretShape.schema, (value, at) => {
+  const secret = secretShape(value, at);
   if (secret === null || secret.env.startsWith('CONCORD_SECRET_')) return secret;
   return at.note('this is no secret’s name', 'name a variable that begins with CONCORD_SECRET_');
-};
+});
 
-const providerReader: Reader<ProviderSettings> = (value, at) => {
-  const provider = object<ProviderSettings>({
-    name: required(nameReader),
-    title: required(text),
-    issuer: required(issuerReader),
-    clientId: optional(text),
-    clientSecret: optional(secretReader),
-    scopes: optional(list(text)),
-    nameClaim: optional(text),
-    audience: optional(text),
-    userinfo: optional(flag),
-    grants: required(list(ruleReader, 1)),
-  })(value, at);
+const providerShape = object<ProviderSettings>({
+  name: required(nameReader),
+  title: required(text),
+  issuer: required(issuerReader),
+  clientId: optional(text),
+  clientSecret: optional(secretReader),
+  scopes: optional(list(text)),
+  nameClaim: optional(text),
+  audience: optional(text),
+  userinfo: optional(flag),
+  grants: required(list(ruleReader, 1)),
+});
+
+const providerReader = reader<ProviderSettings>(providerShape.schema, (value, at) => {
+  const provider = providerShape(value, at);
   if (provider === null) return null;
   if (provider.clientId === undefined && provider.audience === undefined)
     return at.note('nobody can come in here', 'add clientId for people, audience for machines');
@@ -168,10 +174,12 @@ const providerReader: Reader<ProviderSettings> = (value, at) => {
   if (provider.audience !== undefined && provider.audience === provider.clientId)
     return at.note('the audience is the clientId', 'have access tokens made for an audience of their own');
   return provider;
-};
+});
 
-const settingsReader: Reader<SignInSettings> = (value, at) => {
-  const settings = object<SignInSettings>({ providers: required(list(providerReader, 1)) })(value, at);
+const settingsShape = object<SignInSettings>({ providers: required(list(providerReader, 1)) });
+
+const settingsReader = reader<SignInSettings>(settingsShape.schema, (value, at) => {
+  const settings = settingsShape(value, at);
   if (settings === null) return null;
   const seen = new Set<string>();
   settings.providers.forEach(({ name, issuer, audience }, index) => {
@@ -185,4 +193,4 @@ const settingsReader: Reader<SignInSettings> = (value, at) => {
     if (audience !== undefined) seen.add(key);
   });
   return settings;
-};
+});

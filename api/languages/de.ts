@@ -18,6 +18,8 @@ export const german: Catalogue = {
     conflict_changed: 'Es hat sich inzwischen geändert',
     idempotency_in_flight: 'Die erste Anfrage ist noch in Arbeit',
     name_taken: 'Der Name ist vergeben',
+    in_use: 'Anderes verweist darauf',
+    freeze_window: 'Der Auftrag ruht in dieser Zeit',
     closed: 'Es ist abgeschlossen',
     precondition_failed: 'Geändert, seit Sie es gelesen haben',
     body_too_large: 'Der Inhalt ist zu groß',
@@ -62,6 +64,9 @@ export const german: Catalogue = {
       'Es ist nicht mehr, worüber Sie entschieden haben. Sehen Sie sich current an und entscheiden Sie neu.',
     idempotency_in_flight:
       'Die erste Anfrage mit diesem Idempotency-Key ist noch in Arbeit. Fragen Sie gleich noch einmal.',
+    in_use: 'Anderes verweist darauf: dependents nennt es. Ändern oder archivieren Sie erst jenes.',
+    freeze_window:
+      'Der Auftrag läuft in dieser Zeit nicht. Warten Sie ihr Ende ab, oder nehmen Sie die Sperrzeit heraus.',
     name_taken: 'Etwas dieses Namens gibt es schon. Nehmen Sie einen anderen, oder ändern Sie, was da ist.',
     closed: 'Es ist entschieden, zurückgezogen oder hat sich erledigt; current sagt, wie.',
     precondition_failed: 'Lesen Sie es neu und wiederholen Sie die Änderung.',
