@@ -13,17 +13,11 @@ import { fenced, readChunks, recordChunk, takeLease } from './lease.js';
 import { hashOfRow, TargetJudge, type Judged, type TargetChange } from './projecting.js';
 import { judgedPages, type PublishCounts, type Publishing } from './publishing.js';
 import { publishFile } from './publish-file.js';
+import { holdingTarget } from './target-lock.js';
 import { noteDue, noteProblems, recordIntent, recordOutcome, type TargetOutcome } from './publish-record.js';
 
 const pageSize = 5_000;
 const bulkPage = 50_000;
-
-/** One publisher a target at a time: an advisory lock on a connection of its own, gone when that dies. */
-const holdingTarget = <T>(hub: Hub, run: RunRef, mapping: MappingRef, deed: () => Promise<T>): Promise<T> =>
-  hub.bulk(run.institutionId, async (client) => {
-    await client.query('select pg_advisory_xact_lock($1, $2)', [-run.institutionId, mapping.id]);
-    return deed();
-  });
 
 export const createPublish = (dependencies: ActivityDependencies) => {
   const { hub, configurations, openConnector } = dependencies;

@@ -14,8 +14,14 @@ export interface WorkerPlace {
   readonly scope: string;
 }
 
-/** A worker as a process of its own. `crashAt`: `<activity>:<before|mid|after>[:<n>]`. */
-export async function startWorkerChild(place: WorkerPlace, crashAt?: string): Promise<ChildProgram> {
+/** Where a worker is to die or to fall asleep: `<activity>:<before|mid|after>[:<n>]`. */
+export interface Fault {
+  readonly crashAt?: string;
+  readonly sleepAt?: string;
+}
+
+/** A worker as a process of its own. */
+export async function startWorkerChild(place: WorkerPlace, { crashAt, sleepAt }: Fault = {}): Promise<ChildProgram> {
   const child = startProgram({
     entry: 'worker/main',
     args: [
@@ -26,7 +32,9 @@ export async function startWorkerChild(place: WorkerPlace, crashAt?: string): Pr
       DATABASE_URL: place.databaseUrl,
       TEMPORAL_ADDRESS: place.temporalAddress,
       CONCORD_LOG_LEVEL: 'warn',
-      ...(crashAt === undefined ? {} : { CONCORD_FAULTS: '1', CONCORD_CRASH_AT: crashAt }),
+      CONCORD_FAULTS: '1',
+      ...(crashAt === undefined ? {} : { CONCORD_CRASH_AT: crashAt }),
+      ...(sleepAt === undefined ? {} : { CONCORD_SLEEP_AT: sleepAt }),
     },
   });
   await child.line(/The worker is up/, 60_000);
