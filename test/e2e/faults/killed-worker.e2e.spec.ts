@@ -152,7 +152,7 @@ describe('a killed worker', () => {
 
   beforeAll(async () => {
     const undoing = new Undoing();
-    lanes.push(...(await Promise.all(lanesOfPlaces.map(() => Lane.open()))));
+    lanes.push(...(await Promise.all(lanesOfPlaces.map(() => Lane.open({ students: 120, employees: 60, both: 30 })))));
     await Promise.all(
       lanes.map(async (lane) => {
         await lane.work(null);

@@ -68,7 +68,7 @@ const lanes: Lane[] = [];
 const outcomes = new Map<Nap, Promise<void>>();
 
 beforeAll(async () => {
-  lanes.push(...(await Promise.all(naps.map(() => Lane.open()))));
+  lanes.push(...(await Promise.all(naps.map(() => Lane.open({ students: 120, employees: 60, both: 30 })))));
   await Promise.all(
     lanes.map(async (lane) => {
       await lane.work();

@@ -1,7 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { wakeReview } from '../../../worker/start-workflows.js';
-import { attemptsOf, impatient, resultOf } from '../worker-child.js';
+import { attemptsOf, forgetKilledWorker, impatient, resultOf } from '../worker-child.js';
 import { Lane } from './lane.js';
 
 /* What may happen to runs though every server lives. */
@@ -67,7 +67,12 @@ describe('with a campus that is loaded', () => {
     campus.students.set(poisoned?.id ?? '', { ...campus.addStudent(), ...poisoned, phone: 'poison' });
     await campus.storeStudents();
     await campus.refuse('golden_records', `new.values[3] = '"poison"'`);
+    // And its worker dies while it takes back what was applied.
+    const doomed = await lane.work('rollBackGolden:mid');
     const handle = await conductor.start(campus.institutionId, campus.job());
+    expect(await doomed.exited).toBe('SIGKILL');
+    await forgetKilledWorker(lane.client, handle.workflowId);
+    await lane.work();
     const result = await resultOf(handle);
     expect(result).toMatchObject({ state: 'rolled_back', failure: { code: 'internal' } });
     expect(await campus.stores()).toEqual(before);

@@ -87,6 +87,21 @@ describe('PostgreSQL is killed', () => {
     await lane.campus.reconnect();
   };
 
+  /** The worker is killed at a place, PostgreSQL then, and another worker goes on. */
+  const killedAt = async (
+    place: string,
+    kill: () => Promise<void>,
+    start: () => Promise<WorkflowHandle>,
+  ): Promise<WorkflowHandle> => {
+    const doomed = await lane.work(place);
+    const handle = await start();
+    expect(await doomed.exited).toBe('SIGKILL');
+    await kill();
+    await forgetKilledWorker(lane.client, handle.workflowId);
+    await lane.work();
+    return handle;
+  };
+
   test.each([
     ['extract:mid', restart],
     ['diff:before', restart],
@@ -100,13 +115,57 @@ describe('PostgreSQL is killed', () => {
     ['verify:before', killBackend],
   ] as const)('while a run stands at %s', async (place, kill) => {
     const { campus, conductor } = lane;
-    const doomed = await lane.work(place);
-    const handle = await conductor.start(campus.institutionId, campus.job());
-    expect(await doomed.exited).toBe('SIGKILL');
-    await kill();
-    await forgetKilledWorker(lane.client, handle.workflowId);
+    await expectRight(lane, await killedAt(place, kill, () => conductor.start(campus.institutionId, campus.job())));
+  });
+
+  test.each([
+    ['rollBackTargets:mid', restart],
+    ['rollBackGolden:before', killBackend],
+    ['rollBackGolden:mid', restart],
+  ] as const)('while a rollback stands at %s', async (place, kill) => {
+    const { campus, conductor } = lane;
     await lane.work();
-    await expectRight(lane, handle);
+    await conductor.sync(campus.institutionId, campus.job());
+    const before = await campus.stores();
+    await campus.change();
+    const run = await conductor.sync(campus.institutionId, campus.job());
+    const after = await campus.stores();
+    const handle = await killedAt(place, kill, () => conductor.startRollback(campus.institutionId, campus.job(), run));
+    const { state, runId } = await resultOf(handle);
+    expect(state).toBe('completed');
+    expect(await campus.stores()).toEqual(before);
+    expect(await campus.stagingTables()).toEqual([]);
+    await conductor.rollback(campus.institutionId, campus.job(), runId ?? '');
+    expect(await campus.stores()).toEqual(after);
+  });
+
+  test('while payments are posted', async () => {
+    const { campus, conductor } = lane;
+    await campus.pay(200);
+    const handle = await killedAt('post:mid', restart, () =>
+      conductor.start(campus.institutionId, campus.job('payments')),
+    );
+    expect(await resultOf(handle)).toMatchObject({ state: 'completed', dropped: [], delayed: [] });
+    const { source, target } = await campus.payments();
+    expect(target).toEqual(source);
+    expect(await campus.stagingTables()).toEqual([]);
+  });
+
+  test('while a decision is carried out', async () => {
+    const { campus, conductor } = lane;
+    await lane.work();
+    await conductor.sync(campus.institutionId, campus.job());
+    const [student] = campus.students.values();
+    const nid = student?.nid ?? '';
+    const version = await campus.versionOf(nid);
+    const batchId = await campus.override(nid, 'phone', 'decided');
+    const handle = await killedAt('match:before', killBackend, () =>
+      conductor.startSettling(campus.institutionId, campus.job(), batchId),
+    );
+    expect(await resultOf(handle)).toMatchObject({ state: 'completed', delayed: [] });
+    expect(await campus.versionOf(nid)).toBe(version + 1);
+    expect((await campus.tableRows()).find((row) => row[0] === nid)?.[3]).toBe('decided');
+    expect(await campus.stagingTables()).toEqual([]);
   });
 
   test.each(['extract', 'standardize', 'apply', 'publish'])('under a worker that lives, about %s', async (state) => {
