@@ -1,13 +1,12 @@
 import type { PoolClient } from 'pg';
 import type { RowTarget, RowWrite, TargetEntity } from '../connectors/capabilities.js';
-import type { Hub } from '../database/hub.js';
 import { stagingOf } from '../database/staging.js';
 import { SyncError } from '../domain/errors.js';
 import { keySeparator, type RawRow } from '../domain/rows.js';
 import type { RunRef } from '../domain/run.js';
 import { checkCandidates, collectCandidates, hasBaseline } from './candidates.js';
 import type { StepCounts, TargetRef } from './contract.js';
-import { readRun, type MappingRef } from './context.js';
+import { readRun } from './context.js';
 import type { ActivityDependencies } from './dependencies.js';
 import { fenced, readChunks, recordChunk, takeLease } from './lease.js';
 import { hashOfRow, TargetJudge, type Judged, type TargetChange } from './projecting.js';
