@@ -8,6 +8,7 @@ import type { ActivityDependencies } from './dependencies.js';
 import { readSourcePlans, type SourcePlan } from './extract.js';
 import { fenced, readChunks, recordChunk, takeLease } from './lease.js';
 import { addFinding } from './problems.js';
+import { spareUnreadable } from './unreadable-rows.js';
 
 /** Keys that stand for "the row is not there" among hashes of rolled back inputs. */
 export const missingHash = '00000000-0000-0000-0000-000000000000';
@@ -153,7 +154,10 @@ export const createDiff = ({ hub, configurations, heartbeat, cancelled, crashPoi
       : await rejectDuplicateKeys(client, run, mapping);
     await client.query(`analyze ${staging.raw(mapping.id)} (part, key, hash)`);
     await insertChanges(client, run, mapping);
-    if (plan.complete) await insertMissing(client, run, mapping, plan, recipientClasses);
+    if (plan.complete) {
+      await insertMissing(client, run, mapping, plan, recipientClasses);
+      await spareUnreadable(client, run, mapping);
+    }
     const rejoined = await rejoinWaiting(client, run, mapping);
     await client.query(`analyze ${staging.delta(mapping.id)}`);
     await markAlive(client, staging.delta(mapping.id));

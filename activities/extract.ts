@@ -201,6 +201,9 @@ export const createExtract = (dependencies: ActivityDependencies) => {
       const context = await configurations.of(run.institutionId);
       const job = context.job(run.jobId ?? 0).definition;
       const lease = await takeLease(hub, run, 'plan', '');
+      const [made] = await hub.read(run.institutionId, (client) => readChunks(client, run.runId, 'plan', ''));
+      // A late attempt would take away what was read by this plan.
+      if (made !== undefined) return made.counts as unknown as ExtractPlan;
       await fenced(hub, lease, (client) => reset(client, run));
       const plan: { partitions: PartitionRef[]; posted: PartitionRef[]; dropped: { name: string; code: string }[] } = {
         partitions: [],
@@ -274,6 +277,7 @@ export const createExtract = (dependencies: ActivityDependencies) => {
           await connector.close();
         }
       }
+      await fenced(hub, lease, (client) => recordChunk(client, lease, 0, { counts: plan }));
       return plan;
     },
 

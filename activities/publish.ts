@@ -1,30 +1,23 @@
 import type { PoolClient } from 'pg';
 import type { RowTarget, RowWrite, TargetEntity } from '../connectors/capabilities.js';
-import type { Hub } from '../database/hub.js';
 import { stagingOf } from '../database/staging.js';
 import { SyncError } from '../domain/errors.js';
 import { keySeparator, type RawRow } from '../domain/rows.js';
 import type { RunRef } from '../domain/run.js';
 import { checkCandidates, collectCandidates, hasBaseline, pendingRuns } from './candidates.js';
 import type { StepCounts, TargetRef } from './contract.js';
-import { readRun, type MappingRef } from './context.js';
+import { readRun } from './context.js';
 import type { ActivityDependencies } from './dependencies.js';
 import { fenced, readChunks, recordChunk, takeLease } from './lease.js';
 import { hashOfRow, TargetJudge, type Judged, type TargetChange } from './projecting.js';
 import { isWithin, judgedPages, type GoldenRange, type PublishCounts, type Publishing } from './publishing.js';
 import { nothingDone, publishFresh, type FreshPublish } from './publish-fresh.js';
 import { publishFile } from './publish-file.js';
+import { holdingTarget } from './target-lock.js';
 import { noteDue, noteProblems, recordIntent, recordOutcome, type TargetOutcome } from './publish-record.js';
 
 const pageSize = 5_000;
 const bulkPage = 50_000;
-
-/** One publisher a target at a time: an advisory lock on a connection of its own, gone when that dies. */
-const holdingTarget = <T>(hub: Hub, run: RunRef, mapping: MappingRef, deed: () => Promise<T>): Promise<T> =>
-  hub.bulk(run.institutionId, async (client) => {
-    await client.query('select pg_advisory_xact_lock($1, $2)', [-run.institutionId, mapping.id]);
-    return deed();
-  });
 
 export const createPublish = (dependencies: ActivityDependencies) => {
   const { hub, configurations, openConnector } = dependencies;
