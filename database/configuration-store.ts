@@ -22,7 +22,7 @@ import {
   systemTable,
   updateRow,
 } from './configuration-tables.js';
-import type { ChangeBy, ConfiguredTable } from './configuration-tables.js';
+import type { ChangeBy, ConfigurationAction, ConfiguredTable } from './configuration-tables.js';
 import { enterInstitution } from './hub.js';
 import type { Hub } from './hub.js';
 
@@ -57,6 +57,7 @@ export async function applyConfiguration(
     const made = await ensureInstitution(client, configuration.institution, actor);
     await enterInstitution(client, made.institutionId);
     await lockConfiguration(client, made.institutionId);
+    if (made.created) await setRecipientClasses(client, made.institutionId, configuration.institution);
     const stored = await readStoredConfiguration(client);
     const difference = await storeConfiguration(client, stored, configuration, {
       institutionId: made.institutionId,
@@ -83,6 +84,18 @@ async function ensureInstitution(
   const [row] = answer.rows;
   if (row === undefined) throw new SyncError('internal', 'no institution was made');
   return { institutionId: row.id, created: row.before === null };
+}
+
+/* What a new institution is made without. */
+async function setRecipientClasses(
+  client: PoolClient,
+  institutionId: number,
+  { recipientClasses }: Configuration['institution'],
+): Promise<void> {
+  await client.query('update institutions set recipient_classes = $2 where id = $1', [
+    institutionId,
+    recipientClasses ?? null,
+  ]);
 }
 
 /** Makes `wanted` the whole configuration, in the transaction of the client, which has entered the institution and locked its
@@ -133,32 +146,22 @@ async function storeInstitution(
   stored: StoredInstitution,
   wanted: Configuration['institution'],
   by: ChangeBy,
-): Promise<'created' | 'changed' | 'unchanged'> {
+): Promise<'changed' | 'unchanged'> {
   const { id, version } = stored;
-  const record = (at: number, action: 'created' | 'changed'): Promise<void> =>
-    recordVersion(
-      client,
-      { kind: 'institution', id, version: at, action: by.action ?? action, definition: wanted },
-      by,
-    );
+  const record = (at: number, action: ConfigurationAction, definition: Configuration['institution']): Promise<void> =>
+    recordVersion(client, { kind: 'institution', id, version: at, action, definition }, by);
   const known = await client.query(
     `select from configuration_versions where kind = 'institution' and object_id = $1 limit 1`,
     [id],
   );
-  const begins = known.rowCount === 0;
-  const same = canonicalJson(stored.definition) === canonicalJson(wanted);
-  if (same) {
-    if (begins) await record(version, 'created');
-    return 'unchanged';
-  }
-  // A new one may have been made a moment ago without its recipient classes: that is its first version still.
-  const next = begins ? version : version + 1;
+  if (known.rowCount === 0) await record(version, 'created', stored.definition);
+  if (canonicalJson(stored.definition) === canonicalJson(wanted)) return 'unchanged';
   await client.query(
-    `update institutions set name = $2, time_zone = $3, recipient_classes = $4, version = $5, updated_by = $6, updated_at = now()
+    `update institutions set name = $2, time_zone = $3, recipient_classes = $4, version = version + 1, updated_by = $5, updated_at = now()
      where id = $1`,
-    [id, wanted.name, wanted.timeZone, wanted.recipientClasses ?? null, next, by.actor],
+    [id, wanted.name, wanted.timeZone, wanted.recipientClasses ?? null, by.actor],
   );
-  await record(next, begins ? 'created' : 'changed');
+  await record(version + 1, by.action ?? 'changed', wanted);
   return 'changed';
 }
 
