@@ -16,8 +16,9 @@ import { SignInController } from './access/sign-in.controller.js';
 import { AccessGuard } from './common/access.guard.js';
 import { AnswerInterceptor } from './common/answer.interceptor.js';
 import { linkTo } from './common/base-path.js';
+import type { HttpReply, HttpRequest } from './common/http.js';
 import { Idempotency } from './common/idempotency.js';
-import { ProblemFilter } from './common/problem.filter.js';
+import { ProblemFilter, sendProblem, toProblem } from './common/problem.filter.js';
 import { RateLimits } from './common/rate-limits.js';
 import { CALLERS, CLOCK, COOKIES, DIRECTORY, HUB, LOG, PUBLIC_URL, RATE_LIMITS } from './common/tokens.js';
 import { INQUIRY_WAIT, READINESS, ROLLBACK_PREVIEW, RUN_STARTER, RUN_WAIT } from './common/tokens.js';
@@ -77,6 +78,7 @@ export interface ApiAccess extends Omit<AccessConfig, 'signIn'> {
 }
 
 const bodyLimit = 5 * 1024 * 1024;
+const maxHeaderSize = 64 * 1024;
 
 @Module({})
 class ApiModule {
@@ -122,6 +124,12 @@ export async function createApi(dependencies: ApiDependencies): Promise<NestFast
   const { trustedProxies } = dependencies.access;
   const adapter = new FastifyAdapter({
     ...{ bodyLimit, logger: false, genReqId: traceIdOf },
+    // Whatever reaches us is judged by its route, which says in words what is wrong with it.
+    http: { maxHeaderSize },
+    routerOptions: { maxParamLength: maxHeaderSize },
+    frameworkErrors: (error: Error, request: HttpRequest, reply: HttpReply) => {
+      sendProblem(reply, toProblem(error), request);
+    },
     trustProxy: trustedProxies.length === 0 ? false : [...trustedProxies],
   });
   // eslint-disable-next-line @typescript-eslint/no-unsafe-class-instance-assignment -- Nest declares its options as a class

@@ -119,7 +119,7 @@ export class KeysController {
     may: 'key:write',
     parameters,
     ifMatch: true,
-    body: { type: RotateKeyBody, example: { formerUntil: '2026-11-21T07:10:00Z' } },
+    body: { type: RotateKeyBody, required: false, example: { formerUntil: '2026-11-21T07:10:00Z' } },
     replies: [{ status: 201, type: NewKeyView, description: 'The new key, once.', headers: ['Location', 'ETag'] }],
     problems: ['state_forbids'],
   })

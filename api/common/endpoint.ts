@@ -149,7 +149,7 @@ const commonProblems = (options: EndpointOptions): readonly ProblemCode[] => [
   ...(options.may === 'anybody' ? [] : (['unauthenticated', 'forbidden'] as const)),
   ...(options.may === 'anybody' || options.method === 'get' ? [] : (['origin_refused'] as const)),
   ...(rateOf(options) === null ? [] : (['rate_limited'] as const)),
-  ...(options.parameters === undefined ? [] : (['not_found'] as const)),
+  ...(options.parameters === undefined && options.readsQuery !== true ? [] : (['not_found'] as const)),
   ...(options.body === undefined ? [] : (['body_too_large', 'media_type_unsupported'] as const)),
   ...(options.idempotencyKey === undefined ? [] : (['idempotency_in_flight', 'idempotency_key_reused'] as const)),
   ...(options.idempotencyKey === 'required' ? (['idempotency_key_required'] as const) : []),

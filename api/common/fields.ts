@@ -51,7 +51,7 @@ export const Text = (
       ...(min > 0 ? { minLength: min } : {}),
       ...(pattern ? { pattern: pattern.source } : {}),
     },
-    [IsString(), Length(min, max), ...(pattern ? [Matches(pattern)] : [])],
+    [IsString(), Length(min, max), NoNul(), ...(pattern ? [Matches(pattern)] : [])],
   );
 };
 
@@ -177,6 +177,7 @@ export const Texts = (
       ArrayMaxSize(options.max),
       ...(options.min === undefined ? [] : [ArrayMinSize(options.min)]),
       IsString({ each: true }),
+      NoNul(),
       Length(1, options.maxEach, { each: true }),
       ...(options.values === undefined ? [] : [IsIn([...options.values], { each: true })]),
     ],
@@ -184,7 +185,7 @@ export const Texts = (
 
 /** An object whose members are checked elsewhere: definitions, by the rules of configuration. */
 export const FreeObject = (options: FieldOptions): PropertyDecorator =>
-  field(options, { type: 'object', additionalProperties: true }, [IsObject()]);
+  field(options, { type: 'object', additionalProperties: true }, [IsObject(), NoNul()]);
 
 /** A list whose items are checked elsewhere. */
 export const FreeList = (options: FieldOptions & { readonly max: number }): PropertyDecorator =>
@@ -195,7 +196,7 @@ export const FreeList = (options: FieldOptions & { readonly max: number }): Prop
   ]);
 
 /** Any JSON value. */
-export const AnyJson = (options: FieldOptions): PropertyDecorator => field(options, anyJson, []);
+export const AnyJson = (options: FieldOptions): PropertyDecorator => field(options, anyJson, [NoNul()]);
 
 /** Numbers by name. */
 export const Numbers = (options: FieldOptions): PropertyDecorator =>
@@ -204,6 +205,22 @@ export const Numbers = (options: FieldOptions): PropertyDecorator =>
 /** Some of several words by name. */
 export const WordsByName = (values: readonly string[], options: FieldOptions): PropertyDecorator =>
   field(options, { type: 'object', additionalProperties: { type: 'string', enum: [...values] } }, [IsObject()]);
+
+/* PostgreSQL holds no U+0000, in no text and nowhere within JSON. */
+const NoNul = (): PropertyDecorator =>
+  ValidateBy({
+    name: 'noNul',
+    validator: {
+      validate: (value: unknown) => !hasNul(value),
+      defaultMessage: () => '$property must not hold the character U+0000',
+    },
+  });
+
+const hasNul = (value: unknown): boolean => {
+  if (typeof value === 'string') return value.includes('\u0000');
+  if (typeof value !== 'object' || value === null) return false;
+  return Object.entries(value).some(([name, member]) => hasNul(name) || hasNul(member));
+};
 
 /** Links by name. */
 export const Links = (): PropertyDecorator =>

@@ -164,6 +164,9 @@ export const allProblemCodes: readonly ProblemCode[] = [
 /** The page that says what a code means. */
 export const problemType = (code: string): string => linkTo(`problems/${code}`);
 
+/* Without the parameters: they may be personal, and long. */
+const placeOf = (url: string): string => (url.split('?')[0] ?? '').slice(0, 2000);
+
 /** A part of a problem that a rule of the catalogues tells. */
 export const partOf = (pointer: string, code: string, said: SaidOfField): ProblemPart => ({
   ...{ pointer, code, said },
@@ -186,7 +189,7 @@ export const toDocument = (
   title: language === 'en' ? describeCode(problem.code).title : titleIn(problem.code, language),
   status: problem.status,
   detail: problem.detailIn(language),
-  instance: request.url,
+  instance: placeOf(request.url),
   code: problem.code,
   traceId: request.id,
   ...(problem.options.errors === undefined

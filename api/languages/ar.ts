@@ -148,6 +148,7 @@ export const arabic: Catalogue = {
     max: 'يجب ألا يزيد {field} على {max, number}',
     min: 'يجب ألا يقل {field} عن {min, number}',
     nestedValidation: 'يجب أن يكون {field} كائنًا أو قائمة كائنات',
+    noNul: 'يجب ألا يحوي {field} الرمز U+0000',
     oneChoice: 'يجب إعطاء واحد فقط من take وkeep وvalue',
   },
 };

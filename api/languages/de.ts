@@ -162,6 +162,7 @@ export const german: Catalogue = {
     max: '{field} darf höchstens {max, number} sein',
     min: '{field} muss mindestens {min, number} sein',
     nestedValidation: '{field} muss ein Objekt oder eine Liste von Objekten sein',
+    noNul: '{field} darf das Zeichen U+0000 nicht enthalten',
     oneChoice: 'genau eines von take, keep und value ist anzugeben',
   },
 };

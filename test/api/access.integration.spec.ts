@@ -255,6 +255,13 @@ describe('problems', () => {
       }),
     ).toMatchObject(problem(400, 'body_malformed'));
     expect(await api.get('conflicts/pending?cursor=nonsense')).toMatchObject(problem(400, 'cursor_mismatch'));
+    expect(await api.get(`runs/${'0'.repeat(5000)}`)).toMatchObject(problem(404, 'not_found'));
+    expect(await api.get('runs/%zz')).toMatchObject(problem(400, 'body_malformed'));
+    expect(await api.get(`runs?cursor=${'%C2%95'.repeat(4000)}`)).toMatchObject(problem(400, 'validation_failed'));
+    expect(await api.get('conflicts/pending?group=%00')).toMatchObject(problem(400, 'validation_failed'));
+    expect(await api.get('status/overview', { headers: { 'if-none-match': 'x'.repeat(300) } })).toMatchObject(
+      problem(400, 'validation_failed'),
+    );
   });
 
   test('name each field with a pointer, unknown ones too', async () => {
