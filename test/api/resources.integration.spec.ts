@@ -406,7 +406,8 @@ describe('the institution', () => {
       items: [
         { action: 'reverted' },
         { action: 'changed', differences: [{ pointer: '/name' }, { pointer: '/recipientClasses' }] },
-        {},
+        { version: 2, action: 'changed' },
+        { version: 1, action: 'created' },
       ],
     });
   });
