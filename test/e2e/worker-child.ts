@@ -37,8 +37,13 @@ export async function startWorkerChild(place: WorkerPlace, { crashAt, sleepAt }:
       ...(sleepAt === undefined ? {} : { CONCORD_SLEEP_AT: sleepAt }),
     },
   });
-  await child.line(/The worker is up/, 60_000);
-  return child;
+  try {
+    await child.line(/The worker is up/, 300_000);
+    return child;
+  } catch (error) {
+    await child.kill9();
+    throw error;
+  }
 }
 
 /** The server would offer the next workflow task to the killed worker first, for five seconds. */

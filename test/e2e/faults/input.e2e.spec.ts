@@ -10,7 +10,7 @@ import { Lane } from './lane.js';
 /* Bad input, from one campus in turn. What is bad is set aside with a reason, or refused with a code that says who must act; the
    rest arrives, nothing is taken for deleted, and the next good delivery is taken as if nothing had been. */
 
-jest.setTimeout(120_000);
+jest.setTimeout(600_000);
 let lane: Lane;
 let campus: Campus;
 

@@ -8,7 +8,7 @@ import { Lane } from './lane.js';
    ends as if nothing had been: nothing lost, nothing doubled, nothing left behind. Lanes run side by side: most of the time is
    spent in waiting for a killed worker to be missed. */
 
-jest.setTimeout(400_000);
+jest.setTimeout(600_000);
 
 type Moment = 'before' | 'mid' | 'after';
 

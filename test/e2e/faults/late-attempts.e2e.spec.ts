@@ -8,7 +8,7 @@ import { Lane } from './lane.js';
 /* A worker falls asleep in the middle of an activity, as a machine that is suspended; it is thought lost, and another one takes the
    run over. Then the first one wakes and goes on where it was: what it writes now is refused. Side by side: it is mostly waiting. */
 
-jest.setTimeout(400_000);
+jest.setTimeout(600_000);
 
 interface Nap {
   readonly place: string;

@@ -6,7 +6,7 @@ import { Lane } from './lane.js';
 
 /* What may happen to runs though every server lives. */
 
-jest.setTimeout(180_000);
+jest.setTimeout(600_000);
 let lane: Lane;
 afterEach(async () => {
   await lane.close();

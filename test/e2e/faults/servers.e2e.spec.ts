@@ -21,7 +21,7 @@ import { Lane } from './lane.js';
 /* Servers of our own, to be killed. A run goes on where it was once they are back; where PostgreSQL's crash emptied what was staged,
    the run notices and reads again. */
 
-jest.setTimeout(120_000);
+jest.setTimeout(600_000);
 let folder: string;
 beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), 'concord-servers-'));
