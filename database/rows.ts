@@ -121,6 +121,10 @@ export interface ApiKey {
   readonly expiresAt: Date | null;
   readonly revokedAt: Date | null;
   readonly lastUsedAt: Date | null;
+  readonly version: number;
+  /** Null: it is as it was created. */
+  readonly changedBy: string | null;
+  readonly changedAt: Date | null;
 }
 
 export interface SyncRun {
