@@ -19,6 +19,7 @@ export class CreateKeyBody {
   @Text({
     min: 1,
     max: 100,
+    // eslint-disable-next-line no-control-regex -- a name is one line of an audit
     pattern: /^[^@\u0000-\u001f]*$/,
     description:
       'Whose or what it is: it stands beside all that is done with it. Without @, which names of people have.',

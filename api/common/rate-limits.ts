@@ -11,7 +11,7 @@ const windowSeconds = 60;
 const names: Readonly<Record<RateClass, string>> = { read: 'read', write: 'write', work: 'work', signIn: 'sign-in' };
 
 /** How many requests a minute a caller may make, of each class of route. Counted in this process: a request costs no round trip, and
- *  of several processes each admits its part (docs/decisions/0016). */
+ *  of several processes each admits its part (docs/decisions/0021). */
 export class RateLimits {
   private readonly limiters: Readonly<Record<RateClass, RateLimiterMemory>>;
 

@@ -1,5 +1,5 @@
-/* What of an OpenAPI document may not go away, or be asked for, without breaking those who were there before (user-experience A11:
-   additive only). Rules of our own: the known comparers are not to be had as packages of this registry. */
+/* What of an OpenAPI document may not go away, or be asked for, without breaking programs that were there before. Rules of our own: the
+   known comparers are no npm packages. */
 
 type Json = Readonly<Record<string, unknown>>;
 

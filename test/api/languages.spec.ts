@@ -30,7 +30,7 @@ const parametersOf = (message: string): readonly string[] => {
       for (const option of Object.values(options ?? {})) look(option.value);
     }
   };
-  look(new IntlMessageFormat(message, 'en').getAst() as readonly Element[]);
+  look(new IntlMessageFormat(message, 'en').getAst());
   return [...found].sort();
 };
 

@@ -40,9 +40,9 @@ const breaks: Readonly<Record<string, (draft: Draft) => void>> = {
   'requests-are-counted': ({ paths }) => {
     delete paths[`${base}/keys`]?.['get']?.responses['429'];
   },
-  'paths-are-kebab': ({ paths }) => {
-    paths[`${base}/golden_records`] = paths[`${base}/golden-records`] ?? {};
-    delete paths[`${base}/golden-records`];
+  'paths-are-kebab': (draft) => {
+    const named = (path: string): string => path.replace(/golden-records$/, 'golden_records');
+    draft.paths = Object.fromEntries(Object.entries(draft.paths).map(([path, item]) => [named(path), item]));
   },
   'properties-are-camel': ({ components }) => {
     const view = components.schemas['KeyView']?.properties;
