@@ -1,5 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
 import { parseDocument } from 'yaml';
 
 const logLevels = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
@@ -76,6 +78,9 @@ export const variableNames = [
   'CONCORD_LOG_LEVEL',
   'CONCORD_DATA_FOLDER',
   'CONCORD_CORPUS',
+  'CONCORD_URL',
+  'CONCORD_API_KEY',
+  'CONCORD_PROFILE',
 ] as const;
 
 type VariableName = (typeof variableNames)[number];
@@ -137,6 +142,34 @@ export function readSecret(name: string, environment: Environment = process.env)
   if (!name.startsWith(secretPrefix))
     throw new ConfigError([`${name} is no secret's name: it must begin with ${secretPrefix}`]);
   return environment[name] ?? null;
+}
+
+/** What the command line takes from the environment. */
+export interface CliEnvironment {
+  readonly url: string | null;
+  readonly key: string | null;
+  readonly profile: string | null;
+  /** Where it keeps keys: `~/.config/concord`. */
+  readonly configFolder: string;
+  /** Whether NO_COLOR or FORCE_COLOR decide (https://no-color.org); null: the terminal does. */
+  readonly colours: boolean | null;
+}
+
+/** Reads what concerns the command line alone. Never fails. */
+export function readCliEnvironment(environment: Environment = process.env): CliEnvironment {
+  const reader = new Reader(environment);
+  const isSet = (name: string): boolean => (environment[name] ?? '') !== '';
+  const configHome = environment['XDG_CONFIG_HOME'];
+  return {
+    url: reader.text('CONCORD_URL'),
+    key: reader.text('CONCORD_API_KEY'),
+    profile: reader.text('CONCORD_PROFILE'),
+    configFolder: join(
+      isSet('XDG_CONFIG_HOME') && configHome !== undefined ? configHome : join(homedir(), '.config'),
+      'concord',
+    ),
+    colours: isSet('NO_COLOR') || environment['TERM'] === 'dumb' ? false : isSet('FORCE_COLOR') ? true : null,
+  };
 }
 
 /** The environment of a process that we start: ours, with these variables over it; null takes one away. */

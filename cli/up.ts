@@ -1,6 +1,6 @@
-/* `npm start`: the whole platform until Ctrl-C. Its data stay in .concord/start. */
 import { setTimeout as pause } from 'node:timers/promises';
 import { readConfig } from '../config/env.js';
+import type { Config } from '../config/env.js';
 import { bringUp } from '../launch/environment.js';
 import type { Environment } from '../launch/environment.js';
 import { LaunchError, reasonOf } from '../launch/launch-error.js';
@@ -122,11 +122,11 @@ const tellKeys = async (databaseUrl: string): Promise<void> => {
     for (const line of keyLines(name, await createFirstKeys(databaseUrl, id, 'start'))) write(line);
   }
   if (institutions.length > 0) return;
-  write('There is no institution yet. In another terminal: npm run apply -- FOLDER');
+  write('There is no institution yet. In another terminal: npx concord apply FOLDER');
   write('  (samples/lakeside/configuration is such a folder). It also shows the API keys.');
 };
 
-const run = async (environment: Environment, stopping: Stopping): Promise<void> => {
+const run = async (config: Config, environment: Environment, stopping: Stopping): Promise<void> => {
   const { databaseUrl, temporalAddress, temporalUiUrl, folder } = environment;
   await prepareDatabase(databaseUrl);
   const apiPort = await freePort(config.apiPort);
@@ -162,23 +162,27 @@ const withoutPassword = (url: string): string => {
   return shown.href;
 };
 
-const config = readConfig();
-const stopping = new Stopping();
-for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
-  process.on(signal, () => {
-    stopping.begin(null);
-  });
+/** The whole platform until Ctrl-C. Its data stay in `.concord/start`.
+ *  @throws LaunchError where a part cannot be started, or ends again and again */
+export async function up(): Promise<void> {
+  const config = readConfig();
+  const stopping = new Stopping();
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+    process.on(signal, () => {
+      stopping.begin(null);
+    });
+  }
+  // The servers are processes that do not keep this one alive.
+  const alive = setInterval(() => undefined, 60_000);
+  try {
+    const environment = await bringUp({ name: 'start', config, searchAttributes });
+    try {
+      if (!stopping.hasBegun()) await run(config, environment, stopping);
+    } finally {
+      await environment.stop();
+    }
+  } finally {
+    clearInterval(alive);
+  }
+  complain('Stopped.');
 }
-// The servers are processes that do not keep this one alive.
-const alive = setInterval(() => undefined, 60_000);
-const environment = await bringUp({ name: 'start', config, searchAttributes }).catch((error: unknown) => {
-  clearInterval(alive);
-  throw error;
-});
-try {
-  if (!stopping.hasBegun()) await run(environment, stopping);
-} finally {
-  await environment.stop();
-  clearInterval(alive);
-}
-complain('Stopped.');
