@@ -46,6 +46,7 @@ import { MappingsController } from './mappings/mappings.controller.js';
 import { MappingTrialsController } from './mappings/trials.controller.js';
 import { PutMapping } from './mappings/put-mapping.js';
 import { mountDocs } from './docs-page.js';
+import type { ApiMetrics } from './metrics.js';
 import { createDocument } from './openapi.js';
 import { QualityController } from './quality/quality.controller.js';
 import { ValidateRecords } from './quality/validate.js';
@@ -71,6 +72,10 @@ export interface ApiDependencies {
   readonly inquiryWaitMilliseconds?: number;
   /** Serve the documentation at `/docs`. */
   readonly docs?: boolean;
+  /** Told of every request that was answered. */
+  readonly metrics?: Pick<ApiMetrics, 'answered'>;
+  /** False from the moment that the process was asked to end: replies then ask clients to connect anew, elsewhere. */
+  readonly accepting?: () => boolean;
 }
 
 export interface ApiAccess extends Omit<AccessConfig, 'signIn'> {
@@ -124,6 +129,8 @@ export async function createApi(dependencies: ApiDependencies): Promise<NestFast
   const { trustedProxies } = dependencies.access;
   const adapter = new FastifyAdapter({
     ...{ bodyLimit, logger: false, genReqId: traceIdOf },
+    // A request that comes on an open connection while the process ends is answered like any other.
+    return503OnClosing: false,
     // Whatever reaches us is judged by its route, which says in words what is wrong with it.
     http: { maxHeaderSize },
     routerOptions: { maxParamLength: maxHeaderSize },
@@ -144,7 +151,7 @@ export async function createApi(dependencies: ApiDependencies): Promise<NestFast
       done(null, body);
     },
   );
-  addHooks(application, dependencies.log);
+  addHooks(application, dependencies);
   const document = JSON.stringify(createDocument(application));
   application
     .getHttpAdapter()
@@ -167,24 +174,21 @@ function traceIdOf(request: { readonly headers: Readonly<Record<string, string |
 }
 
 /* One line a request: the route and not the address, which may name a person. */
-function addHooks(application: NestFastifyApplication, log: Log): void {
+function addHooks(application: NestFastifyApplication, { log, metrics, accepting }: ApiDependencies): void {
   const server = application.getHttpAdapter().getInstance();
   server.addHook('onRequest', (request, reply, done) => {
     reply.header('x-content-type-options', 'nosniff').header('trace-id', request.id);
     done();
   });
+  server.addHook('onSend', (_request, reply, _payload, done) => {
+    if (accepting?.() === false) reply.header('connection', 'close');
+    done();
+  });
   server.addHook('onResponse', (request, reply, done) => {
-    const milliseconds = Math.round(reply.elapsedTime);
-    log.info(
-      {
-        traceId: request.id,
-        method: request.method,
-        route: request.routeOptions.url ?? '?',
-        status: reply.statusCode,
-        milliseconds,
-      },
-      'request',
-    );
+    const { method, routeOptions } = request;
+    const facts = { method, route: routeOptions.url ?? '?', status: reply.statusCode };
+    metrics?.answered({ ...facts, seconds: reply.elapsedTime / 1000 });
+    log.info({ traceId: request.id, ...facts, milliseconds: Math.round(reply.elapsedTime) }, 'request');
     done();
   });
 }

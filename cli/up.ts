@@ -133,7 +133,10 @@ const run = async (config: Config, environment: Environment, stopping: Stopping)
   if (apiPort !== config.apiPort)
     complain(`Port ${String(config.apiPort)} is taken: the API takes ${String(apiPort)}.`);
   const program = { databaseUrl, temporalAddress, folder, apiPort };
-  const programs = (['worker', 'api'] satisfies ProgramName[]).map((name) => new KeptProgram({ ...program, name }));
+  const metricsPorts = await freeMetricsPorts(apiPort);
+  const programs = (['worker', 'api'] satisfies ProgramName[]).map(
+    (name) => new KeptProgram({ ...program, name, metricsPort: metricsPorts[name] }),
+  );
   try {
     await Promise.all(programs.map((one) => one.restart()));
     for (const kept of [...environment.embedded, ...programs]) void new Keeper(kept, stopping).watch();
@@ -143,6 +146,9 @@ const run = async (config: Config, environment: Environment, stopping: Stopping)
     write(`Documentation    ${apiUrl}/docs`);
     write(`Temporal Web UI  ${temporalUiUrl ?? 'of your Temporal server'}`);
     write(`PostgreSQL       ${withoutPassword(databaseUrl)}`);
+    write(
+      `Metrics          http://127.0.0.1:${String(metricsPorts.api)}/metrics, http://127.0.0.1:${String(metricsPorts.worker)}/metrics`,
+    );
     write(`Logs             ${folder}`);
     await tellKeys(databaseUrl);
     write('Concord is up. Ctrl-C stops it; its data stay.');
@@ -154,6 +160,12 @@ const run = async (config: Config, environment: Environment, stopping: Stopping)
     tellStopped(folder);
     await Promise.all(programs.map((one) => one.stop()));
   }
+};
+
+/* Beside that of the API. */
+const freeMetricsPorts = async (apiPort: number): Promise<Readonly<Record<ProgramName, number>>> => {
+  const api = await freePort(apiPort + 1);
+  return { api, worker: await freePort(apiPort + 2, new Set([api])) };
 };
 
 const withoutPassword = (url: string): string => {

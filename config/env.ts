@@ -46,6 +46,12 @@ export interface Config {
   readonly temporal: TemporalConfig;
   readonly apiPort: number;
   readonly access: AccessConfig;
+  /** Where a process tells its metrics, null: nowhere. */
+  readonly metricsPort: number | null;
+  /** How long the API still takes requests after it has said that it is not ready: until a load balancer has noticed. */
+  readonly drainSeconds: number;
+  /** Where traces go (OTLP over HTTP), null: nowhere. */
+  readonly tracesUrl: string | null;
   readonly logLevel: LogLevel;
   /** Where embedded servers keep their data, relative to the project's folder. */
   readonly dataFolder: string;
@@ -75,6 +81,9 @@ export const variableNames = [
   'CONCORD_RATE_SIGN_IN',
   'CONCORD_API_PROCESSES',
   'CONCORD_TRUSTED_PROXIES',
+  'CONCORD_METRICS_PORT',
+  'CONCORD_DRAIN_SECONDS',
+  'OTEL_EXPORTER_OTLP_ENDPOINT',
   'CONCORD_LOG_LEVEL',
   'CONCORD_DATA_FOLDER',
   'CONCORD_CORPUS',
@@ -104,6 +113,9 @@ export function readConfig(environment: Environment = process.env): Config {
     temporal: readTemporal(reader),
     apiPort,
     access: readAccess(reader, apiPort),
+    metricsPort: reader.port('CONCORD_METRICS_PORT', null),
+    drainSeconds: reader.seconds('CONCORD_DRAIN_SECONDS', 0, 120),
+    tracesUrl: reader.webAddress('OTEL_EXPORTER_OTLP_ENDPOINT'),
     logLevel: reader.oneOf('CONCORD_LOG_LEVEL', logLevels, 'info'),
     dataFolder: reader.text('CONCORD_DATA_FOLDER') ?? '.concord',
     corpus: reader.text('CONCORD_CORPUS'),
@@ -262,7 +274,7 @@ class Reader {
     return null;
   }
 
-  port(name: VariableName, absent: number): number {
+  port<Absent extends number | null>(name: VariableName, absent: Absent): number | Absent {
     const value = this.text(name);
     if (value === null) return absent;
     const port = Number(value);
@@ -311,6 +323,21 @@ class Reader {
     const [error] = document.errors;
     if (error === undefined) return document.toJS() as unknown;
     this.problems.push(`${name} names a file that is no YAML (${error.code})`);
+    return null;
+  }
+
+  seconds(name: VariableName, absent: number, most: number): number {
+    const value = this.text(name);
+    if (value === null) return absent;
+    if (/^\d+$/.test(value) && Number(value) <= most) return Number(value);
+    this.problems.push(`${name} must be a number of seconds, 0 to ${most}`);
+    return absent;
+  }
+
+  webAddress(name: VariableName): string | null {
+    const value = this.text(name);
+    if (value === null || /^https?:$/.test(protocolOf(value))) return value?.replace(/\/+$/, '') ?? null;
+    this.problems.push(`${name} must look like https://host`);
     return null;
   }
 

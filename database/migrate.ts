@@ -64,6 +64,14 @@ export async function revert(url: string): Promise<string | null> {
   });
 }
 
+let newest: string | null = null;
+
+/** The name of the newest migration of this version. */
+export function newestMigration(): string {
+  newest ??= readMigrations().at(-1)?.name ?? '';
+  return newest;
+}
+
 /* The folder stands beside package.json, seen from the sources as from `dist/`. */
 function readMigrations(): readonly Migration[] {
   let root = dirname(fileURLToPath(import.meta.url));

@@ -1,7 +1,14 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { DefaultLogger, Runtime, Worker, bundleWorkflowCode } from '@temporalio/worker';
-import type { LogEntry, Logger, NativeConnection, WorkerOptions, WorkflowBundleOption } from '@temporalio/worker';
+import type {
+  ActivityInterceptorsFactory,
+  LogEntry,
+  Logger,
+  NativeConnection,
+  WorkerOptions,
+  WorkflowBundleOption,
+} from '@temporalio/worker';
 import { taskQueues } from '../domain/run.js';
 import type { Log } from '../platform/log.js';
 import type { WorkflowActivities } from '../workflows/activity-options.js';
@@ -17,11 +24,15 @@ export interface WorkersOptions {
   /** Follows the names of the task queues: separates installations that share a namespace. */
   readonly scope?: string;
   readonly bundle?: WorkflowBundleOption;
+  /** Measures every activity. */
+  readonly measure?: ActivityInterceptorsFactory;
 }
 
 export interface RunningWorkers {
   /** Rejects when a worker ends by itself. */
   readonly ended: Promise<void>;
+  /** Whether all of them ask for work. */
+  polling(): boolean;
   /** Takes no new work, lets what is at hand end, and cancels what does not end in time: it is taken up by the next worker. */
   drain(): Promise<void>;
 }
@@ -39,6 +50,7 @@ export async function startWorkers(options: WorkersOptions): Promise<RunningWork
   const ended = Promise.all(workers.map((worker) => worker.run())).then(() => undefined);
   return {
     ended,
+    polling: () => workers.every((worker) => worker.getState() === 'RUNNING'),
     async drain() {
       for (const worker of workers) if (worker.getState() === 'RUNNING') worker.shutdown();
       await ended;
@@ -60,7 +72,12 @@ function optionsOf(options: WorkersOptions, queue: keyof typeof slots): WorkerOp
     stickyQueueScheduleToStartTimeout: '5 s',
     shutdownGraceTime: '10 s',
     shutdownForceTime: '25 s',
-    interceptors: { activity: [surroundActivities(options.log, options.crashPoints)] },
+    interceptors: {
+      activity: [
+        ...(options.measure === undefined ? [] : [options.measure]),
+        surroundActivities(options.log, options.crashPoints),
+      ],
+    },
   };
 }
 
@@ -91,9 +108,25 @@ function sourceOf(path: string): string {
   return source !== undefined && existsSync(source) ? source : (compiled ?? path);
 }
 
-/** Once a process, before any worker: signals are ours to handle, and the SDK's log goes to ours. */
-export function installRuntime(log: Log): void {
-  Runtime.install({ shutdownSignals: [], logger: toOurs(log) });
+/** Once a process, before any worker: signals are ours to handle, and the SDK's log goes to ours. `metricsAddress`: where the SDK
+ *  tells its own metrics, `host:port`. */
+export function installRuntime(log: Log, metricsAddress: string | null = null): void {
+  Runtime.install({
+    shutdownSignals: [],
+    logger: toOurs(log),
+    ...(metricsAddress === null
+      ? {}
+      : {
+          telemetryOptions: {
+            metrics: {
+              prometheus: {
+                bindAddress: metricsAddress,
+                ...{ countersTotalSuffix: true, unitSuffix: true, useSecondsForDurations: true },
+              },
+            },
+          },
+        }),
+  });
 }
 
 function toOurs(log: Log): Logger {
