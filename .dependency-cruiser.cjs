@@ -18,7 +18,7 @@ const layers = {
   ],
   launch: ['config', 'platform'],
   client: [],
-  cli: ['config', 'launch', 'client', 'formats', 'domain/access.ts', 'samples'],
+  cli: ['config', 'launch', 'client', 'formats', 'platform', 'domain/access.ts', 'samples'],
   web: ['client'],
   samples: [],
 };

@@ -3,6 +3,7 @@ import { apply } from './commands/apply.js';
 import { completion } from './commands/completion.js';
 import { conflicts } from './commands/conflicts.js';
 import { decide } from './commands/decide.js';
+import { doctor } from './commands/doctor.js';
 import { held } from './commands/held.js';
 import { jobs } from './commands/jobs.js';
 import { login } from './commands/login.js';
@@ -17,7 +18,7 @@ import { up } from './commands/up.js';
 
 /** Every command, in the order of use. */
 export const commands: readonly Command[] = [
-  ...[up, apply, login, status],
+  ...[up, apply, login, status, doctor],
   ...[jobs, run, runs, rejected],
   ...[conflicts, decide, held, rollback],
   ...[person, roles],

@@ -156,6 +156,13 @@ export function readSecret(name: string, environment: Environment = process.env)
   return environment[name] ?? null;
 }
 
+/** Names of the secrets of systems that are set here. */
+export function secretsSet(environment: Environment = process.env): readonly string[] {
+  return Object.keys(environment)
+    .filter((name) => name.startsWith(secretPrefix))
+    .sort();
+}
+
 /** What the command line takes from the environment. */
 export interface CliEnvironment {
   readonly url: string | null;
