@@ -1,11 +1,14 @@
 import { dataOf } from '../../client/client.js';
 import type { Schemas } from '../../client/client.js';
 import { firstOf, limitOf, limitOption, moreLine, pageOf } from '../asking.js';
-import type { Call, Command, Outcome } from '../command.js';
-import { wrongUsage } from '../failure.js';
+import type { Call, Command, OptionSpec, Outcome } from '../command.js';
+import { exitCodes } from '../exit-codes.js';
+import { Failure, wrongUsage } from '../failure.js';
 import { valueOf } from '../showing.js';
 import { stateOf, tableOf } from '../terminal.js';
 import type { Paint } from '../terminal.js';
+
+const typeOption: OptionSpec = { name: 'type', value: 'TYPE', description: 'the entity type (default: person)' };
 
 /** `concord person` */
 export const person: Command = {
@@ -20,7 +23,7 @@ export const person: Command = {
       name: 'find',
       summary: 'find a record by an identifier',
       arguments: [{ name: 'identifier', description: 'SCHEME:VALUE, such as student_number:S-1042' }],
-      options: [{ name: 'type', value: 'TYPE', description: 'the entity type (default: person)' }, limitOption],
+      options: [typeOption, limitOption],
       examples: [
         { command: 'concord person find student_number:S-1042', does: 'who has this number' },
         { command: 'concord person find --type organisation unitid:100654', does: 'a record of another type' },
@@ -50,16 +53,33 @@ export const person: Command = {
     {
       name: 'show',
       summary: 'show a record: every value with where it comes from',
-      arguments: [{ name: 'id', description: 'the golden record' }],
-      examples: [{ command: 'concord person show 2', does: 'values, systems, identifiers, open questions' }],
+      arguments: [{ name: 'id', description: 'the golden record, by its id or by an identifier SCHEME:VALUE' }],
+      options: [typeOption],
+      examples: [
+        { command: 'concord person show 2', does: 'values, systems, identifiers, open questions' },
+        { command: 'concord person show student_no:S2', does: 'the same, by an identifier' },
+      ],
       async run(call: Call): Promise<Outcome> {
-        const goldenId = call.argument('id');
+        const goldenId = await goldenIdOf(call, call.argument('id'));
         const found = await dataOf(call.api().GET('/golden-records/{goldenId}', { params: { path: { goldenId } } }));
         return { data: found, text: (paint) => recordText(found, paint) };
       },
     },
   ],
 };
+
+/** The id of the one record that is meant. @throws Failure where none or several have the identifier */
+export async function goldenIdOf(call: Call, wanted: string): Promise<string> {
+  if (!wanted.includes(':')) return wanted;
+  const type = call.given('type') ?? 'person';
+  const { items } = await dataOf(
+    call.api().GET('/golden-records', { params: { query: { type, identifier: wanted } } }),
+  );
+  const [found] = items;
+  if (found !== undefined && items.length === 1) return found.id;
+  const which = items.length === 0 ? 'Nobody' : `More than one (${items.map(({ id }) => id).join(', ')})`;
+  throw new Failure(exitCodes.failed, 'not_found', `${which} of type ${type} is known by ${wanted}.`);
+}
 
 const recordText = (record: Schemas['GoldenRecordView'], paint: Paint): string =>
   [
