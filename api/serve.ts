@@ -16,6 +16,7 @@ import type { Readiness } from './health/readiness.js';
 import { createApiMetrics } from './metrics.js';
 import type { ApiMetrics } from './metrics.js';
 import { createRunStarter } from './temporal/run-starter.js';
+import { traceStarts } from './temporal/trace-starts.js';
 
 export interface ApiProcessOptions {
   readonly config: Config;
@@ -45,17 +46,22 @@ export async function startApi(options: ApiProcessOptions): Promise<ApiProcess> 
     throw new Error('The API alone needs DATABASE_URL and TEMPORAL_ADDRESS; `npm start` brings both with it.');
   }
   const log = createLog({ level: logLevel, name: 'api' });
+  const { tracesUrl } = config;
+  const tracing =
+    tracesUrl === null
+      ? null
+      : (await import('../platform/start-tracing.js')).startTracing({ url: tracesUrl, service: 'concord-api' });
   const hub = createHub({ url: databaseUrl, role: 'concord_api', max: connections });
   const { namespace } = temporal;
   const connection = Connection.lazy(temporalConnectionOptions(temporal, temporal.address));
-  const { workflow } = new Client({ connection, namespace });
+  const { workflow } = new Client({ connection, namespace, interceptors: { workflow: [traceStarts] } });
   let ending = false;
   const accepting = (): boolean => !ending;
   const readiness = createReadiness({ hub, connection, namespace, scope, accepting });
   const metrics = createApiMetrics({ accepting });
   const application = await createApi({
     ...{ hub, log, clock: systemClock, previewRollback, readiness, metrics, accepting },
-    starter: createRunStarter(workflow, scope),
+    starter: createRunStarter(workflow, scope, config.access.publicUrl),
     access: { ...config.access, providers },
     docs: true,
   });
@@ -65,6 +71,7 @@ export async function startApi(options: ApiProcessOptions): Promise<ApiProcess> 
     await operators?.close();
     await connection.close();
     await hub.close();
+    await tracing?.stop();
   };
   try {
     await application.listen({ port: apiPort, host });

@@ -63,6 +63,8 @@ export interface Call {
   readonly paint: Paint;
   /** Says what goes on, on standard error; silent with `--quiet`. */
   readonly progress: Progress;
+  /** Whether somebody sits at the terminal. */
+  readonly isWatched: boolean;
   /** Answered by whoever sits at the terminal; null where nobody does. */
   ask(question: string): Promise<string | null>;
   /** What comes on standard input, whole. */

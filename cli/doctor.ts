@@ -168,7 +168,7 @@ function configurationOf(
     CONCORD_API_PORT: String(config.apiPort),
     CONCORD_METRICS_PORT: config.metricsPort === null ? 'not set' : String(config.metricsPort),
     CONCORD_DRAIN_SECONDS: String(config.drainSeconds),
-    CONCORD_PUBLIC_URL: config.publicUrl ?? 'not set',
+    CONCORD_PUBLIC_URL: config.access.publicUrl,
     OTEL_EXPORTER_OTLP_ENDPOINT: config.tracesUrl ?? 'not set',
     CONCORD_LOG_LEVEL: config.logLevel,
     CONCORD_DATA_FOLDER: config.dataFolder,

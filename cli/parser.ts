@@ -131,6 +131,7 @@ async function perform({ command, run, parser, world }: Performance): Promise<Ex
     flag,
     api: () => connect({ url: settings.url, token: settings.key }),
     ...{ settings, progress, paint: paintOf(coloured(world.errors)) },
+    isWatched: isWatched(world),
     ask: (question) => ask(world, question),
     input: () => readAll(world.input),
   };
@@ -177,8 +178,11 @@ function urlOf(settings: Settings): string {
   }
 }
 
-async function ask({ input, errors }: World, question: string): Promise<string | null> {
-  if (!input.isTTY || !errors.isTerminal) return null;
+const isWatched = ({ input, errors }: World): boolean => input.isTTY && errors.isTerminal;
+
+async function ask(world: World, question: string): Promise<string | null> {
+  if (!isWatched(world)) return null;
+  const { input } = world;
   const reader = createInterface({ input, output: process.stderr });
   try {
     return (await reader.question(question)).trim();

@@ -3,6 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { DefaultLogger, Runtime, Worker, bundleWorkflowCode } from '@temporalio/worker';
 import type {
   ActivityInterceptorsFactory,
+  InjectedSinks,
   LogEntry,
   Logger,
   NativeConnection,
@@ -11,9 +12,11 @@ import type {
 } from '@temporalio/worker';
 import { taskQueues } from '../domain/run.js';
 import type { Log } from '../platform/log.js';
+import type { TracingSinks } from '../workflows/tracing.js';
 import type { WorkflowActivities } from '../workflows/activity-options.js';
 import { surroundActivities } from './activity-errors.js';
 import type { CrashPoints } from './faults.js';
+import { tracingSinks } from './trace-activities.js';
 
 export interface WorkersOptions {
   readonly connection: NativeConnection;
@@ -24,8 +27,10 @@ export interface WorkersOptions {
   /** Follows the names of the task queues: separates installations that share a namespace. */
   readonly scope?: string;
   readonly bundle?: WorkflowBundleOption;
-  /** Measures every activity. */
-  readonly measure?: ActivityInterceptorsFactory;
+  /** Around every activity, the outermost first. */
+  readonly around?: readonly ActivityInterceptorsFactory[];
+  /** Told of workflows that end. Default: nobody. */
+  readonly sinks?: InjectedSinks<TracingSinks>;
 }
 
 export interface RunningWorkers {
@@ -72,11 +77,9 @@ function optionsOf(options: WorkersOptions, queue: keyof typeof slots): WorkerOp
     stickyQueueScheduleToStartTimeout: '5 s',
     shutdownGraceTime: '10 s',
     shutdownForceTime: '25 s',
+    sinks: options.sinks ?? tracingSinks(null),
     interceptors: {
-      activity: [
-        ...(options.measure === undefined ? [] : [options.measure]),
-        surroundActivities(options.log, options.crashPoints),
-      ],
+      activity: [...(options.around ?? []), surroundActivities(options.log, options.crashPoints)],
     },
   };
 }
@@ -86,7 +89,11 @@ export async function workflowsBundle(): Promise<WorkflowBundleOption> {
   const built = fileURLToPath(new URL('../workflow-bundle.js', import.meta.url));
   if (existsSync(built)) return readBundle(built);
   const logger = new DefaultLogger('WARN');
-  return await bundleWorkflowCode({ workflowsPath: sourceOf('../workflows/index'), logger });
+  return await bundleWorkflowCode({
+    workflowsPath: sourceOf('../workflows/index'),
+    workflowInterceptorModules: [sourceOf('../workflows/tracing')],
+    logger,
+  });
 }
 
 /** A bundle that the build made. */

@@ -18,6 +18,7 @@ import { reap } from './reaper.js';
 import { startRelay } from './relay.js';
 import { reconcileSchedules } from './schedules.js';
 import { wakeReview } from './start-workflows.js';
+import { traceActivities, tracingSinks } from './trace-activities.js';
 
 export interface WorkerProcessOptions {
   readonly config: Config;
@@ -42,6 +43,13 @@ export async function startWorkerProcess(options: WorkerProcessOptions): Promise
   const { config, scope = '' } = options;
   const addresses = addressesOf(config);
   const log = createLog({ level: config.logLevel, name: 'worker' });
+  const tracing =
+    config.tracesUrl === null
+      ? null
+      : (await import('../platform/start-tracing.js')).startTracing({
+          url: config.tracesUrl,
+          service: 'concord-worker',
+        });
   const { metricsPort } = config;
   const temporalMetrics = metricsPort === null ? null : `127.0.0.1:${String(await freePort(0))}`;
   installRuntime(log, temporalMetrics);
@@ -53,14 +61,23 @@ export async function startWorkerProcess(options: WorkerProcessOptions): Promise
   const connection = await Connection.connect(connectionOptions);
   const { namespace } = config.temporal;
   const client = new Client({ connection, namespace });
-  const starting = { client, hub, scope, log, ...(options.pace === undefined ? {} : { pace: options.pace }) };
+  const { publicUrl } = config.access;
+  const starting = {
+    client,
+    hub,
+    scope,
+    log,
+    publicUrl,
+    ...(options.pace === undefined ? {} : { pace: options.pace }),
+  };
   let ending = false;
   const accepting = (): boolean => !ending;
   const temporalMetricsUrl = temporalMetrics === null ? null : `http://${temporalMetrics}/metrics`;
   const metrics = createWorkerMetrics({ ...{ hub, log, accepting, temporalMetricsUrl } });
   const workers = await startWorkers({
     ...{ connection: native, namespace, activities, log, crashPoints, scope },
-    measure: metrics.surround,
+    around: [...(tracing === null ? [] : [traceActivities]), metrics.surround],
+    sinks: tracingSinks(tracing),
   });
   const operators =
     metricsPort === null
@@ -88,6 +105,7 @@ export async function startWorkerProcess(options: WorkerProcessOptions): Promise
       await workers.drain();
       await operators?.close();
       await closeAll(hub, connection, native);
+      await tracing?.stop();
       log.info('the worker is down');
     },
   };

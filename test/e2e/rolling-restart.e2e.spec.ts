@@ -1,5 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, jest, test } from '@jest/globals';
+import pg from 'pg';
 import { createApiKey } from '../../database/api-keys.js';
 import { freePort } from '../../launch/ports.js';
 import { startProgram } from '../harness/processes.js';
@@ -15,6 +16,7 @@ const scope = `.${uniqueSuffix()}`;
 const base = '/api/secretary/data-sync';
 let campus: Campus;
 let key: string;
+let owner: pg.Client;
 
 /** One place of a process, taken by one after the other. */
 class Seat {
@@ -120,9 +122,12 @@ interface Page<T> {
 
 beforeAll(async () => {
   campus = await Campus.open({ students: 120, employees: 60, both: 40 });
+  owner = new pg.Client({ connectionString: campus.concordUrl });
+  await owner.connect();
   ({ key } = await createApiKey(campus.hub, campus.institutionId, { role: 'steward', name: 'Desk', actor: 'test' }));
 });
 afterAll(async () => {
+  await owner.end();
   await campus.close();
 });
 
@@ -147,14 +152,14 @@ test('a rolling restart under load loses nothing and does nothing twice', async 
     await Promise.all(seats.map((seat) => seat.start()));
     for (const seat of seats) await seat.untilReady();
     const caller = new Caller(apis);
-    let rolled = false;
+    const rolled = { out: false };
     const rolling = (async () => {
       for (const seat of [...seats, ...workers]) {
         await seat.stop();
         await seat.start();
         await seat.untilReady();
       }
-    })().finally(() => (rolled = true));
+    })().finally(() => (rolled.out = true));
 
     const decided = new Set<string>();
     const decideAll = async (): Promise<void> => {
@@ -167,7 +172,7 @@ test('a rolling restart under load loses nothing and does nothing twice', async 
       }
     };
     const runs: Run[] = [];
-    for (let round = 0; round < 12 && (!rolled || round < 3); round += 1) {
+    for (let round = 0; round < 12 && (!rolled.out || round < 3); round += 1) {
       if (round > 0) {
         disagree(round - 1);
         await campus.change();
@@ -190,7 +195,7 @@ test('a rolling restart under load loses nothing and does nothing twice', async 
 
     // What was decided is carried out by runs of their own.
     const open = async (sql: string): Promise<number> =>
-      Number((await campus.owner.query<{ count: string }>(`select count(*) as count from ${sql}`)).rows[0]?.count);
+      Number((await owner.query<{ count: string }>(`select count(*) as count from ${sql}`)).rows[0]?.count);
     while ((await open(`concord.decision_batches where state = 'pending'`)) > 0) await pause(100);
     while ((await open('concord.sync_runs where finished_at is null')) > 0) await pause(100);
 
@@ -200,7 +205,7 @@ test('a rolling restart under load loses nothing and does nothing twice', async 
     expect(runs.map(({ state, balance }) => [/^completed/.test(state), balance?.balances])).toEqual(
       runs.map(() => [true, true]),
     );
-    const { rows } = await campus.owner.query(
+    const { rows } = await owner.query(
       `select (select count(*)::int from concord.sync_conflict_resolutions where state = 'settled') as settled,
          (select count(*)::int from concord.sync_conflict_resolutions) as asked,
          (select count(*)::int from concord.decision_batches where state = 'applied') as applied,
