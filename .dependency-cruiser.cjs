@@ -18,7 +18,7 @@ const layers = {
   ],
   launch: ['config', 'platform'],
   client: [],
-  cli: ['config', 'launch', 'client', 'samples'],
+  cli: ['config', 'launch', 'client', 'formats', 'platform', 'domain/access.ts', 'samples'],
   web: ['client'],
   samples: [],
 };
@@ -40,7 +40,7 @@ const pathOf = (name) => (name.endsWith('.ts') ? `^${escaped(name)}$` : `^${esca
 const anyOfOurs = `^(${ours.join('|')})/`;
 
 /* `cli` starts the platform: the commands that do so may take the entry points of worker and API, which stand at the top of their folders. */
-const startingCommands = '^cli/(up|start|demo|demo-platform|apply)\\.ts$';
+const startingCommands = '^cli/(up|demo|demo-platform|apply|doctor)\\.ts$';
 const entryPoints = '^(worker|api)/[^/]+\\.ts$';
 
 const layerRules = Object.entries(layers).flatMap(([layer, allowed]) => {

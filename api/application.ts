@@ -1,5 +1,4 @@
 import 'reflect-metadata';
-import { randomBytes } from 'node:crypto';
 import { Module, type DynamicModule } from '@nestjs/common';
 import { APP_FILTER, APP_GUARD, APP_INTERCEPTOR, APP_PIPE, NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
@@ -18,6 +17,7 @@ import { AnswerInterceptor } from './common/answer.interceptor.js';
 import { linkTo } from './common/base-path.js';
 import type { HttpReply, HttpRequest } from './common/http.js';
 import { Idempotency } from './common/idempotency.js';
+import { beginTrace, endTrace, withinTrace } from './common/request-trace.js';
 import { ProblemFilter, sendProblem, toProblem } from './common/problem.filter.js';
 import { RateLimits } from './common/rate-limits.js';
 import { CALLERS, CLOCK, COOKIES, DIRECTORY, HUB, LOG, PUBLIC_URL, RATE_LIMITS } from './common/tokens.js';
@@ -46,6 +46,7 @@ import { MappingsController } from './mappings/mappings.controller.js';
 import { MappingTrialsController } from './mappings/trials.controller.js';
 import { PutMapping } from './mappings/put-mapping.js';
 import { mountDocs } from './docs-page.js';
+import type { ApiMetrics } from './metrics.js';
 import { createDocument } from './openapi.js';
 import { QualityController } from './quality/quality.controller.js';
 import { ValidateRecords } from './quality/validate.js';
@@ -71,6 +72,10 @@ export interface ApiDependencies {
   readonly inquiryWaitMilliseconds?: number;
   /** Serve the documentation at `/docs`. */
   readonly docs?: boolean;
+  /** Told of every request that was answered. */
+  readonly metrics?: Pick<ApiMetrics, 'answered'>;
+  /** False from the moment that the process was asked to end: replies then ask clients to connect anew, elsewhere. */
+  readonly accepting?: () => boolean;
 }
 
 export interface ApiAccess extends Omit<AccessConfig, 'signIn'> {
@@ -123,7 +128,9 @@ class ApiModule {
 export async function createApi(dependencies: ApiDependencies): Promise<NestFastifyApplication> {
   const { trustedProxies } = dependencies.access;
   const adapter = new FastifyAdapter({
-    ...{ bodyLimit, logger: false, genReqId: traceIdOf },
+    ...{ bodyLimit, logger: false, genReqId: beginTrace },
+    // A request that comes on an open connection while the process ends is answered like any other.
+    return503OnClosing: false,
     // Whatever reaches us is judged by its route, which says in words what is wrong with it.
     http: { maxHeaderSize },
     routerOptions: { maxParamLength: maxHeaderSize },
@@ -144,7 +151,7 @@ export async function createApi(dependencies: ApiDependencies): Promise<NestFast
       done(null, body);
     },
   );
-  addHooks(application, dependencies.log);
+  addHooks(application, dependencies);
   const document = JSON.stringify(createDocument(application));
   application
     .getHttpAdapter()
@@ -158,33 +165,27 @@ export async function createApi(dependencies: ApiDependencies): Promise<NestFast
   return application;
 }
 
-/** The trace that a caller is in (W3C Trace Context), or one of our own. */
-function traceIdOf(request: { readonly headers: Readonly<Record<string, string | string[] | undefined>> }): string {
-  const { traceparent } = request.headers;
-  const found =
-    typeof traceparent === 'string' ? /^00-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}$/.exec(traceparent)?.[1] : undefined;
-  return found === undefined || /^0+$/.test(found) ? randomBytes(16).toString('hex') : found;
-}
-
 /* One line a request: the route and not the address, which may name a person. */
-function addHooks(application: NestFastifyApplication, log: Log): void {
+function addHooks(application: NestFastifyApplication, { log, metrics, accepting }: ApiDependencies): void {
   const server = application.getHttpAdapter().getInstance();
   server.addHook('onRequest', (request, reply, done) => {
     reply.header('x-content-type-options', 'nosniff').header('trace-id', request.id);
+    withinTrace(request.raw, done);
+  });
+  // The body was read outside: what comes after it goes on within the trace again.
+  server.addHook('preValidation', (request, _reply, done) => {
+    withinTrace(request.raw, done);
+  });
+  server.addHook('onSend', (_request, reply, _payload, done) => {
+    if (accepting?.() === false) reply.header('connection', 'close');
     done();
   });
   server.addHook('onResponse', (request, reply, done) => {
-    const milliseconds = Math.round(reply.elapsedTime);
-    log.info(
-      {
-        traceId: request.id,
-        method: request.method,
-        route: request.routeOptions.url ?? '?',
-        status: reply.statusCode,
-        milliseconds,
-      },
-      'request',
-    );
+    const { method, routeOptions } = request;
+    const facts = { method, route: routeOptions.url ?? '?', status: reply.statusCode };
+    metrics?.answered({ ...facts, seconds: reply.elapsedTime / 1000 });
+    endTrace(request.raw, facts);
+    log.info({ traceId: request.id, ...facts, milliseconds: Math.round(reply.elapsedTime) }, 'request');
     done();
   });
 }

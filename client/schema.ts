@@ -2151,7 +2151,7 @@ export interface paths {
         };
         /**
          * Can requests be answered?
-         * @description Asks the database, its schema, and Temporal.
+         * @description Asks the database, its schema, Temporal, and whether workers ask for work. No longer ready from the moment that the process was asked to end, while it still answers.
          *
          *     Open to anybody.
          */
@@ -4558,11 +4558,11 @@ export interface components {
         };
         PartView: {
             /**
-             * @description The part.
-             * @example database
+             * @description `accepting`: the process was not asked to end. `workers`: somebody asks for work of each task queue.
+             * @example accepting
              * @enum {string}
              */
-            part: "database" | "migrations" | "temporal";
+            part: "accepting" | "database" | "migrations" | "temporal" | "workers";
             /**
              * @description It answers.
              * @example true
@@ -21477,7 +21477,7 @@ export interface operations {
                      *       "status": "ready",
                      *       "parts": [
                      *         {
-                     *           "part": "database",
+                     *           "part": "accepting",
                      *           "ready": true
                      *         }
                      *       ]
@@ -21507,7 +21507,7 @@ export interface operations {
                      *       "status": "ready",
                      *       "parts": [
                      *         {
-                     *           "part": "database",
+                     *           "part": "accepting",
                      *           "ready": true
                      *         }
                      *       ]

@@ -1,5 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
 import { parseDocument } from 'yaml';
 
 const logLevels = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
@@ -44,6 +46,12 @@ export interface Config {
   readonly temporal: TemporalConfig;
   readonly apiPort: number;
   readonly access: AccessConfig;
+  /** Where a process tells its metrics, null: nowhere. */
+  readonly metricsPort: number | null;
+  /** How long the API still takes requests after it has said that it is not ready: until a load balancer has noticed. */
+  readonly drainSeconds: number;
+  /** Where traces go (OTLP over HTTP), null: nowhere. */
+  readonly tracesUrl: string | null;
   readonly logLevel: LogLevel;
   /** Where embedded servers keep their data, relative to the project's folder. */
   readonly dataFolder: string;
@@ -73,9 +81,15 @@ export const variableNames = [
   'CONCORD_RATE_SIGN_IN',
   'CONCORD_API_PROCESSES',
   'CONCORD_TRUSTED_PROXIES',
+  'CONCORD_METRICS_PORT',
+  'CONCORD_DRAIN_SECONDS',
+  'OTEL_EXPORTER_OTLP_ENDPOINT',
   'CONCORD_LOG_LEVEL',
   'CONCORD_DATA_FOLDER',
   'CONCORD_CORPUS',
+  'CONCORD_URL',
+  'CONCORD_API_KEY',
+  'CONCORD_PROFILE',
 ] as const;
 
 type VariableName = (typeof variableNames)[number];
@@ -99,6 +113,9 @@ export function readConfig(environment: Environment = process.env): Config {
     temporal: readTemporal(reader),
     apiPort,
     access: readAccess(reader, apiPort),
+    metricsPort: reader.port('CONCORD_METRICS_PORT', null),
+    drainSeconds: reader.seconds('CONCORD_DRAIN_SECONDS', 0, 120),
+    tracesUrl: reader.webAddress('OTEL_EXPORTER_OTLP_ENDPOINT'),
     logLevel: reader.oneOf('CONCORD_LOG_LEVEL', logLevels, 'info'),
     dataFolder: reader.text('CONCORD_DATA_FOLDER') ?? '.concord',
     corpus: reader.text('CONCORD_CORPUS'),
@@ -137,6 +154,41 @@ export function readSecret(name: string, environment: Environment = process.env)
   if (!name.startsWith(secretPrefix))
     throw new ConfigError([`${name} is no secret's name: it must begin with ${secretPrefix}`]);
   return environment[name] ?? null;
+}
+
+/** Names of the secrets of systems that are set here. */
+export function secretsSet(environment: Environment = process.env): readonly string[] {
+  return Object.keys(environment)
+    .filter((name) => name.startsWith(secretPrefix))
+    .sort();
+}
+
+/** What the command line takes from the environment. */
+export interface CliEnvironment {
+  readonly url: string | null;
+  readonly key: string | null;
+  readonly profile: string | null;
+  /** Where it keeps keys: `~/.config/concord`. */
+  readonly configFolder: string;
+  /** Whether NO_COLOR or FORCE_COLOR decide (https://no-color.org); null: the terminal does. */
+  readonly colours: boolean | null;
+}
+
+/** Reads what concerns the command line alone. Never fails. */
+export function readCliEnvironment(environment: Environment = process.env): CliEnvironment {
+  const reader = new Reader(environment);
+  const isSet = (name: string): boolean => (environment[name] ?? '') !== '';
+  const configHome = environment['XDG_CONFIG_HOME'];
+  return {
+    url: reader.text('CONCORD_URL'),
+    key: reader.text('CONCORD_API_KEY'),
+    profile: reader.text('CONCORD_PROFILE'),
+    configFolder: join(
+      isSet('XDG_CONFIG_HOME') && configHome !== undefined ? configHome : join(homedir(), '.config'),
+      'concord',
+    ),
+    colours: isSet('NO_COLOR') || environment['TERM'] === 'dumb' ? false : isSet('FORCE_COLOR') ? true : null,
+  };
 }
 
 /** The environment of a process that we start: ours, with these variables over it; null takes one away. */
@@ -229,7 +281,7 @@ class Reader {
     return null;
   }
 
-  port(name: VariableName, absent: number): number {
+  port<Absent extends number | null>(name: VariableName, absent: Absent): number | Absent {
     const value = this.text(name);
     if (value === null) return absent;
     const port = Number(value);
@@ -278,6 +330,21 @@ class Reader {
     const [error] = document.errors;
     if (error === undefined) return document.toJS() as unknown;
     this.problems.push(`${name} names a file that is no YAML (${error.code})`);
+    return null;
+  }
+
+  seconds(name: VariableName, absent: number, most: number): number {
+    const value = this.text(name);
+    if (value === null) return absent;
+    if (/^\d+$/.test(value) && Number(value) <= most) return Number(value);
+    this.problems.push(`${name} must be a number of seconds, 0 to ${most}`);
+    return absent;
+  }
+
+  webAddress(name: VariableName): string | null {
+    const value = this.text(name);
+    if (value === null || /^https?:$/.test(protocolOf(value))) return value?.replace(/\/+$/, '') ?? null;
+    this.problems.push(`${name} must look like https://host`);
     return null;
   }
 

@@ -5,7 +5,7 @@ import { SyncError } from '../domain/errors.js';
 import type { JobDefinition } from '../domain/job-definition.js';
 import { taskQueues } from '../domain/run.js';
 import type { Log } from '../platform/log.js';
-import { scheduleIds, scheduledKey, searchAttributesOf, summaries } from '../workflows/messages.js';
+import { pageOf, scheduleIds, scheduledKey, searchAttributesOf, summaries } from '../workflows/messages.js';
 import { withSearchAttributes, workflowIds, workflowTypes } from '../workflows/messages.js';
 import type { DueRunInput, SyncRunInput } from '../workflows/messages.js';
 import { timeZoneOf } from './start-workflows.js';
@@ -68,7 +68,7 @@ export function jobSchedule(
     readonly schedule: JobSchedule;
     readonly timeZone: string;
   },
-  { scope, pace }: Pick<Starting, 'scope' | 'pace'>,
+  { scope, pace, publicUrl = null }: Pick<Starting, 'scope' | 'pace' | 'publicUrl'>,
 ): Omit<ScheduleOptions, 'scheduleId'> {
   const { institutionId, job, schedule } = of;
   const { onFailure, partitions } = job.definition;
@@ -87,6 +87,7 @@ export function jobSchedule(
       workflowId: workflowIds.syncRun(job.id, scheduledKey, scope),
       taskQueue: taskQueues.io + scope,
       staticSummary: summaries.syncRun(job.definition.name),
+      ...pageOf(publicUrl, `job=${job.id}`),
       args: [input],
     },
   };
@@ -95,7 +96,7 @@ export function jobSchedule(
 /* Shortly after midnight, where the institution is. */
 function dueSchedule(
   { institutionId, timeZone }: { readonly institutionId: number; readonly timeZone: string },
-  { scope, pace }: Pick<Starting, 'scope' | 'pace'>,
+  { scope, pace, publicUrl = null }: Pick<Starting, 'scope' | 'pace' | 'publicUrl'>,
 ): Omit<ScheduleOptions, 'scheduleId'> {
   const input: DueRunInput = {
     ...{ institutionId, actor: 'schedule', asOf: null, timeZone },
@@ -110,6 +111,7 @@ function dueSchedule(
       workflowId: workflowIds.dueRun(institutionId, scheduledKey, scope),
       taskQueue: taskQueues.io + scope,
       staticSummary: summaries.dueRun(institutionId),
+      ...pageOf(publicUrl, 'kind=due'),
       args: [input],
     },
   };

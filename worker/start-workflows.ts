@@ -3,7 +3,7 @@ import type { Client } from '@temporalio/client';
 import type { Hub } from '../database/hub.js';
 import { taskQueues } from '../domain/run.js';
 import type { recoverRun, review } from '../workflows/index.js';
-import { searchAttributesOf, summaries, wake, withSearchAttributes } from '../workflows/messages.js';
+import { pageOf, searchAttributesOf, summaries, wake, withSearchAttributes } from '../workflows/messages.js';
 import { workflowIds, workflowTypes } from '../workflows/messages.js';
 import type { Pace, RecoverRunInput } from '../workflows/messages.js';
 
@@ -12,6 +12,8 @@ export interface Starting {
   readonly client: Client;
   readonly hub: Hub;
   readonly scope: string;
+  /** Where people reach the API, for links from Temporal's Web UI. */
+  readonly publicUrl?: string | null;
   readonly pace?: Pace;
 }
 
@@ -25,6 +27,7 @@ export async function wakeReview(starting: Starting, institutionId: number, jobI
       workflowId: workflowIds.review(jobId, scope),
       taskQueue: taskQueues.interactive + scope,
       staticSummary: summaries.review(jobId),
+      ...pageOf(starting.publicUrl ?? null, `job=${jobId}`),
       signal: wake,
       args: [{ institutionId, jobId, timeZone, ...(pace === undefined ? {} : { pace }) }],
       ...searchable,
@@ -42,6 +45,10 @@ export async function startRecovery(starting: Starting, input: RecoverRunInput):
         workflowId: workflowIds.recoverRun(input.runId, scope),
         taskQueue: taskQueues.rollback + scope,
         staticSummary: summaries.recoverRun(input.runId),
+        ...pageOf(
+          starting.publicUrl ?? null,
+          `workflowId=${encodeURIComponent(workflowIds.recoverRun(input.runId, scope))}`,
+        ),
         args: [{ ...input, ...(pace === undefined ? {} : { pace }) }],
         ...searchable,
       }),

@@ -38,6 +38,9 @@ export const scheduleIds = {
 /** In place of a run's key or date, in ids that Temporal completes with a schedule's nominal time. */
 export const scheduledKey = 'scheduled';
 
+/** The header in which a trace travels, as Temporal's SDKs name it. */
+export const traceHeader = '_tracer-data';
+
 /** How patient a run is. Left out: as in production. Tests that kill workers or take targets down cannot wait so long. */
 export interface Pace {
   /** A work activity whose worker has not been heard of for so long is given to another. */
@@ -237,3 +240,9 @@ export const summaries = {
   inquiry: (kind: string, subject: string): string => `Answers a ${kind.replaceAll('_', ' ')} of ${subject}`,
   dueRun: (institutionId: number): string => `Tells targets what falls due for institution ${institutionId}`,
 } as const;
+
+/** What Temporal's Web UI shows of a workflow beside its summary: where its run is told in words. null: nobody said where we are. */
+export const pageOf = (publicUrl: string | null, query: string): { readonly staticDetails?: string } =>
+  publicUrl === null
+    ? {}
+    : { staticDetails: `[Its run in Concord](${publicUrl}/api/secretary/data-sync/runs?${query})` };

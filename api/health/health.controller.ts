@@ -30,7 +30,8 @@ export class HealthController {
     path: 'readyz',
     operationId: 'getReadiness',
     summary: 'Can requests be answered?',
-    description: 'Asks the database, its schema, and Temporal.',
+    description:
+      'Asks the database, its schema, Temporal, and whether workers ask for work. No longer ready from the moment that the process was asked to end, while it still answers.',
     tag: 'Health',
     may: 'anybody',
     replies: [

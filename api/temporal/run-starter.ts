@@ -2,6 +2,7 @@ import { WorkflowExecutionAlreadyStartedError, type WorkflowClient } from '@temp
 import { WorkflowIdConflictPolicy, WorkflowIdReusePolicy } from '@temporalio/common';
 import { taskQueues } from '../../domain/run.js';
 import {
+  pageOf,
   searchAttributesOf,
   summaries,
   withSearchAttributes,
@@ -28,8 +29,9 @@ export interface RunStarter {
 /** Whoever asked is told in this time that Temporal does not answer. */
 const patienceMilliseconds = 5_000;
 
-/** `scope` separates installations that share a Temporal namespace: it follows ids and the names of task queues. */
-export const createRunStarter = (client: WorkflowClient, scope = ''): RunStarter => {
+/** `scope` separates installations that share a Temporal namespace: it follows ids and the names of task queues. `publicUrl`: where
+ *  people reach the API, for links from Temporal's Web UI. */
+export const createRunStarter = (client: WorkflowClient, scope = '', publicUrl: string | null = null): RunStarter => {
   const start = async (
     type: keyof typeof workflowTypes,
     workflowId: string,
@@ -53,6 +55,7 @@ export const createRunStarter = (client: WorkflowClient, scope = ''): RunStarter
             workflowIdReusePolicy: WorkflowIdReusePolicy.REJECT_DUPLICATE,
             workflowIdConflictPolicy: WorkflowIdConflictPolicy.FAIL,
             staticSummary: summary,
+            ...pageOf(publicUrl, `workflowId=${encodeURIComponent(workflowId)}`),
             ...searchable,
           }),
         ),

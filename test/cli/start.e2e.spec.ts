@@ -8,7 +8,7 @@ import { projectFolder } from '../../launch/project-folder.js';
 import { startProgram } from '../harness/processes.js';
 import type { ChildProgram } from '../harness/processes.js';
 
-/* `npm start`, as it is compiled: the whole platform on data of its own. */
+/* `concord up` (`npm start`), as it is compiled: the whole platform on data of its own. */
 
 jest.setTimeout(180_000);
 let dataFolder: string;
@@ -21,7 +21,8 @@ beforeAll(async () => {
   mkdirSync(programs, { recursive: true });
   symlinkSync(programs, join(dataFolder, 'bin'));
   start = startProgram({
-    entry: 'cli/start',
+    entry: 'cli/concord',
+    args: ['up'],
     environment: { CONCORD_DATA_FOLDER: dataFolder, DATABASE_URL: '', TEMPORAL_ADDRESS: '' },
   });
   await start.line(/^Concord is up/, 120_000);

@@ -1,6 +1,6 @@
-/* `npm start`: the whole platform until Ctrl-C. Its data stay in .concord/start. */
 import { setTimeout as pause } from 'node:timers/promises';
 import { readConfig } from '../config/env.js';
+import type { Config } from '../config/env.js';
 import { bringUp } from '../launch/environment.js';
 import type { Environment } from '../launch/environment.js';
 import { LaunchError, reasonOf } from '../launch/launch-error.js';
@@ -122,18 +122,21 @@ const tellKeys = async (databaseUrl: string): Promise<void> => {
     for (const line of keyLines(name, await createFirstKeys(databaseUrl, id, 'start'))) write(line);
   }
   if (institutions.length > 0) return;
-  write('There is no institution yet. In another terminal: npm run apply -- FOLDER');
+  write('There is no institution yet. In another terminal: npx concord apply FOLDER');
   write('  (samples/lakeside/configuration is such a folder). It also shows the API keys.');
 };
 
-const run = async (environment: Environment, stopping: Stopping): Promise<void> => {
+const run = async (config: Config, environment: Environment, stopping: Stopping): Promise<void> => {
   const { databaseUrl, temporalAddress, temporalUiUrl, folder } = environment;
   await prepareDatabase(databaseUrl);
   const apiPort = await freePort(config.apiPort);
   if (apiPort !== config.apiPort)
     complain(`Port ${String(config.apiPort)} is taken: the API takes ${String(apiPort)}.`);
   const program = { databaseUrl, temporalAddress, folder, apiPort };
-  const programs = (['worker', 'api'] satisfies ProgramName[]).map((name) => new KeptProgram({ ...program, name }));
+  const metricsPorts = await freeMetricsPorts(apiPort);
+  const programs = (['worker', 'api'] satisfies ProgramName[]).map(
+    (name) => new KeptProgram({ ...program, name, metricsPort: metricsPorts[name] }),
+  );
   try {
     await Promise.all(programs.map((one) => one.restart()));
     for (const kept of [...environment.embedded, ...programs]) void new Keeper(kept, stopping).watch();
@@ -143,6 +146,9 @@ const run = async (environment: Environment, stopping: Stopping): Promise<void> 
     write(`Documentation    ${apiUrl}/docs`);
     write(`Temporal Web UI  ${temporalUiUrl ?? 'of your Temporal server'}`);
     write(`PostgreSQL       ${withoutPassword(databaseUrl)}`);
+    write(
+      `Metrics          http://127.0.0.1:${String(metricsPorts.api)}/metrics, http://127.0.0.1:${String(metricsPorts.worker)}/metrics`,
+    );
     write(`Logs             ${folder}`);
     await tellKeys(databaseUrl);
     write('Concord is up. Ctrl-C stops it; its data stay.');
@@ -156,29 +162,39 @@ const run = async (environment: Environment, stopping: Stopping): Promise<void> 
   }
 };
 
+/* Beside that of the API. */
+const freeMetricsPorts = async (apiPort: number): Promise<Readonly<Record<ProgramName, number>>> => {
+  const api = await freePort(apiPort + 1);
+  return { api, worker: await freePort(apiPort + 2, new Set([api])) };
+};
+
 const withoutPassword = (url: string): string => {
   const shown = new URL(url);
   shown.password = '';
   return shown.href;
 };
 
-const config = readConfig();
-const stopping = new Stopping();
-for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
-  process.on(signal, () => {
-    stopping.begin(null);
-  });
+/** The whole platform until Ctrl-C. Its data stay in `.concord/start`.
+ *  @throws LaunchError where a part cannot be started, or ends again and again */
+export async function up(): Promise<void> {
+  const config = readConfig();
+  const stopping = new Stopping();
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+    process.on(signal, () => {
+      stopping.begin(null);
+    });
+  }
+  // The servers are processes that do not keep this one alive.
+  const alive = setInterval(() => undefined, 60_000);
+  try {
+    const environment = await bringUp({ name: 'start', config, searchAttributes });
+    try {
+      if (!stopping.hasBegun()) await run(config, environment, stopping);
+    } finally {
+      await environment.stop();
+    }
+  } finally {
+    clearInterval(alive);
+  }
+  complain('Stopped.');
 }
-// The servers are processes that do not keep this one alive.
-const alive = setInterval(() => undefined, 60_000);
-const environment = await bringUp({ name: 'start', config, searchAttributes }).catch((error: unknown) => {
-  clearInterval(alive);
-  throw error;
-});
-try {
-  if (!stopping.hasBegun()) await run(environment, stopping);
-} finally {
-  await environment.stop();
-  clearInterval(alive);
-}
-complain('Stopped.');
