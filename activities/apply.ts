@@ -83,9 +83,10 @@ class Collision extends Error {}
 
 /** Batches of plans look records up one by one: where there are many batches, not by reading all of them each time. */
 const indexForPlans = async (client: PoolClient, run: RunRef, type: EntityTypeRef): Promise<void> => {
-  const { canon, plan } = stagingOf(run.runId);
+  const staging = stagingOf(run.runId);
+  const { canon } = staging;
   const { rows } = await client.query<{ canon: string | null; many: boolean }>(
-    `select to_regclass($1)::text as canon, (select count(*) from (select 1 from ${plan(type.id)} limit ${planBatch + 1}) p) > ${planBatch} as many`,
+    `select to_regclass($1)::text as canon, (select count(*) from (select 1 from ${staging.plan(type.id)} limit ${planBatch + 1}) p) > ${planBatch} as many`,
     [canon],
   );
   if (rows[0]?.canon === null || rows[0]?.many !== true) return;

@@ -1,5 +1,5 @@
 import type { PoolClient } from 'pg';
-import { markAlive, recreate, stagingColumns, stagingOf } from '../database/staging.js';
+import { isAlive, markAlive, recreate, stagingColumns, stagingOf } from '../database/staging.js';
 import { SyncError } from '../domain/errors.js';
 import type { RunRef } from '../domain/run.js';
 import type { StepCounts } from './contract.js';
@@ -23,7 +23,7 @@ const checkStaged = async (
   client: PoolClient,
   run: RunRef,
   mapping: MappingRef,
-): Promise<{ staged: number; rejected: number }> => {
+): Promise<{ staged: number; rejected: number; known: number | null }> => {
   const chunks = (await readChunks(client, run.runId, 'extract')).filter(({ part }) =>
     part.startsWith(`${mapping.id}/`),
   );
@@ -32,8 +32,12 @@ const checkStaged = async (
   const exists = await one(client, 'select count(to_regclass($1)) as count', [stagingOf(run.runId).raw(mapping.id)]);
   const staged =
     exists === 0 ? -1 : await one(client, `select count(*) as count from ${stagingOf(run.runId).raw(mapping.id)}`);
-  if (staged !== counted) throw new SyncError('staging_lost', `staging of ${mapping.definition.name} is gone`);
-  return { staged, rejected };
+  const told = chunks.filter(({ counts }) => counts['known'] !== undefined);
+  const known = told.reduce((total, { counts }) => total + Number(counts['known']), 0);
+  const whole = told.length === 0 || (await isAlive(client, stagingOf(run.runId).unseen(mapping.id)));
+  if (staged !== counted || !whole)
+    throw new SyncError('staging_lost', `staging of ${mapping.definition.name} is gone`);
+  return { staged, rejected, known: told.length === 0 ? null : known };
 };
 
 /** Rows of one source that share a key: none of them can be told to be the right one, so all are rejected. */
@@ -107,11 +111,13 @@ const insertMissing = (
   mapping: MappingRef,
   plan: SourcePlan,
   recipientClasses: readonly string[],
+  unseen: boolean,
 ): Promise<unknown> => {
   const staging = stagingOf(run.runId);
+  const images = unseen ? `${staging.unseen(mapping.id)} u join record_images i on i.id = u.id` : 'record_images i';
   return client.query(
     `insert into ${staging.delta(mapping.id)} (key, class, hash)
-     select i.source_key, 'm', i.raw_hash from record_images i
+     select i.source_key, 'm', i.raw_hash from ${images}
      where i.mapping_id = $1 and i.main and i.raw_hash is not null and (i.deleted_run is null or i.deleted_run = $2)
        and i.read_run is not null
        and ($3::jsonb = '{}' or i.scope_key::jsonb @> $3::jsonb)
@@ -140,22 +146,24 @@ export const createDiff = ({ hub, configurations, heartbeat, cancelled, crashPoi
     recipientClasses: readonly string[],
   ): Promise<StepCounts | null> => {
     const staging = stagingOf(run.runId);
-    const { staged, rejected } = await checkStaged(client, run, mapping);
+    const { staged, rejected, known } = await checkStaged(client, run, mapping);
+    const found = staged + (known ?? 0);
     await recreate(client, staging.delta(mapping.id), stagingColumns.delta);
     const live = await one(
       client,
       'select count(*) as count from (select 1 from record_images where mapping_id = $1 and main and deleted_run is null and read_run is not null limit 1) x',
       [mapping.id],
     );
-    if (staged === 0 && plan.complete && Object.keys(plan.scope).length === 0 && live > 0) return null;
+    if (found === 0 && plan.complete && Object.keys(plan.scope).length === 0 && live > 0) return null;
     // A source that lets no key occur twice need not be asked whether one does.
     const duplicates = plan.partitions.every(({ keysAreUnique }) => keysAreUnique === true)
       ? 0
       : await rejectDuplicateKeys(client, run, mapping);
     await client.query(`analyze ${staging.raw(mapping.id)} (part, key, hash)`);
+    if (known !== null) await client.query(`analyze ${staging.unseen(mapping.id)}`);
     await insertChanges(client, run, mapping);
     if (plan.complete) {
-      await insertMissing(client, run, mapping, plan, recipientClasses);
+      await insertMissing(client, run, mapping, plan, recipientClasses, known !== null);
       await spareUnreadable(client, run, mapping);
     }
     const rejoined = await rejoinWaiting(client, run, mapping);
@@ -165,7 +173,7 @@ export const createDiff = ({ hub, configurations, heartbeat, cancelled, crashPoi
       `select class::text, count(*) from ${staging.delta(mapping.id)} group by class`,
     );
     const of = (letter: string): number => Number(rows.find((row) => row.class === letter)?.count ?? 0);
-    const extracted = staged + rejected + rejoined;
+    const extracted = found + rejected + rejoined;
     const touched = of('n') + of('c');
     return {
       extracted,
@@ -173,7 +181,7 @@ export const createDiff = ({ hub, configurations, heartbeat, cancelled, crashPoi
       rejected: rejected + duplicates,
       new: of('n'),
       changed: of('c'),
-      unchanged: staged + rejoined - duplicates - touched,
+      unchanged: found + rejoined - duplicates - touched,
     };
   };
 

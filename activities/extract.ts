@@ -8,6 +8,7 @@ import type { MappingRef } from './context.js';
 import type { ActivityDependencies } from './dependencies.js';
 import { fenced, readChunks, recordChunk, takeLease, type Lease } from './lease.js';
 import { addFinding, addRejected } from './problems.js';
+import { extractChanges } from './extract-changes.js';
 import { RawChunk } from './raw-chunk.js';
 
 /** How one source is read in this run; kept in `run_chunks` so that every later step knows it. */
@@ -22,6 +23,8 @@ export interface SourcePlan {
   readonly deliveryDigest: string | null;
   /** Nothing of the source is known: its rows are standardized while they are read. */
   readonly atOnce: boolean;
+  /** Most of it may be known: rows that are as they were are told apart while they are read, and not staged. */
+  readonly compare: boolean;
   readonly partitions: readonly Partition[];
 }
 
@@ -148,6 +151,11 @@ export const createExtract = (dependencies: ActivityDependencies) => {
     });
   };
 
+  const canCompare = async (run: RunRef, mapping: MappingRef): Promise<boolean> => {
+    const context = await configurations.of(run.institutionId);
+    return !context.isPosted(mapping) && context.source(mapping).setRules.length === 0;
+  };
+
   /** Plans one source; null where it has nothing new to read. */
   const planSource = async (
     run: RunRef,
@@ -174,15 +182,20 @@ export const createExtract = (dependencies: ActivityDependencies) => {
       ? await planWatermark(run, connector, mapping)
       : ({ mode: 'full', after: null, upTo: null } as const);
     if (range.mode === 'watermark' && (range.upTo === null || range.upTo === range.after)) return null;
-    const partitions = await reader.planPartitions(requestOf(mapping, range), options.wanted);
     const { complete, scope } = completeness(mapping, delivery?.delivery ?? null);
+    const atOnce = await isFirstRead(run, mapping);
+    // By one reader: what it did not see is missing.
+    const single =
+      !atOnce && range.mode === 'full' && reader.readTexts !== undefined && (await canCompare(run, mapping));
+    const partitions = await reader.planPartitions(requestOf(mapping, range), single ? 1 : options.wanted);
     return {
       ...range,
       complete: complete && range.mode === 'full',
       scope,
       deliveryId: delivery?.id ?? null,
       deliveryDigest: delivery?.delivery.digest ?? null,
-      atOnce: await isFirstRead(run, mapping),
+      atOnce,
+      compare: single && partitions.every(({ keysAreUnique }) => keysAreUnique === true),
       partitions,
     };
   };
@@ -299,13 +312,23 @@ export const createExtract = (dependencies: ActivityDependencies) => {
       const connector = openConnector(mapping.system);
       try {
         const reader = await readerOf(connector, plan);
+        const site = { run, context, mapping, source, partition: ref.ordinal, atOnce: plan.atOnce };
+        if (plan.compare) {
+          const compared = await extractChanges(dependencies, {
+            ...site,
+            lease,
+            plan: requestOf(mapping, plan),
+            reader,
+            read: partition,
+          });
+          if (compared !== null) return compared;
+        }
         const batches = reader.readPartition(
           requestOf(mapping, plan),
           partition,
           last?.cursor ?? null,
           cancelled() ?? new AbortController().signal,
         );
-        const site = { run, context, mapping, source, partition: ref.ordinal, atOnce: plan.atOnce };
         let chunk = (last?.chunk ?? -1) + 1;
         const stage = async (filled: RawChunk, isLast: boolean): Promise<void> => {
           await fenced(

@@ -70,7 +70,12 @@ export class RawChunk {
 
   add(cells: RawRow): void {
     const raw = JSON.stringify(cells);
-    const [key, hash, scope] = [this.keyOf(cells), hash128(raw), this.scopeOf(cells)];
+    this.addHashed(cells, raw, hash128(raw));
+  }
+
+  /** As `add`, of a row whose text and hash are there. */
+  addHashed(cells: RawRow, raw: string, hash: string): void {
+    const [key, scope] = [this.keyOf(cells), this.scopeOf(cells)];
     this.raw.addLine(`${this.site.partition}\t${copyCell(key)}\t${copyCell(raw)}\t${hash}\t${copyCell(scope)}\n`);
     // Nothing lags: the lines stay here.
     void this.writer?.add({ key, raw, cells, hash, scope, broken: noRules });

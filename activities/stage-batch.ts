@@ -276,6 +276,7 @@ const stageHeldRows = async (
       deliveryId: null,
       deliveryDigest: null,
       atOnce: false,
+      compare: false,
       partitions: [],
     };
     await recordChunk(client, { ...lease, step: 'plan', part: String(id) }, 0, { counts: plan });

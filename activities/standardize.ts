@@ -168,7 +168,7 @@ const standingOf = async (client: PoolClient, run: RunRef, mapping: MappingRef):
   const staged = sum('rows');
   return {
     staged,
-    rejoined: Number(diff?.counts['extracted'] ?? 0) - staged - sum('rejected'),
+    rejoined: Number(diff?.counts['extracted'] ?? 0) - staged - sum('known') - sum('rejected'),
     left: guard?.counts ?? {},
   };
 };

@@ -73,6 +73,9 @@ export interface SnapshotReader {
     after: string | null,
     signal: AbortSignal,
   ): AsyncIterable<RawBatch>;
+  /** The rows of a partition from its beginning, each as the JSON array of its cells (as `JSON.stringify` writes it), for a reader
+   *  who knows most of them already. A source whose keys are not its own to keep apart leaves it out. */
+  readTexts?(request: ReadRequest, partition: Partition, signal: AbortSignal): AsyncIterable<readonly string[]>;
 }
 
 /** Tells the newest value of a rising column, minus a declared lag, as text of that column's type; null where there are no rows.

@@ -5,6 +5,8 @@ import type { PoolClient } from 'pg';
 export interface Staging {
   /** One row a source row that was read: key, raw (JSON array in column order), hash, scope. */
   raw(mappingId: number): string;
+  /** Where known rows were told apart while they were read: the images whose rows were not there as they were. */
+  unseen(mappingId: number): string;
   /** Source rows with something to do: key, class `n` new, `c` changed, `m` missing; the hash of what we hold. */
   delta(mappingId: number): string;
   /** Canonical records of all entity types: `op` u (upsert) or d (withdrawn). */
@@ -29,6 +31,7 @@ export const stagingOf = (runId: string): Staging => {
   const prefix = `staging.r${BigInt(runId).toString()}`;
   return {
     raw: (mappingId) => `${prefix}_raw_${mappingId}`,
+    unseen: (mappingId) => `${prefix}_unseen_${mappingId}`,
     delta: (mappingId) => `${prefix}_delta_${mappingId}`,
     canon: `${prefix}_canon`,
     problem: `${prefix}_problem`,
@@ -44,6 +47,7 @@ export const stagingOf = (runId: string): Staging => {
 /** Columns of the staging tables that are filled by `copy`. */
 export const stagingColumns = {
   raw: 'part integer not null, key text collate "C" not null, raw text not null, hash uuid not null, scope text',
+  unseen: 'id bigint not null',
   delta: 'key text collate "C" not null, class "char" not null, hash uuid',
   canon: `ord bigint generated always as identity, mapping_id integer not null, entity_type_id integer not null,
     key text collate "C" not null, sub_key text collate "C" not null, main boolean not null, op "char" not null,
