@@ -503,6 +503,15 @@ create table concord.run_leases (
   constraint run_leases_run_id_fkey FOREIGN KEY (run_id) REFERENCES concord.sync_runs(id)
 );
 alter table concord.run_leases enable row level security;
+create table concord.run_metrics (
+  institution_id integer not null,
+  metric text not null,
+  labels jsonb not null,
+  value double precision not null,
+  constraint run_metrics_institution_id_fkey FOREIGN KEY (institution_id) REFERENCES concord.institutions(id),
+  constraint run_metrics_pkey PRIMARY KEY (institution_id, metric, labels)
+);
+alter table concord.run_metrics enable row level security;
 create table concord.sessions (
   id bigint not null generated always as identity,
   institution_id integer not null,
@@ -681,6 +690,7 @@ CREATE INDEX sync_conflict_resolutions_batch ON concord.sync_conflict_resolution
 CREATE INDEX sync_conflict_resolutions_inbox ON concord.sync_conflict_resolutions USING btree (institution_id, state, id);
 CREATE UNIQUE INDEX sync_conflict_resolutions_one_open ON concord.sync_conflict_resolutions USING btree (golden_id, kind, group_name) WHERE (state = 'open'::text);
 CREATE INDEX sync_conflict_resolutions_run ON concord.sync_conflict_resolutions USING btree (opened_run);
+CREATE INDEX sync_runs_active ON concord.sync_runs USING btree (institution_id) WHERE (finished_at IS NULL);
 CREATE INDEX sync_runs_job ON concord.sync_runs USING btree (institution_id, job_id, id);
 CREATE UNIQUE INDEX sync_runs_one_active_per_job ON concord.sync_runs USING btree (job_id) WHERE ((kind = 'sync'::text) AND (finished_at IS NULL));
 CREATE INDEX sync_runs_parent ON concord.sync_runs USING btree (parent_run_id);
@@ -718,6 +728,7 @@ create policy institution on concord.restrictions for all to public using ((inst
 create policy institution on concord.rolled_back_inputs for all to public using ((institution_id = ( SELECT (NULLIF(current_setting('concord.institution'::text, true), ''::text))::integer AS "nullif")));
 create policy institution on concord.run_chunks for all to public using ((institution_id = ( SELECT (NULLIF(current_setting('concord.institution'::text, true), ''::text))::integer AS "nullif")));
 create policy institution on concord.run_leases for all to public using ((institution_id = ( SELECT (NULLIF(current_setting('concord.institution'::text, true), ''::text))::integer AS "nullif")));
+create policy institution on concord.run_metrics for all to public using ((institution_id = ( SELECT (NULLIF(current_setting('concord.institution'::text, true), ''::text))::integer AS "nullif")));
 create policy institution on concord.sessions for all to public using ((institution_id = ( SELECT (NULLIF(current_setting('concord.institution'::text, true), ''::text))::integer AS "nullif")));
 create policy institution on concord.sync_conflict_resolutions for all to public using ((institution_id = ( SELECT (NULLIF(current_setting('concord.institution'::text, true), ''::text))::integer AS "nullif")));
 create policy institution on concord.sync_runs for all to public using ((institution_id = ( SELECT (NULLIF(current_setting('concord.institution'::text, true), ''::text))::integer AS "nullif")));
@@ -726,6 +737,9 @@ create policy institution on concord.target_due for all to public using ((instit
 create policy institution on concord.target_files for all to public using ((institution_id = ( SELECT (NULLIF(current_setting('concord.institution'::text, true), ''::text))::integer AS "nullif")));
 create policy institution on concord.target_pending for all to public using ((institution_id = ( SELECT (NULLIF(current_setting('concord.institution'::text, true), ''::text))::integer AS "nullif")));
 create policy institution on concord.watermarks for all to public using ((institution_id = ( SELECT (NULLIF(current_setting('concord.institution'::text, true), ''::text))::integer AS "nullif")));
+
+-- triggers
+CREATE TRIGGER measure AFTER INSERT OR UPDATE OF finished_at ON concord.sync_runs FOR EACH ROW EXECUTE FUNCTION concord.measure_run();
 
 -- functions
 CREATE OR REPLACE FUNCTION concord.ensure_institution(wanted_code text, wanted_name text, wanted_time_zone text, actor text)
@@ -764,12 +778,155 @@ CREATE OR REPLACE FUNCTION concord.key_by_prefix(wanted text)
  STABLE SECURITY DEFINER
  SET search_path TO 'concord', 'pg_temp'
 AS $function$ select k.id, k.institution_id, k.secret_hash, k.role, k.name, k.expires_at, k.revoked_at from concord.api_keys k where k.prefix = wanted $function$;
+CREATE OR REPLACE FUNCTION concord.measure_run()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'concord', 'pg_temp'
+AS $function$
+  begin
+    if tg_op = 'INSERT' then
+      insert into run_metrics (institution_id, metric, labels, value)
+      values (new.institution_id, 'jobs_started_total',
+        jsonb_build_object('job', coalesce(new.job_id, 0), 'kind', new.kind, 'trigger', trigger_of(new.actor)), 1)
+      on conflict (institution_id, metric, labels) do update set value = run_metrics.value + excluded.value;
+    elsif old.finished_at is null and new.finished_at is not null then
+      insert into run_metrics (institution_id, metric, labels, value)
+      select new.institution_id, m.metric, m.labels, sum(m.value) from measures_of_run(new) m
+      group by m.metric, m.labels order by m.metric, m.labels
+      on conflict (institution_id, metric, labels) do update set value = run_metrics.value + excluded.value;
+    end if;
+    return null;
+  end $function$;
+CREATE OR REPLACE FUNCTION concord.measures_of_run(run concord.sync_runs)
+ RETURNS TABLE(metric text, labels jsonb, value double precision)
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'concord', 'pg_temp'
+AS $function$
+  with facts as (
+    select jsonb_build_object('job', coalesce(run.job_id, 0), 'kind', run.kind, 'outcome', run.state) as ended,
+      extract(epoch from run.finished_at - run.started_at)::double precision as seconds
+  )
+  select 'job_duration_seconds_bucket', f.ended || jsonb_build_object('le', b.le), 1
+  from facts f cross join unnest(array['1', '5', '15', '60', '300', '900', '3600', '14400', '+Inf']) as b (le)
+  where b.le = '+Inf' or f.seconds <= b.le::double precision
+  union all select 'job_duration_seconds_sum', f.ended, f.seconds from facts f
+  union all select 'job_duration_seconds_count', f.ended, 1 from facts f
+  union all select 'rollbacks_total', jsonb_build_object('outcome', run.state), 1 where run.kind = 'rollback'
+  union all
+  select 'records_total', jsonb_build_object('job', coalesce(run.job_id, 0), 'stage', c.stage, 'outcome', c.outcome), c.rows
+  from (
+    select s.stage, s.outcome, (run.counts #>> s.path)::double precision as rows
+    from (values
+      ('extract', 'extracted', array['rows', 'extracted']), ('extract', 'missing', array['rows', 'missing']),
+      ('diff', 'unchanged', array['rows', 'unchanged']), ('guard', 'held', array['rows', 'held']),
+      ('standardize', 'rejected', array['rows', 'rejected']), ('standardize', 'filtered', array['rows', 'filtered']),
+      ('match', 'waiting', array['rows', 'waiting']),
+      ('apply', 'new', array['rows', 'new']), ('apply', 'changed', array['rows', 'changed']),
+      ('apply', 'no_effect', array['rows', 'no_effect']), ('apply', 'deleted', array['rows', 'deleted']),
+      ('apply', 'golden_written', array['summary', 'goldenWrites']), ('publish', 'target_written', array['summary', 'targetWrites'])
+    ) as s (stage, outcome, path)
+  ) c where c.rows > 0
+  union all
+  select 'quality_failures_total', jsonb_build_object('rule', plain_word(coalesce(x.rule, x.reason)), 'severity', 'reject'), count(*)
+  from rejected_records x where x.run_id = run.id and x.kind = 'rejected' group by 2
+  $function$;
+CREATE OR REPLACE FUNCTION concord.migration_applied(wanted text)
+ RETURNS boolean
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'concord', 'pg_temp'
+AS $function$ select exists (select from public.concord_migrations m where m.name = wanted) $function$;
+CREATE OR REPLACE FUNCTION concord.operational_metrics()
+ RETURNS TABLE(metric text, labels jsonb, value double precision)
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'concord', 'pg_temp'
+AS $function$
+  with
+  institution as (select i.id, case when i.code ~ '^[A-Za-z0-9_.-]{1,64}$' then i.code else i.id::text end as label from institutions i),
+  job as (
+    select j.id, case when j.name ~ '^[A-Za-z0-9_.-]{1,64}$' then j.name else j.id::text end as label, j.institution_id, j.definition, j.archived
+    from synchronization_jobs j
+  ),
+  mapping as (
+    select m.id, m.name, case when m.name ~ '^[A-Za-z0-9_.-]{1,100}$' then m.name else m.id::text end as label, m.institution_id
+    from cross_system_mappings m
+  ),
+  good as (
+    select j.id as job_id, j.institution_id, r.id as run_id, r.started_at, r.finished_at
+    from job j cross join lateral (
+      select s.id, s.started_at, s.finished_at from sync_runs s
+      where s.institution_id = j.institution_id and s.job_id = j.id and s.kind = 'sync' and s.finished_at is not null
+        and s.state in ('completed', 'completed_with_questions')
+      order by s.id desc limit 1) r
+    where not j.archived
+  )
+  select c.metric, jsonb_build_object('institution', i.label)
+      || case when c.labels ? 'job' then c.labels || jsonb_build_object('job', coalesce(j.label, 'none')) else c.labels end, c.value
+  from run_metrics c join institution i on i.id = c.institution_id left join job j on j.id = (c.labels ->> 'job')::integer
+  union all
+  select 'job_last_success_timestamp_seconds', jsonb_build_object('institution', i.label, 'job', j.label), extract(epoch from g.finished_at)
+  from good g join job j on j.id = g.job_id join institution i on i.id = g.institution_id
+  union all
+  select 'source_lag_seconds', jsonb_build_object('institution', i.label, 'source', m.label), extract(epoch from clock_timestamp() - max(g.started_at))
+  from good g join job j on j.id = g.job_id join institution i on i.id = g.institution_id
+    cross join lateral jsonb_array_elements_text(j.definition -> 'sources') as s (name)
+    join mapping m on m.institution_id = g.institution_id and m.name = s.name
+  where not exists (select from findings f where f.run_id = g.run_id and f.mapping_id = m.id and f.kind ~ '^(source|delivery)_')
+  group by i.label, m.label
+  union all
+  select 'runs_active', jsonb_build_object('institution', i.label, 'kind', r.kind), count(*)
+  from sync_runs r join institution i on i.id = r.institution_id where r.finished_at is null group by i.label, r.kind
+  union all
+  select 'run_oldest_active_seconds', jsonb_build_object('institution', i.label), extract(epoch from clock_timestamp() - min(r.started_at))
+  from sync_runs r join institution i on i.id = r.institution_id where r.finished_at is null group by i.label
+  union all
+  select q.metric, jsonb_build_object('institution', i.label, 'type', q.kind), q.value from (
+    select c.institution_id, c.kind, unnest(array['conflicts_pending', 'conflicts_overdue', 'conflict_oldest_age_seconds']) as metric,
+      unnest(array[count(*)::double precision, count(*) filter (where c.due_at < clock_timestamp())::double precision,
+        extract(epoch from clock_timestamp() - min(c.created_at))::double precision]) as value
+    from sync_conflict_resolutions c where c.state = 'open' group by c.institution_id, c.kind) q
+    join institution i on i.id = q.institution_id
+  union all
+  select 'held_changes', jsonb_build_object('institution', i.label, 'source', coalesce(m.label, 'several'), 'cause', h.cause), count(*)
+  from held_changes h join institution i on i.id = h.institution_id left join mapping m on m.id = h.mapping_id
+  where h.state = 'held' group by i.label, m.label, h.cause
+  union all
+  select 'target_runs_pending', jsonb_build_object('institution', i.label, 'target', m.label), count(*)
+  from target_pending t join institution i on i.id = t.institution_id join mapping m on m.id = t.mapping_id group by i.label, m.label
+  union all
+  select b.metric, jsonb_build_object('institution', i.label), b.value from (
+    select d.institution_id, unnest(array['decision_batches_pending', 'decision_batch_oldest_age_seconds']) as metric,
+      unnest(array[count(*)::double precision, extract(epoch from clock_timestamp() - min(d.created_at))::double precision]) as value
+    from decision_batches d where d.state = 'pending' group by d.institution_id) b
+    join institution i on i.id = b.institution_id
+  union all
+  select 'outbox_pending', '{}', count(*) from outbox o where o.delivered_at is null
+  union all
+  select 'outbox_oldest_age_seconds', '{}', coalesce(extract(epoch from clock_timestamp() - min(o.created_at)), 0) from outbox o where o.delivered_at is null
+  union all
+  select 'database_size_bytes', '{}', pg_database_size(current_database())
+  $function$;
+CREATE OR REPLACE FUNCTION concord.plain_word(word text)
+ RETURNS text
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO 'concord', 'pg_temp'
+AS $function$ select case when word ~ '^[A-Za-z0-9_.-]{1,100}$' then word else 'other' end $function$;
 CREATE OR REPLACE FUNCTION concord.session_by_token(wanted text)
  RETURNS TABLE(id bigint, institution_id integer)
  LANGUAGE sql
  STABLE SECURITY DEFINER
  SET search_path TO 'concord', 'pg_temp'
 AS $function$ select s.id, s.institution_id from concord.sessions s where s.token_hash = wanted $function$;
+CREATE OR REPLACE FUNCTION concord.trigger_of(actor text)
+ RETURNS text
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO 'concord', 'pg_temp'
+AS $function$ select case when split_part(actor, ':', 1) in ('schedule', 'review', 'secretary', 'steward', 'operator', 'auditor', 'admin')
+    then split_part(actor, ':', 1) else 'other' end $function$;
 CREATE OR REPLACE FUNCTION concord.undelivered_outbox(most integer)
  RETURNS TABLE(id bigint, institution_id integer, topic text, subject text)
  LANGUAGE sql
@@ -843,6 +1000,8 @@ grant delete, insert, select, update on table concord.run_chunks to concord_api;
 grant delete, insert, select, update on table concord.run_chunks to concord_worker;
 grant delete, insert, select, update on table concord.run_leases to concord_api;
 grant delete, insert, select, update on table concord.run_leases to concord_worker;
+grant delete, insert, select, update on table concord.run_metrics to concord_api;
+grant delete, insert, select, update on table concord.run_metrics to concord_worker;
 grant delete, insert, select, update on table concord.sessions to concord_api;
 grant delete, insert, select, update on table concord.sessions to concord_worker;
 grant delete, insert, select, update on table concord.sync_conflict_resolutions to concord_api;
@@ -869,8 +1028,19 @@ grant execute on function concord.institution_of_run(bigint) to concord_api;
 grant execute on function concord.institution_of_run(bigint) to concord_worker;
 grant execute on function concord.key_by_prefix(text) to concord_api;
 grant execute on function concord.key_by_prefix(text) to concord_worker;
+grant execute on function concord.measure_run() to concord_api;
+grant execute on function concord.measure_run() to concord_worker;
+grant execute on function concord.measures_of_run(concord.sync_runs) to concord_api;
+grant execute on function concord.measures_of_run(concord.sync_runs) to concord_worker;
+grant execute on function concord.migration_applied(text) to concord_api;
+grant execute on function concord.migration_applied(text) to concord_worker;
+grant execute on function concord.operational_metrics() to concord_worker;
+grant execute on function concord.plain_word(text) to concord_api;
+grant execute on function concord.plain_word(text) to concord_worker;
 grant execute on function concord.session_by_token(text) to concord_api;
 grant execute on function concord.session_by_token(text) to concord_worker;
+grant execute on function concord.trigger_of(text) to concord_api;
+grant execute on function concord.trigger_of(text) to concord_worker;
 grant execute on function concord.undelivered_outbox(integer) to concord_api;
 grant execute on function concord.undelivered_outbox(integer) to concord_worker;
 grant execute on function concord.unfinished_runs() to concord_api;
