@@ -158,8 +158,11 @@ const exampleOf = (schema: unknown, schemas: Readonly<Record<string, unknown>>):
   if (reference !== undefined) return exampleOf(schemas[reference], schemas);
   const alternatives = schema['allOf'] ?? schema['anyOf'];
   if (Array.isArray(alternatives)) return exampleOf(alternatives[0], schemas);
-  if (schema['type'] === 'array') return [exampleOf(schema['items'], schemas)];
-  if (!isObject(schema['properties'])) return null;
+  if (schema['type'] === 'array') {
+    const item = exampleOf(schema['items'], schemas);
+    return item === null ? [] : [item];
+  }
+  if (!isObject(schema['properties'])) return schema['type'] === 'object' ? {} : null;
   return Object.fromEntries(
     Object.entries(schema['properties']).map(([name, member]) => [name, exampleOf(member, schemas)]),
   );

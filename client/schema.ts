@@ -8610,10 +8610,8 @@ export interface operations {
                      *               ]
                      *             },
                      *             "subject": "self",
-                     *             "naturalKey": [
-                     *               null
-                     *             ],
-                     *             "validity": null
+                     *             "naturalKey": [],
+                     *             "validity": {}
                      *           }
                      *         }
                      *       ]
@@ -8752,10 +8750,8 @@ export interface operations {
                      *           ]
                      *         },
                      *         "subject": "self",
-                     *         "naturalKey": [
-                     *           null
-                     *         ],
-                     *         "validity": null
+                     *         "naturalKey": [],
+                     *         "validity": {}
                      *       }
                      *     }
                      */
@@ -8923,10 +8919,8 @@ export interface operations {
                      *           ]
                      *         },
                      *         "subject": "self",
-                     *         "naturalKey": [
-                     *           null
-                     *         ],
-                     *         "validity": null
+                     *         "naturalKey": [],
+                     *         "validity": {}
                      *       }
                      *     }
                      */
@@ -9077,10 +9071,8 @@ export interface operations {
                      *           ]
                      *         },
                      *         "subject": "self",
-                     *         "naturalKey": [
-                     *           null
-                     *         ],
-                     *         "validity": null
+                     *         "naturalKey": [],
+                     *         "validity": {}
                      *       }
                      *     }
                      */
@@ -9278,10 +9270,8 @@ export interface operations {
                      *           ]
                      *         },
                      *         "subject": "self",
-                     *         "naturalKey": [
-                     *           null
-                     *         ],
-                     *         "validity": null
+                     *         "naturalKey": [],
+                     *         "validity": {}
                      *       }
                      *     }
                      */
@@ -9558,10 +9548,8 @@ export interface operations {
                      *           ]
                      *         },
                      *         "subject": "self",
-                     *         "naturalKey": [
-                     *           null
-                     *         ],
-                     *         "validity": null
+                     *         "naturalKey": [],
+                     *         "validity": {}
                      *       }
                      *     }
                      */
@@ -9743,10 +9731,8 @@ export interface operations {
                      *           ]
                      *         },
                      *         "subject": "self",
-                     *         "naturalKey": [
-                     *           null
-                     *         ],
-                     *         "validity": null
+                     *         "naturalKey": [],
+                     *         "validity": {}
                      *       }
                      *     }
                      */
@@ -12037,9 +12023,7 @@ export interface operations {
                      *               }
                      *             ],
                      *             "jitterSeconds": 0,
-                     *             "notes": [
-                     *               null
-                     *             ]
+                     *             "notes": []
                      *           }
                      *         }
                      *       ]
@@ -12222,9 +12206,7 @@ export interface operations {
                      *             }
                      *           ],
                      *           "jitterSeconds": 0,
-                     *           "notes": [
-                     *             null
-                     *           ]
+                     *           "notes": []
                      *         }
                      *       },
                      *       "workflowId": null,
@@ -12307,9 +12289,7 @@ export interface operations {
                      *             }
                      *           ],
                      *           "jitterSeconds": 0,
-                     *           "notes": [
-                     *             null
-                     *           ]
+                     *           "notes": []
                      *         }
                      *       },
                      *       "workflowId": null,
@@ -12498,9 +12478,7 @@ export interface operations {
                      *           }
                      *         ],
                      *         "jitterSeconds": 0,
-                     *         "notes": [
-                     *           null
-                     *         ]
+                     *         "notes": []
                      *       }
                      *     }
                      */
@@ -12666,9 +12644,7 @@ export interface operations {
                      *           }
                      *         ],
                      *         "jitterSeconds": 0,
-                     *         "notes": [
-                     *           null
-                     *         ]
+                     *         "notes": []
                      *       }
                      *     }
                      */
@@ -13126,9 +13102,7 @@ export interface operations {
                      *           }
                      *         ],
                      *         "jitterSeconds": 0,
-                     *         "notes": [
-                     *           null
-                     *         ]
+                     *         "notes": []
                      *       }
                      *     }
                      */
@@ -13453,9 +13427,7 @@ export interface operations {
                      *           }
                      *         ],
                      *         "jitterSeconds": 0,
-                     *         "notes": [
-                     *           null
-                     *         ]
+                     *         "notes": []
                      *       }
                      *     }
                      */
@@ -15015,9 +14987,7 @@ export interface operations {
                      *           "why": "the names mean the same, and the types agree"
                      *         }
                      *       ],
-                     *       "unmapped": [
-                     *         null
-                     *       ]
+                     *       "unmapped": []
                      *     }
                      */
                     "application/json": components["schemas"]["ProposalView"];
@@ -17003,15 +16973,11 @@ export interface operations {
                      *             "severity": "blank_and_warn",
                      *             "check": "type",
                      *             "type": "integer",
-                     *             "formats": [
-                     *               null
-                     *             ],
+                     *             "formats": [],
                      *             "min": "0",
                      *             "max": "100",
                      *             "pattern": "^[0-9]+$",
-                     *             "values": [
-                     *               null
-                     *             ],
+                     *             "values": [],
                      *             "codeTable": "countries",
                      *             "mapping": "sis.students"
                      *           }
@@ -17129,15 +17095,11 @@ export interface operations {
                      *         "severity": "blank_and_warn",
                      *         "check": "type",
                      *         "type": "integer",
-                     *         "formats": [
-                     *           null
-                     *         ],
+                     *         "formats": [],
                      *         "min": "0",
                      *         "max": "100",
                      *         "pattern": "^[0-9]+$",
-                     *         "values": [
-                     *           null
-                     *         ],
+                     *         "values": [],
                      *         "codeTable": "countries",
                      *         "mapping": "sis.students"
                      *       }
@@ -17294,15 +17256,11 @@ export interface operations {
                      *         "severity": "blank_and_warn",
                      *         "check": "type",
                      *         "type": "integer",
-                     *         "formats": [
-                     *           null
-                     *         ],
+                     *         "formats": [],
                      *         "min": "0",
                      *         "max": "100",
                      *         "pattern": "^[0-9]+$",
-                     *         "values": [
-                     *           null
-                     *         ],
+                     *         "values": [],
                      *         "codeTable": "countries",
                      *         "mapping": "sis.students"
                      *       }
@@ -17432,15 +17390,11 @@ export interface operations {
                      *         "severity": "blank_and_warn",
                      *         "check": "type",
                      *         "type": "integer",
-                     *         "formats": [
-                     *           null
-                     *         ],
+                     *         "formats": [],
                      *         "min": "0",
                      *         "max": "100",
                      *         "pattern": "^[0-9]+$",
-                     *         "values": [
-                     *           null
-                     *         ],
+                     *         "values": [],
                      *         "codeTable": "countries",
                      *         "mapping": "sis.students"
                      *       }
@@ -17617,15 +17571,11 @@ export interface operations {
                      *         "severity": "blank_and_warn",
                      *         "check": "type",
                      *         "type": "integer",
-                     *         "formats": [
-                     *           null
-                     *         ],
+                     *         "formats": [],
                      *         "min": "0",
                      *         "max": "100",
                      *         "pattern": "^[0-9]+$",
-                     *         "values": [
-                     *           null
-                     *         ],
+                     *         "values": [],
                      *         "codeTable": "countries",
                      *         "mapping": "sis.students"
                      *       }
@@ -17782,15 +17732,11 @@ export interface operations {
                      *         "severity": "blank_and_warn",
                      *         "check": "type",
                      *         "type": "integer",
-                     *         "formats": [
-                     *           null
-                     *         ],
+                     *         "formats": [],
                      *         "min": "0",
                      *         "max": "100",
                      *         "pattern": "^[0-9]+$",
-                     *         "values": [
-                     *           null
-                     *         ],
+                     *         "values": [],
                      *         "codeTable": "countries",
                      *         "mapping": "sis.students"
                      *       }
@@ -17951,15 +17897,11 @@ export interface operations {
                      *         "severity": "blank_and_warn",
                      *         "check": "type",
                      *         "type": "integer",
-                     *         "formats": [
-                     *           null
-                     *         ],
+                     *         "formats": [],
                      *         "min": "0",
                      *         "max": "100",
                      *         "pattern": "^[0-9]+$",
-                     *         "values": [
-                     *           null
-                     *         ],
+                     *         "values": [],
                      *         "codeTable": "countries",
                      *         "mapping": "sis.students"
                      *       }
