@@ -10,14 +10,18 @@ import type { Log } from '../platform/log.js';
 import { AccessGuard } from './common/access.guard.js';
 import { AnswerInterceptor } from './common/answer.interceptor.js';
 import { linkTo } from './common/base-path.js';
-import type { ApiKeys } from './common/caller.js';
+import type { ApiKeys, Tickets } from './common/caller.js';
 import { Idempotency } from './common/idempotency.js';
 import { ProblemFilter } from './common/problem.filter.js';
-import { API_KEYS, CLOCK, HUB, LOG, READINESS, ROLLBACK_PREVIEW, RUN_STARTER, RUN_WAIT } from './common/tokens.js';
+import { API_KEYS, CLOCK, HEARTBEAT, HUB, LISTEN, LOG, READINESS, ROLLBACK_PREVIEW } from './common/tokens.js';
+import { RUN_STARTER, RUN_WAIT, TICKETS } from './common/tokens.js';
 import { createValidationPipe } from './common/validation.js';
 import { ConflictsController } from './conflicts/conflicts.controller.js';
 import { Decide } from './conflicts/decide.js';
 import { DecisionsController } from './decisions/decisions.controller.js';
+import { EventFeed, type ListenForEvents } from './events/event-feed.js';
+import { EventsController } from './events/events.controller.js';
+import { redeemTicket } from './events/tickets.js';
 import { GoldenController } from './golden/golden.controller.js';
 import { Override } from './golden/override.js';
 import { HealthController } from './health/health.controller.js';
@@ -47,6 +51,9 @@ export interface ApiDependencies {
   readonly starter: RunStarter;
   readonly readiness: Readiness;
   readonly previewRollback: PreviewRollback;
+  readonly listenForEvents: ListenForEvents;
+  /** How often a stream of events shows that it is still there (default 15 s). */
+  readonly heartbeatMilliseconds?: number;
   /** How long a start waits for a worker to open the run (default 1.5 s). */
   readonly runWaitMilliseconds?: number;
   /** Serve the documentation at `/docs`. */
@@ -67,17 +74,22 @@ class ApiModule {
         return { institutionId, role, actor: `${role}:${name}` };
       },
     };
+    const tickets: Tickets = { redeem: (ticket) => redeemTicket(hub, ticket, clock.now()) };
     return {
       module: ApiModule,
       controllers: [
         ...[StatusController, JobsController, RunsController, MappingsController, ConflictsController, HeldController],
         ...[DecisionsController, GoldenController, QualityController, HealthController, ProblemsController],
+        ...[EventsController],
       ],
       providers: [
         { provide: HUB, useValue: hub },
         { provide: CLOCK, useValue: clock },
         { provide: LOG, useValue: dependencies.log },
         { provide: API_KEYS, useValue: keys },
+        { provide: TICKETS, useValue: tickets },
+        { provide: HEARTBEAT, useValue: dependencies.heartbeatMilliseconds ?? 15_000 },
+        { provide: LISTEN, useValue: dependencies.listenForEvents },
         { provide: RUN_STARTER, useValue: dependencies.starter },
         { provide: READINESS, useValue: dependencies.readiness },
         { provide: ROLLBACK_PREVIEW, useValue: dependencies.previewRollback },
@@ -87,6 +99,7 @@ class ApiModule {
         { provide: APP_INTERCEPTOR, useClass: AnswerInterceptor },
         { provide: APP_PIPE, useFactory: createValidationPipe },
         ...[Idempotency, StartRun, Rollback, Decide, DecideHeld, Override, CreateJob, PutMapping, ValidateRecords],
+        ...[EventFeed],
       ],
     };
   }

@@ -11,6 +11,7 @@ const tags: Readonly<Record<string, string>> = {
   'Held changes': 'What was too much, or came back, waits for a person.',
   'Golden records': 'What we hold to be true, and why.',
   Quality: 'What the rules say of records.',
+  Events: 'What happens, as it happens.',
   Health: 'For whoever watches over the process.',
 };
 

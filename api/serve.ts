@@ -1,6 +1,7 @@
 import { Client, Connection } from '@temporalio/client';
 import { temporalConnectionOptions, type Config } from '../config/env.js';
 import { createHub } from '../database/hub.js';
+import { listen } from '../database/listen.js';
 import { previewRollback } from '../database/rollback-preview.js';
 import { systemClock } from '../platform/clock.js';
 import { createLog } from '../platform/log.js';
@@ -38,6 +39,11 @@ export async function startApi(options: ApiProcessOptions): Promise<ApiProcess> 
   const application = await createApi({
     ...{ hub, log, clock: systemClock, previewRollback },
     starter: createRunStarter(workflow, scope),
+    listenForEvents: (heard) =>
+      listen({
+        ...{ url: databaseUrl, role: 'concord_api', channel: 'concord_events', heard },
+        failed: (error) => log.warn({ err: error }, 'cannot listen for events; tried again'),
+      }),
     readiness: createReadiness(hub, connection),
     docs: true,
   });

@@ -1,6 +1,5 @@
-import pg from 'pg';
-import { urlForRole } from '../database/connection.js';
 import type { Hub } from '../database/hub.js';
+import { listen } from '../database/listen.js';
 import type { Log } from '../platform/log.js';
 
 /** A row of the outbox: what happened, and to what. */
@@ -34,12 +33,16 @@ const rowsAtOnce = 200;
  *  handed over twice and is never lost; any number of workers may do this side by side. */
 export function startRelay(options: RelayOptions): Relay {
   const bell = new Bell();
-  const listener = listenUntilStopped(options, bell);
+  const listening = listen({
+    ...{ url: options.databaseUrl, role: 'concord_worker', channel: 'concord_outbox' },
+    heard: () => bell.ring(),
+    failed: (error) => options.log.warn({ err: error }, 'cannot listen for decisions; looked for every few seconds'),
+  });
   const loop = relayUntilStopped(options, bell);
   return {
     async stop() {
       bell.stop();
-      await Promise.all([loop, listener]);
+      await Promise.all([loop, listening.stop()]);
     },
   };
 }
@@ -120,40 +123,11 @@ async function markDelivered(hub: Hub, institutionId: number, rows: readonly Out
   });
 }
 
-/* A connection of its own, made again when it breaks; the poll covers the time between. */
-async function listenUntilStopped({ databaseUrl, log }: RelayOptions, bell: Bell): Promise<void> {
-  while (!bell.stopped) {
-    const client = new pg.Client({ connectionString: urlForRole(databaseUrl, 'concord_worker'), keepAlive: true });
-    const broken = new Promise<void>((resolve) => {
-      client.once('error', () => resolve()).once('end', () => resolve());
-    });
-    client.on('notification', () => bell.ring());
-    try {
-      await client.connect();
-      await client.query('listen concord_outbox');
-      bell.ring();
-      await Promise.race([broken, bell.end]);
-    } catch (error) {
-      log.warn({ err: error }, 'cannot listen for decisions; looked for every few seconds instead');
-      await bell.pause(2_000);
-    }
-    await client.end().catch(() => undefined);
-  }
-}
-
 /* Something to wait for: rung by a notification, by the end, or by the passing of time. */
 class Bell {
   stopped = false;
-  readonly end: Promise<void>;
   private rung = false;
   private wake: () => void = () => undefined;
-  private readonly endNow: () => void;
-
-  constructor() {
-    let resolveEnd: () => void = () => undefined;
-    this.end = new Promise((resolve) => (resolveEnd = resolve));
-    this.endNow = resolveEnd;
-  }
 
   ring(): void {
     this.rung = true;
@@ -166,7 +140,6 @@ class Bell {
 
   stop(): void {
     this.stopped = true;
-    this.endNow();
     this.ring();
   }
 
@@ -179,12 +152,5 @@ class Bell {
         resolve();
       };
     });
-  }
-
-  async pause(milliseconds: number): Promise<void> {
-    let timer: NodeJS.Timeout | undefined;
-    const passed = new Promise<void>((resolve) => (timer = setTimeout(resolve, milliseconds)));
-    await Promise.race([passed, this.end]);
-    clearTimeout(timer);
   }
 }

@@ -30,6 +30,7 @@ export interface WorkerProcess {
 }
 
 const reapEveryMilliseconds = 60_000;
+const forgetEveryMilliseconds = 10 * 60_000;
 
 /** The worker: three task queues, the relay of the outbox, the reaper of lost runs. Once a process. */
 export async function startWorkerProcess(options: WorkerProcessOptions): Promise<WorkerProcess> {
@@ -55,11 +56,14 @@ export async function startWorkerProcess(options: WorkerProcessOptions): Promise
     },
   });
   const reaper = every(reapEveryMilliseconds, log, () => reap({ ...starting, activities }));
+  const forgetter = every(forgetEveryMilliseconds, log, () =>
+    hub.system((database) => database.query('select concord.forget_passed()')),
+  );
   log.info({ scope, namespace }, 'the worker is up');
   return {
     ended: workers.ended,
     async stop() {
-      await Promise.all([relay.stop(), reaper.stop()]);
+      await Promise.all([relay.stop(), reaper.stop(), forgetter.stop()]);
       await workers.drain();
       await closeAll(hub, connection, native);
       log.info('the worker is down');

@@ -12,7 +12,7 @@ import {
   type ApiResponseOptions,
 } from '@nestjs/swagger';
 import { rolesWith } from '../../domain/access.js';
-import { Admit, ReadsQuery, type Admission } from './access.guard.js';
+import { AcceptsTicket, Admit, ReadsQuery, type Admission } from './access.guard.js';
 import { basePath } from './base-path.js';
 import { describeCode, Problem, toDocument, type ProblemCode } from './problem.js';
 import { ProblemView } from './problem.view.js';
@@ -24,6 +24,8 @@ export interface SuccessReply {
   readonly type?: Type<unknown>;
   readonly description: string;
   readonly example?: unknown;
+  /** Of a reply that is not JSON. */
+  readonly mediaType?: string;
   readonly headers?: readonly ReplyHeader[];
 }
 
@@ -45,6 +47,8 @@ export interface EndpointOptions {
   /** What each `{name}` of the path is. */
   readonly parameters?: Readonly<Record<string, string>>;
   readonly readsQuery?: boolean;
+  /** A ticket among the parameters may stand in for a key. */
+  readonly ticket?: boolean;
   readonly body?: {
     readonly example: unknown;
     readonly types?: readonly string[];
@@ -67,6 +71,7 @@ export const Endpoint = (options: EndpointOptions): MethodDecorator =>
     Admit(options.may),
     ApiExtension('x-permission', options.may),
     ReadsQuery(options.readsQuery ?? false),
+    AcceptsTicket(options.ticket ?? false),
     ApiTags(options.tag),
     ApiOperation({
       operationId: options.operationId,
@@ -135,7 +140,12 @@ const describeReply = (reply: SuccessReply): ApiResponseOptions => ({
           ]),
         ),
       }),
-  ...(reply.example === undefined ? {} : { examples: { example: { summary: 'An example', value: reply.example } } }),
+  ...(reply.mediaType === undefined
+    ? {}
+    : { content: { [reply.mediaType]: { schema: { type: 'string' }, example: reply.example } } }),
+  ...(reply.example === undefined || reply.mediaType !== undefined
+    ? {}
+    : { examples: { example: { summary: 'An example', value: reply.example } } }),
 });
 
 const commonProblems = (options: EndpointOptions): readonly ProblemCode[] => [

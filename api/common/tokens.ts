@@ -5,6 +5,12 @@ export const HUB = Symbol('hub');
 export const API_KEYS = Symbol('api keys');
 export const RUN_STARTER = Symbol('run starter');
 export const ROLLBACK_PREVIEW = Symbol('rollback preview');
+/** Opens the connection over which the process hears of events. */
+export const LISTEN = Symbol('listen');
+/** How often a stream of events shows that it is still there, in milliseconds. */
+export const HEARTBEAT = Symbol('heartbeat');
+/** Finds whom a ticket lets in. */
+export const TICKETS = Symbol('tickets');
 export const READINESS = Symbol('readiness');
 /** How long a start waits for a worker to open the run, in milliseconds. */
 export const RUN_WAIT = Symbol('run wait');

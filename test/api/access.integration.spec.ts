@@ -43,6 +43,8 @@ const admits: Readonly<Record<string, readonly string[]>> = {
   findGoldenRecords: ['secretary', 'steward', 'auditor'],
   getGoldenRecord: ['secretary', 'steward', 'auditor'],
   overrideGoldenRecord: ['steward'],
+  watchEvents: ['secretary', 'steward', 'operator', 'auditor'],
+  issueEventTicket: ['secretary', 'steward', 'operator', 'auditor'],
   validateQuality: ['secretary', 'steward'],
 };
 

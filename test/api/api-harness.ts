@@ -8,6 +8,7 @@ import type { PreviewRollback } from '../../api/runs/rollback.js';
 import { createRunStarter } from '../../api/temporal/run-starter.js';
 import { createApiKey } from '../../database/api-keys.js';
 import { createHub, type Hub } from '../../database/hub.js';
+import { listen } from '../../database/listen.js';
 import { roles, type Role } from '../../domain/access.js';
 import { ManualClock } from '../../platform/clock.js';
 import { createLog } from '../../platform/log.js';
@@ -59,7 +60,7 @@ export class ApiHarness {
     readonly otherInstitutionId: number,
   ) {}
 
-  private url = '';
+  url = '';
   private closeApi: () => Promise<void> = async () => undefined;
 
   static async open(): Promise<ApiHarness> {
@@ -112,7 +113,10 @@ export class ApiHarness {
       },
       ...(body === undefined ? {} : { body }),
     });
-    const text = await response.text();
+    const type = response.headers.get('content-type') ?? '';
+    // A stream does not end by itself: that it begins is all that is asked here.
+    if (type.startsWith('text/event-stream')) await response.body?.cancel();
+    const text = response.bodyUsed ? '' : await response.text();
     const reply = {
       status: response.status,
       headers: response.headers,
@@ -120,6 +124,10 @@ export class ApiHarness {
     };
     await this.checkAgainstDocument(method, address, reply);
     return reply;
+  }
+
+  get databaseUrl(): string {
+    return this.database.url;
   }
 
   token(role: Role | 'stranger'): string {
@@ -157,6 +165,11 @@ export class ApiHarness {
         if (preview === undefined) throw new Error('no preview was prepared');
         return preview;
       },
+      listenForEvents: (heard) =>
+        listen({
+          ...{ url: this.database.url, role: 'concord_api', channel: 'concord_events', heard },
+          failed: () => undefined,
+        }),
       runWaitMilliseconds: 0,
     });
     await application.listen({ port: 0, host: '127.0.0.1' });

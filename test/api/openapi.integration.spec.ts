@@ -58,9 +58,9 @@ test('every reply but 304 has a schema and an example; every error is a problem'
         if (status === '304') return content !== undefined;
         const [[type, media] = ['', undefined]] = Object.entries(content ?? {});
         const problem = Number(status) >= 400 && !(status === '503' && place.endsWith('/readyz'));
+        const success = place.endsWith('/events') ? 'text/event-stream' : 'application/json';
         return (
-          type !== (problem ? 'application/problem+json' : 'application/json') ||
-          (media?.examples ?? media?.example) === undefined
+          type !== (problem ? 'application/problem+json' : success) || (media?.examples ?? media?.example) === undefined
         );
       })
       .map(([status]) => `${place} ${status}`),
