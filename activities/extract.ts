@@ -416,7 +416,8 @@ async function* encodeRaw(
   if (encoder.size > 0) yield encoder.take();
 }
 
-const copyRaw = async (
+/** Stages rows as if they had been read. */
+export const copyRaw = async (
   client: PoolClient,
   table: string,
   part: number,

@@ -15,6 +15,7 @@ import { recordDispositions } from './dispositions.js';
 import { keepHeld } from './guard.js';
 import { fenced, readChunks, recordChunk, takeLease, type Lease } from './lease.js';
 import { findBrokenSetRules } from './set-rules.js';
+import { recogniseCorrected } from './stage-replay.js';
 
 /** What one staged row is written as. */
 interface StagedRow {
@@ -345,6 +346,7 @@ export const standardizeStaged = async (
       }
       const logged = await readChunks(client, run.runId, 'standardize', '');
       if (logged.length === 0) await logProblems(client, run);
+      await recogniseCorrected(client, run);
       const { rows } = await client.query<{ count: string }>(`select count(*) from ${staging.canon}`);
       await recordChunk(client, lease, 0, { counts: { canon: Number(rows[0]?.count ?? 0) } });
       if (run.kind !== 'decision') await recordDispositions(client, run, context);

@@ -37,6 +37,9 @@ import { mountDocs } from './docs-page.js';
 import { createDocument } from './openapi.js';
 import { QualityController } from './quality/quality.controller.js';
 import { ValidateRecords } from './quality/validate.js';
+import { CorrectRejected } from './rejected/correct.js';
+import { RejectedController } from './rejected/rejected.controller.js';
+import { ReplayRejected } from './rejected/replay.js';
 import { Rollback, type PreviewRollback } from './runs/rollback.js';
 import { RunsController } from './runs/runs.controller.js';
 import { StartRun } from './runs/start-run.js';
@@ -80,7 +83,7 @@ class ApiModule {
       controllers: [
         ...[StatusController, JobsController, RunsController, MappingsController, ConflictsController, HeldController],
         ...[DecisionsController, GoldenController, QualityController, HealthController, ProblemsController],
-        ...[EventsController],
+        ...[EventsController, RejectedController],
       ],
       providers: [
         { provide: HUB, useValue: hub },
@@ -99,7 +102,7 @@ class ApiModule {
         { provide: APP_INTERCEPTOR, useClass: AnswerInterceptor },
         { provide: APP_PIPE, useFactory: createValidationPipe },
         ...[Idempotency, StartRun, Rollback, Decide, DecideHeld, Override, CreateJob, PutMapping, ValidateRecords],
-        ...[EventFeed],
+        ...[EventFeed, CorrectRejected, ReplayRejected],
       ],
     };
   }

@@ -6,6 +6,7 @@ const tags: Readonly<Record<string, string>> = {
   Status: 'How everything is.',
   Jobs: 'What is synchronized with what.',
   Runs: 'Synchronizations, and taking them back.',
+  'Records set aside': 'What could not be used: why, corrected, and sent through alone.',
   Mappings: 'What the fields of a system mean.',
   Questions: 'What the rules could not settle waits for a person.',
   'Held changes': 'What was too much, or came back, waits for a person.',

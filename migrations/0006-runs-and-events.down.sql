@@ -43,6 +43,7 @@ drop index concord.rejected_records_batch;
 drop index concord.rejected_records_key;
 alter table concord.rejected_records
   drop column version,
+  drop column corrected_key,
   drop column corrected_by,
   drop column corrected_at,
   drop column correction_reason,

@@ -14,9 +14,11 @@ create index golden_records_created on concord.golden_records using brin (create
 create index record_images_created on concord.record_images using brin (created_run);
 
 -- ── records set aside: corrected, and replayed alone ─────────────────────────────────────────────────────────────────
--- corrected: the whole row as text, in the order of the mapping's columns. replaying: in a batch that waits or is at work.
+-- corrected: the whole row, in the order of the mapping's columns; corrected_key: its key. settle_run_id: the run that replayed
+-- it last. replaying: in a batch that waits or is at work.
 alter table concord.rejected_records
   add column version integer not null default 1,
+  add column corrected_key text collate "C",
   add column corrected_by text,
   add column corrected_at timestamptz,
   add column correction_reason text,

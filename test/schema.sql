@@ -423,6 +423,7 @@ create table concord.rejected_records (
   subject_key bigint,
   created_at timestamp with time zone not null default now(),
   version integer not null default 1,
+  corrected_key text collate "C",
   corrected_by text,
   corrected_at timestamp with time zone,
   correction_reason text,

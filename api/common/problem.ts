@@ -36,6 +36,8 @@ export const problemCodes = {
   idempotency_key_reused: { status: 422, title: 'The Idempotency-Key was used for something else' },
   /** The choice cannot be made for this question: `detail` says why and which can. */
   choice_not_possible: { status: 422, title: 'This cannot be chosen here' },
+  /** The row would be set aside still, for the cause that `errors` names. Remedy: correct that too, or mend the mapping. */
+  row_still_rejected: { status: 422, title: 'The row would be set aside still' },
   /** A change needs If-Match with the ETag of what it is made on. */
   precondition_required: { status: 428, title: 'If-Match is needed' },
   /** The method is none that this path knows, or the request is none that HTTP knows. */

@@ -1,6 +1,6 @@
 import { Choice, Count, Id, Links, Moment, Text } from '../common/fields.js';
 
-const kinds = ['decision', 'release', 'discard', 'override'] as const;
+const kinds = ['decision', 'release', 'discard', 'override', 'replay'] as const;
 
 /** A decision that is durable, and will be carried out. */
 export class AcceptedView {
@@ -25,7 +25,9 @@ export class BatchView {
   @Choice(kinds, { description: 'What was decided.' })
   kind: string;
 
-  @Choice(['pending', 'applied', 'failed'], { description: 'Whether it is carried out.' })
+  @Choice(['pending', 'applied', 'failed', 'withdrawn'], {
+    description: 'Waits, is carried out, was rolled back, or was taken back before it was carried out.',
+  })
   state: string;
 
   @Id({ nullable: true, description: 'The job whose review carries it out.', example: '3' })

@@ -1,8 +1,8 @@
 import { dispositions } from '../../domain/run.js';
 import { linkTo } from '../common/base-path.js';
-import type { RunRow, RejectedRow, FindingRow } from './run.queries.js';
+import type { RunRow, FindingRow } from './run.queries.js';
 import { runWords } from './run-words.js';
-import type { BalanceView, FindingView, RejectedView, RunItemView, RunView } from './run.view.js';
+import type { BalanceView, FindingView, RunItemView, RunView } from './run.view.js';
 import type { Plain } from '../common/plain-type.js';
 
 export const toRunItem = (row: RunRow): Plain<RunItemView> => ({
@@ -46,6 +46,7 @@ const linksOf = (row: RunRow): Record<string, string> => {
   return {
     self,
     rejected: `${self}/rejected`,
+    rejectedGroups: `${self}/rejected/groups`,
     findings: `${self}/findings`,
     questions: linkTo(`conflicts/pending?run=${row.id}`),
     heldChanges: linkTo(`held-changes?run=${row.id}`),
@@ -62,22 +63,6 @@ const balanceOf = ({ rows }: Readonly<Record<string, unknown>>): Plain<BalanceVi
   const rowsAccounted = dispositions.reduce((sum, name) => sum + count(name), 0);
   return { balances: rowsIn === rowsAccounted, rowsIn, rowsAccounted };
 };
-
-/** `showsRaw`: whether the reader may see rows as they were read. */
-export const toRejected =
-  (showsRaw: boolean) =>
-  (row: RejectedRow): Plain<RejectedView> => ({
-    id: row.id,
-    mapping: row.mapping,
-    kind: row.kind,
-    sourceKey: row.source_key,
-    position: row.position,
-    field: row.field,
-    reason: row.reason,
-    detail: row.detail,
-    raw: showsRaw ? row.raw : null,
-    state: row.state,
-  });
 
 export const toFinding = (row: FindingRow): Plain<FindingView> => ({
   id: row.id,

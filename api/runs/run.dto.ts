@@ -44,20 +44,6 @@ export class RunListQuery extends ListQuery implements RunListRequest {
   parent?: string;
 }
 
-export interface RejectedListRequest extends ListRequest {
-  readonly kind?: string;
-  readonly reason?: string;
-}
-
-/** Which records set aside. */
-export class RejectedListQuery extends ListQuery implements RejectedListRequest {
-  @Choice(['rejected', 'waiting'], { optional: true, description: 'Only of this kind.' })
-  kind?: string;
-
-  @Text({ optional: true, max: 300, description: 'Only for this reason.', example: 'field_count' })
-  reason?: string;
-}
-
 export interface FindingListRequest extends ListRequest {
   readonly kind?: string;
 }

@@ -82,36 +82,6 @@ export const findActiveRun = async (
   return rows[0] ?? null;
 };
 
-export interface RejectedRow {
-  readonly id: string;
-  readonly mapping: string;
-  readonly kind: string;
-  readonly source_key: string | null;
-  readonly position: string;
-  readonly field: string | null;
-  readonly reason: string;
-  readonly detail: string;
-  readonly raw: string | null;
-  readonly state: string;
-}
-
-export const listRejected = async (
-  client: PoolClient,
-  runId: string,
-  filter: { readonly kind: string | null; readonly reason: string | null },
-  after: string | null,
-  most: number,
-): Promise<readonly RejectedRow[]> => {
-  const { rows } = await client.query<RejectedRow>(
-    `select x.id, m.name as mapping, x.kind, x.source_key, x.position, x.field, x.reason, x.detail, x.raw, x.state
-     from concord.rejected_records x join concord.cross_system_mappings m on m.id = x.mapping_id
-     where x.run_id = $1 and ($2::text is null or x.kind = $2) and ($3::text is null or x.reason = $3) and ($4::bigint is null or x.id > $4)
-     order by x.id limit $5`,
-    [runId, filter.kind, filter.reason, after, most],
-  );
-  return rows;
-};
-
 export interface FindingRow {
   readonly id: string;
   readonly kind: string;

@@ -149,58 +149,6 @@ export class StartedRunView {
   links: Record<string, string>;
 }
 
-/** A record that was set aside. */
-export class RejectedView {
-  @Id({ description: 'The record aside.' })
-  id: string;
-
-  @Text({ max: 200, description: 'Where it came from: `system.entity`.', example: 'sis.students' })
-  mapping: string;
-
-  @Choice(['rejected', 'waiting'], { description: '`waiting`: for a record it refers to; it rejoins every run.' })
-  kind: string;
-
-  @Text({
-    max: 1000,
-    nullable: true,
-    description: 'Its key in the source, where one could be read.',
-    example: 'S-1042',
-  })
-  sourceKey: string | null;
-
-  @Text({ max: 100, description: 'Its line or ordinal number in the source.', example: '318' })
-  position: string;
-
-  @Text({ max: 300, nullable: true, description: 'The column at fault.', example: 'birth_date' })
-  field: string | null;
-
-  @Text({ max: 300, description: 'The rule, or why it could not be read.', example: 'birth_date_is_a_date' })
-  reason: string;
-
-  @Text({ max: 2000, description: 'The reason in words.', example: 'expected a date like 31.12.2001' })
-  detail: string;
-
-  @Text({
-    max: 2_000_000,
-    nullable: true,
-    description: 'The row as read. Null where your role may not see it.',
-    example: null,
-  })
-  raw: string | null;
-
-  @Choice(['open', 'resolved'], { description: 'Whether it is still aside.' })
-  state: string;
-}
-
-/** A page of records set aside. */
-export class RejectedPage {
-  @ListOf(() => RejectedView, { max: 200, description: 'In the order they were met.' })
-  items: RejectedView[];
-
-  @Text({ max: 2000, nullable: true, description: 'For the next page; null: there is none.', example: null })
-  nextCursor: string | null;
-}
-
 /** Something that a person should know of, though nothing waits for them. */
 export class FindingView {
   @Id({ description: 'The finding.' })

@@ -9,18 +9,16 @@ import { Idempotency, requireIdempotencyKey } from '../common/idempotency.js';
 import { idOf, notFound, smallIdOf } from '../common/ids.js';
 import { defaultLimit } from '../common/list-query.js';
 import { HUB } from '../common/tokens.js';
-import { FindingListQuery, RejectedListQuery, RollbackBody, RunListQuery, StartRunBody } from './run.dto.js';
-import { findRun, listFindings, listRejected, listRuns, type RunRow } from './run.queries.js';
-import { toFinding, toRejected, toRun, toRunItem } from './run-presenter.js';
+import { FindingListQuery, RollbackBody, RunListQuery, StartRunBody } from './run.dto.js';
+import { findRun, listFindings, listRuns, type RunRow } from './run.queries.js';
+import { toFinding, toRun, toRunItem } from './run-presenter.js';
 import {
   FindingPage,
-  RejectedPage,
   RollbackPreviewView,
   RunPage,
   RunView,
   StartedRunView,
   type FindingView,
-  type RejectedView,
   type RunItemView,
 } from './run.view.js';
 import { Rollback } from './rollback.js';
@@ -122,37 +120,6 @@ export class RunsController {
   })
   async get(@CurrentCaller() caller: Caller, @Param('runId') runId: string): Promise<Plain<RunView>> {
     return toRun(await this.runOf(caller, runId));
-  }
-
-  @Endpoint({
-    method: 'get',
-    path: 'runs/{runId}/rejected',
-    operationId: 'listRejectedRecords',
-    summary: 'List the records that a run set aside',
-    description:
-      'Each with the reason, and with the row as it was read where the role may see it (secretary, steward).',
-    tag,
-    may: 'run_record:read',
-    parameters: runParameter,
-    readsQuery: true,
-    replies: [{ status: 200, type: RejectedPage, description: 'A page of records.', headers: ['Link'] }],
-    problems: ['cursor_mismatch'],
-  })
-  async rejected(
-    @CurrentCaller() caller: Caller,
-    @CurrentRequest() request: HttpRequest,
-    @Param('runId') runId: string,
-    @Query() query: RejectedListQuery,
-  ): Promise<Answer<Page<Plain<RejectedView>>>> {
-    const { limit = defaultLimit, cursor, kind = null, reason = null } = query;
-    const run = await this.runOf(caller, runId);
-    const scope = ['rejected', run.id, kind, reason];
-    const after = decodeIdCursor(scope, cursor);
-    const rows = await this.hub.read(caller.institutionId, (client) =>
-      listRejected(client, run.id, { kind, reason }, after, limit + 1),
-    );
-    const toItem = toRejected(caller.role !== 'auditor');
-    return pageOf({ rows, limit, filter: scope, url: request.url, position: (row) => [row.id], toItem });
   }
 
   @Endpoint({
