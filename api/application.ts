@@ -40,6 +40,8 @@ import { ValidateRecords } from './quality/validate.js';
 import { CorrectRejected } from './rejected/correct.js';
 import { RejectedController } from './rejected/rejected.controller.js';
 import { ReplayRejected } from './rejected/replay.js';
+import { CancelRun } from './runs/cancel.js';
+import { RunChanges } from './runs/changes.js';
 import { Rollback, type PreviewRollback } from './runs/rollback.js';
 import { RunsController } from './runs/runs.controller.js';
 import { StartRun } from './runs/start-run.js';
@@ -102,7 +104,7 @@ class ApiModule {
         { provide: APP_INTERCEPTOR, useClass: AnswerInterceptor },
         { provide: APP_PIPE, useFactory: createValidationPipe },
         ...[Idempotency, StartRun, Rollback, Decide, DecideHeld, Override, CreateJob, PutMapping, ValidateRecords],
-        ...[EventFeed, CorrectRejected, ReplayRejected],
+        ...[EventFeed, CorrectRejected, ReplayRejected, CancelRun, RunChanges],
       ],
     };
   }

@@ -41,6 +41,8 @@ export interface Started {
 /** The API over real HTTP and PostgreSQL, with two institutions and a key of each role. */
 export class ApiHarness {
   readonly started: Started[] = [];
+  /** Workflows that were asked to end. */
+  readonly cancelled: string[] = [];
   readonly clock = new ManualClock('2026-11-20T07:10:00Z');
   /** What the preview of a rollback says, by run. */
   readonly previews = new Map<string, Awaited<ReturnType<PreviewRollback>>>();
@@ -188,6 +190,10 @@ export class ApiHarness {
             const { workflowId, taskQueue, args } = input.options;
             this.started.push({ type: input.workflowType, workflowId, taskQueue, args });
             return { runId: 'one', eagerlyStarted: false };
+          },
+          cancel: async ({ workflowExecution }) => {
+            this.cancelled.push(workflowExecution.workflowId);
+            return {};
           },
         },
       ],
