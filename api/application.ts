@@ -19,6 +19,7 @@ import { createValidationPipe } from './common/validation.js';
 import { ConflictsController } from './conflicts/conflicts.controller.js';
 import { Decide } from './conflicts/decide.js';
 import { DecisionsController } from './decisions/decisions.controller.js';
+import { TakeBack } from './decisions/take-back.js';
 import { EventFeed, type ListenForEvents } from './events/event-feed.js';
 import { EventsController } from './events/events.controller.js';
 import { redeemTicket } from './events/tickets.js';
@@ -104,7 +105,7 @@ class ApiModule {
         { provide: APP_INTERCEPTOR, useClass: AnswerInterceptor },
         { provide: APP_PIPE, useFactory: createValidationPipe },
         ...[Idempotency, StartRun, Rollback, Decide, DecideHeld, Override, CreateJob, PutMapping, ValidateRecords],
-        ...[EventFeed, CorrectRejected, ReplayRejected, CancelRun, RunChanges],
+        ...[EventFeed, CorrectRejected, ReplayRejected, CancelRun, RunChanges, TakeBack],
       ],
     };
   }

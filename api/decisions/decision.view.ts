@@ -17,6 +17,29 @@ export class AcceptedView {
   links: Record<string, string>;
 }
 
+/** A decision, or a batch of them, that was taken back. */
+export class TakenBackView {
+  @Choice(['withdrawn', 'rolling_back'], {
+    description: 'It waited, and is withdrawn; or it was carried out, and a run rolls that back.',
+  })
+  state: string;
+
+  @Id({ description: 'The batch.', example: '9' })
+  batchId: string;
+
+  @Count({ description: 'Decisions that were withdrawn.', example: 1 })
+  decisions: number;
+
+  @Text({ max: 500, nullable: true, description: 'The workflow that rolls back.', example: null })
+  workflowId: string | null;
+
+  @Id({ nullable: true, description: 'Its run; null where no worker has taken it up yet.', example: null })
+  runId: string | null;
+
+  @Links()
+  links: Record<string, string>;
+}
+
 /** A batch of decisions, carried out by one run. */
 export class BatchView {
   @Id({ description: 'The batch.', example: '9' })
