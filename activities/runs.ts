@@ -228,6 +228,8 @@ export const createRuns = ({ hub, configurations }: ActivityDependencies) => ({
           failure?.detail ?? null,
         ],
       );
+      // Who waits for the job to be free looks again.
+      if (run.kind === 'sync') await client.query(`select pg_notify('concord_outbox', '')`);
       return told;
     });
   },

@@ -10,11 +10,12 @@ import type { Log } from '../platform/log.js';
 import { AccessGuard } from './common/access.guard.js';
 import { AnswerInterceptor } from './common/answer.interceptor.js';
 import { linkTo } from './common/base-path.js';
+import { addFileParsers, keepSignedBodies } from './common/bodies.js';
 import type { ApiKeys, Tickets } from './common/caller.js';
 import { Idempotency } from './common/idempotency.js';
 import { ProblemFilter } from './common/problem.filter.js';
 import { API_KEYS, CLOCK, HEARTBEAT, HUB, LISTEN, LOG, READINESS, ROLLBACK_PREVIEW } from './common/tokens.js';
-import { RUN_STARTER, RUN_WAIT, TICKETS } from './common/tokens.js';
+import { RUN_STARTER, RUN_WAIT, SPOOL, TICKETS } from './common/tokens.js';
 import { createValidationPipe } from './common/validation.js';
 import { ConflictsController } from './conflicts/conflicts.controller.js';
 import { Decide } from './conflicts/decide.js';
@@ -34,6 +35,9 @@ import { CreateJob } from './jobs/create-job.js';
 import { JobsController } from './jobs/jobs.controller.js';
 import { MappingsController } from './mappings/mappings.controller.js';
 import { PutMapping } from './mappings/put-mapping.js';
+import { DeliveriesController } from './deliveries/deliveries.controller.js';
+import { Spool } from './deliveries/spool.js';
+import { Uploads } from './deliveries/uploads.js';
 import { mountDocs } from './docs-page.js';
 import { createDocument } from './openapi.js';
 import { QualityController } from './quality/quality.controller.js';
@@ -48,6 +52,7 @@ import { RunsController } from './runs/runs.controller.js';
 import { StartRun } from './runs/start-run.js';
 import { StatusController } from './status/status.controller.js';
 import type { RunStarter } from './temporal/run-starter.js';
+import { WebhooksController } from './webhooks/webhooks.controller.js';
 
 /** What the API is given. */
 export interface ApiDependencies {
@@ -62,6 +67,10 @@ export interface ApiDependencies {
   readonly heartbeatMilliseconds?: number;
   /** How long a start waits for a worker to open the run (default 1.5 s). */
   readonly runWaitMilliseconds?: number;
+  /** Where uploads wait until they are whole; the workers have to reach it too. */
+  readonly spoolFolder: string;
+  /** Bytes of a delivery at most (default 20 GiB). */
+  readonly mostUploadBytes?: number;
   /** Serve the documentation at `/docs`. */
   readonly docs?: boolean;
 }
@@ -86,7 +95,7 @@ class ApiModule {
       controllers: [
         ...[StatusController, JobsController, RunsController, MappingsController, ConflictsController, HeldController],
         ...[DecisionsController, GoldenController, QualityController, HealthController, ProblemsController],
-        ...[EventsController, RejectedController],
+        ...[EventsController, RejectedController, DeliveriesController, WebhooksController],
       ],
       providers: [
         { provide: HUB, useValue: hub },
@@ -94,6 +103,10 @@ class ApiModule {
         { provide: LOG, useValue: dependencies.log },
         { provide: API_KEYS, useValue: keys },
         { provide: TICKETS, useValue: tickets },
+        {
+          provide: SPOOL,
+          useValue: new Spool(dependencies.spoolFolder, dependencies.mostUploadBytes ?? 20 * 1024 ** 3),
+        },
         { provide: HEARTBEAT, useValue: dependencies.heartbeatMilliseconds ?? 15_000 },
         { provide: LISTEN, useValue: dependencies.listenForEvents },
         { provide: RUN_STARTER, useValue: dependencies.starter },
@@ -105,7 +118,7 @@ class ApiModule {
         { provide: APP_INTERCEPTOR, useClass: AnswerInterceptor },
         { provide: APP_PIPE, useFactory: createValidationPipe },
         ...[Idempotency, StartRun, Rollback, Decide, DecideHeld, Override, CreateJob, PutMapping, ValidateRecords],
-        ...[EventFeed, CorrectRejected, ReplayRejected, CancelRun, RunChanges, TakeBack],
+        ...[EventFeed, CorrectRejected, ReplayRejected, CancelRun, RunChanges, TakeBack, Uploads],
       ],
     };
   }
@@ -119,13 +132,8 @@ export async function createApi(dependencies: ApiDependencies): Promise<NestFast
     logger: false,
     abortOnError: false,
   });
-  application.useBodyParser(
-    'text/csv',
-    { bodyLimit },
-    (_request: unknown, body: Buffer, done: (error: Error | null, body?: Buffer) => void) => {
-      done(null, body);
-    },
-  );
+  addFileParsers(application.getHttpAdapter().getInstance(), bodyLimit);
+  keepSignedBodies(application.getHttpAdapter().getInstance());
   addHooks(application, dependencies.log);
   const document = JSON.stringify(createDocument(application));
   application

@@ -45,6 +45,7 @@ export async function startApi(options: ApiProcessOptions): Promise<ApiProcess> 
         failed: (error) => log.warn({ err: error }, 'cannot listen for events; tried again'),
       }),
     readiness: createReadiness(hub, connection),
+    spoolFolder: config.spoolFolder,
     docs: true,
   });
   const close = async (): Promise<void> => {

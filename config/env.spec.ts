@@ -20,6 +20,7 @@ describe('readConfig', () => {
       apiPort: 3210,
       logLevel: 'info',
       dataFolder: '.concord',
+      spoolFolder: '.concord/spool',
       corpus: null,
     });
   });

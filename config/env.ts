@@ -28,6 +28,8 @@ export interface Config {
   readonly logLevel: LogLevel;
   /** Where embedded servers keep their data, relative to the project's folder. */
   readonly dataFolder: string;
+  /** Where the API leaves uploaded deliveries and the worker takes them over: both have to reach it. */
+  readonly spoolFolder: string;
   /** Folder of real data sets for the tests that want them, null: those tests are left out. */
   readonly corpus: string | null;
 }
@@ -46,6 +48,7 @@ export const variableNames = [
   'CONCORD_API_PORT',
   'CONCORD_LOG_LEVEL',
   'CONCORD_DATA_FOLDER',
+  'CONCORD_SPOOL_FOLDER',
   'CONCORD_CORPUS',
 ] as const;
 
@@ -70,6 +73,7 @@ export function readConfig(environment: Environment = process.env): Config {
     apiPort: reader.port('CONCORD_API_PORT', 3210),
     logLevel: reader.oneOf('CONCORD_LOG_LEVEL', logLevels, 'info'),
     dataFolder: reader.text('CONCORD_DATA_FOLDER') ?? '.concord',
+    spoolFolder: reader.text('CONCORD_SPOOL_FOLDER') ?? `${reader.text('CONCORD_DATA_FOLDER') ?? '.concord'}/spool`,
     corpus: reader.text('CONCORD_CORPUS'),
   };
   if (reader.problems.length > 0) throw new ConfigError(reader.problems);

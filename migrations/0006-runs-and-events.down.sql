@@ -1,3 +1,4 @@
+drop function concord.wake_jobs_of_system(integer, text);
 drop function concord.forget_passed();
 drop function concord.institution_of_system(integer);
 drop function concord.redeem_ticket(text, timestamptz);

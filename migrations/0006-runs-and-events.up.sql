@@ -260,6 +260,21 @@ create function concord.redeem_ticket(wanted text, at timestamptz) returns jsonb
 create function concord.institution_of_system(wanted integer) returns integer
   language sql stable security definer set search_path = concord, pg_temp
   as $$ select institution_id from concord.data_source_configurations where id = wanted and not archived $$;
+-- Leaves word for the jobs that read a system: there is something new. `told_by` becomes the actor of their runs.
+create function concord.wake_jobs_of_system(wanted integer, told_by text) returns integer
+  language plpgsql volatile set search_path = concord, pg_temp
+  as $$
+  declare woken integer;
+  begin
+    insert into outbox (institution_id, topic, subject)
+    select j.institution_id, 'job', j.id || ' ' || told_by from synchronization_jobs j
+    where not j.archived and exists (
+      select from cross_system_mappings m where m.system_id = wanted and not m.archived and j.definition -> 'sources' ? m.name)
+    order by j.id;
+    get diagnostics woken = row_count;
+    perform pg_notify('concord_outbox', '');
+    return woken;
+  end $$;
 -- What nobody asks for any more: events after a day, tickets, receipts and stored replies after theirs.
 create function concord.forget_passed() returns void
   language sql volatile security definer set search_path = concord, pg_temp
@@ -272,5 +287,6 @@ create function concord.forget_passed() returns void
 
 grant usage on all sequences in schema concord to concord_worker, concord_api;
 revoke all on all functions in schema concord from public;
-grant execute on function concord.redeem_ticket(text, timestamptz), concord.institution_of_system(integer), concord.forget_passed()
+grant execute on function concord.redeem_ticket(text, timestamptz), concord.institution_of_system(integer), concord.forget_passed(),
+  concord.wake_jobs_of_system(integer, text)
   to concord_worker, concord_api;

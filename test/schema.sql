@@ -966,6 +966,22 @@ CREATE OR REPLACE FUNCTION concord.unfinished_runs()
  STABLE SECURITY DEFINER
  SET search_path TO 'concord', 'pg_temp'
 AS $function$ select r.id, r.institution_id, r.workflow_id, r.state, r.started_at from concord.sync_runs r where r.finished_at is null order by r.id $function$;
+CREATE OR REPLACE FUNCTION concord.wake_jobs_of_system(wanted integer, told_by text)
+ RETURNS integer
+ LANGUAGE plpgsql
+ SET search_path TO 'concord', 'pg_temp'
+AS $function$
+  declare woken integer;
+  begin
+    insert into outbox (institution_id, topic, subject)
+    select j.institution_id, 'job', j.id || ' ' || told_by from synchronization_jobs j
+    where not j.archived and exists (
+      select from cross_system_mappings m where m.system_id = wanted and not m.archived and j.definition -> 'sources' ? m.name)
+    order by j.id;
+    get diagnostics woken = row_count;
+    perform pg_notify('concord_outbox', '');
+    return woken;
+  end $function$;
 
 -- grants
 grant create, usage on schema staging to concord_worker;
@@ -1065,6 +1081,8 @@ grant execute on function concord.undelivered_outbox(integer) to concord_api;
 grant execute on function concord.undelivered_outbox(integer) to concord_worker;
 grant execute on function concord.unfinished_runs() to concord_api;
 grant execute on function concord.unfinished_runs() to concord_worker;
+grant execute on function concord.wake_jobs_of_system(integer,text) to concord_api;
+grant execute on function concord.wake_jobs_of_system(integer,text) to concord_worker;
 grant usage on schema concord to concord_api;
 grant usage on schema concord to concord_worker;
 grant usage on sequence concord.api_keys_id_seq to concord_api;

@@ -10,8 +10,8 @@ export interface OutboxRow {
   readonly subject: string;
 }
 
-/** Carries one kind of message out. Idempotent: it is called again where the mark that it was is lost. */
-export type Deliver = (row: OutboxRow) => Promise<void>;
+/** Carries one kind of message out; `later`: not yet, it stays. Idempotent: it is called again where the mark that it was is lost. */
+export type Deliver = (row: OutboxRow) => Promise<unknown>;
 
 export interface RelayOptions {
   readonly hub: Hub;
@@ -98,8 +98,7 @@ async function deliverOne(row: OutboxRow, topics: RelayOptions['topics'], log: L
     return true;
   }
   try {
-    await deliver(row);
-    return true;
+    return (await deliver(row)) !== 'later';
   } catch (error) {
     log.warn({ ...line, err: error }, 'could not be handed over; tried again');
     return false;

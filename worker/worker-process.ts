@@ -13,7 +13,9 @@ import { readCrashPoints } from './faults.js';
 import { reap } from './reaper.js';
 import { startRelay } from './relay.js';
 import { reconcileSchedules } from './schedules.js';
+import { placeUpload } from './place-upload.js';
 import { wakeReview } from './start-workflows.js';
+import { wakeJob } from './wake-job.js';
 
 export interface WorkerProcessOptions {
   readonly config: Config;
@@ -52,6 +54,9 @@ export async function startWorkerProcess(options: WorkerProcessOptions): Promise
     ...{ hub, log, databaseUrl: addresses.databaseUrl },
     topics: {
       review: ({ institutionId, subject }) => wakeReview(starting, institutionId, Number(subject)),
+      upload: ({ institutionId, subject }) =>
+        placeUpload({ hub, log, spoolFolder: config.spoolFolder }, institutionId, subject),
+      job: (row) => wakeJob(starting, row),
       schedules: ({ institutionId }) => reconcileSchedules(starting, institutionId),
     },
   });

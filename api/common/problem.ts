@@ -22,6 +22,8 @@ export const problemCodes = {
   conflict_changed: { status: 409, title: 'It changed meanwhile' },
   /** The first request with this Idempotency-Key is not done yet. Remedy: repeat it in a moment. */
   idempotency_in_flight: { status: 409, title: 'The first request is still at work' },
+  /** The bytes do not begin where what was received ends. Remedy: send from `received` on. */
+  offset_mismatch: { status: 409, title: 'The bytes do not follow on' },
   /** Something of this name exists already. Remedy: take another name, or change what is there. */
   name_taken: { status: 409, title: 'The name is taken' },
   /** The question, or the held change, is closed: decided, withdrawn or settled by agreement. `current` says how. */

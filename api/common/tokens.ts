@@ -9,6 +9,8 @@ export const ROLLBACK_PREVIEW = Symbol('rollback preview');
 export const LISTEN = Symbol('listen');
 /** How often a stream of events shows that it is still there, in milliseconds. */
 export const HEARTBEAT = Symbol('heartbeat');
+/** Where uploads wait until they are whole. */
+export const SPOOL = Symbol('spool');
 /** Finds whom a ticket lets in. */
 export const TICKETS = Symbol('tickets');
 export const READINESS = Symbol('readiness');

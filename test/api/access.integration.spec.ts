@@ -61,10 +61,15 @@ const admits: Readonly<Record<string, readonly string[]>> = {
   overrideGoldenRecord: ['steward'],
   watchEvents: ['secretary', 'steward', 'operator', 'auditor'],
   issueEventTicket: ['secretary', 'steward', 'operator', 'auditor'],
+  listDeliveries: ['secretary', 'steward', 'operator', 'auditor'],
+  getDelivery: ['secretary', 'steward', 'operator', 'auditor'],
+  deliver: ['secretary', 'steward', 'operator'],
+  getUpload: ['secretary', 'steward', 'operator'],
+  sendFile: ['secretary', 'steward', 'operator'],
   validateQuality: ['secretary', 'steward'],
 };
 
-const open = ['getHealth', 'getReadiness', 'getProblemType'];
+const open = ['getHealth', 'getReadiness', 'getProblemType', 'wakeJobs'];
 
 const routes = async (): Promise<readonly { method: string; path: string; operation: OpenApiOperation }[]> => {
   const { paths } = await api.openApi();

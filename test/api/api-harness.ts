@@ -1,3 +1,6 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { expect } from '@jest/globals';
 import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js';
 import { WorkflowClient, type WorkflowStartInput } from '@temporalio/client';
@@ -63,6 +66,7 @@ export class ApiHarness {
   ) {}
 
   url = '';
+  readonly spoolFolder = mkdtempSync(join(tmpdir(), 'concord-spool-'));
   private closeApi: () => Promise<void> = async () => undefined;
 
   static async open(): Promise<ApiHarness> {
@@ -87,6 +91,7 @@ export class ApiHarness {
     await this.hub.close();
     await this.owner.end();
     await this.database.drop();
+    rmSync(this.spoolFolder, { recursive: true, force: true });
   }
 
   get(path: string, ask: Ask = {}): Promise<Reply> {
@@ -172,6 +177,8 @@ export class ApiHarness {
           ...{ url: this.database.url, role: 'concord_api', channel: 'concord_events', heard },
           failed: () => undefined,
         }),
+      spoolFolder: this.spoolFolder,
+      mostUploadBytes: 64 * 1024 * 1024,
       runWaitMilliseconds: 0,
     });
     await application.listen({ port: 0, host: '127.0.0.1' });

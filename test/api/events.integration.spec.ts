@@ -314,6 +314,7 @@ describe('two processes', () => {
       ...{ hub, log: createLog({ level: 'silent', name: 'test' }), clock: api.clock },
       starter: createRunStarter({} as never),
       heartbeatMilliseconds: 30,
+      spoolFolder: api.spoolFolder,
       readiness: { check: async () => [] },
       previewRollback: () => Promise.reject(new Error('nobody asks')),
       listenForEvents: (heard) =>

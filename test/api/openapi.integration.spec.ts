@@ -101,7 +101,7 @@ test('texts and lists are bounded; properties are camelCase', () => {
     if (types.includes('array') && maxItems === undefined) wrong.push(`${place}: no maxItems`);
     look(items, `${place}[]`);
     for (const [name, member] of Object.entries(properties ?? {})) {
-      if (!/^[a-z][a-zA-Z]*$/.test(name)) wrong.push(`${place}.${name}: not camelCase`);
+      if (!/^[a-z][a-zA-Z0-9]*$/.test(name)) wrong.push(`${place}.${name}: not camelCase`);
       look(member, `${place}.${name}`);
     }
   };
