@@ -4,12 +4,13 @@ import { createRunStarter } from '../../api/temporal/run-starter.js';
 import { createHub, type Hub } from '../../database/hub.js';
 import { listen } from '../../database/listen.js';
 import { createLog } from '../../platform/log.js';
+import { EventStream, type Message } from '../harness/event-stream.js';
 import { ApiHarness, base } from './api-harness.js';
 import { World } from './builders.js';
 
 let api: ApiHarness;
 let world: World;
-const streams: Stream[] = [];
+const streams: EventStream[] = [];
 beforeAll(async () => {
   api = await ApiHarness.open();
   world = await World.build(api);
@@ -21,91 +22,17 @@ afterAll(async () => {
   await api.close();
 });
 
-interface Message {
-  readonly comment?: true;
-  readonly id?: string;
-  readonly event?: string;
-  readonly data?: { readonly type: string; readonly subject: string; readonly data: Readonly<Record<string, unknown>> };
-  readonly retry?: string;
-}
-
-/** A stream of events, read as a browser reads it. */
-class Stream {
-  readonly messages: Message[] = [];
-  private text = '';
-  private look: () => void = () => undefined;
-  private readonly reading: Promise<void>;
-  ended = false;
-
-  private constructor(
-    readonly response: Response,
-    private readonly controller: AbortController,
-  ) {
-    this.reading = this.read();
-  }
-
-  static async open(
-    query = '',
-    options: { url?: string; headers?: Record<string, string>; token?: string | null } = {},
-  ): Promise<Stream> {
-    const controller = new AbortController();
-    const token = options.token === undefined ? api.token('operator') : options.token;
-    const response = await fetch(`${options.url ?? api.url}${base}/events${query}`, {
-      headers: { ...(token === null ? {} : { authorization: `Bearer ${token}` }), ...options.headers },
-      signal: controller.signal,
-    });
-    const stream = new Stream(response, controller);
-    streams.push(stream);
-    return stream;
-  }
-
-  /** Waits for a message. */
-  async until(found: (message: Message) => boolean): Promise<Message> {
-    for (;;) {
-      const message = this.messages.find(found);
-      if (message !== undefined) return message;
-      if (this.ended) throw new Error(`the stream ended after ${JSON.stringify(this.messages)}`);
-      await new Promise<void>((resolve) => (this.look = resolve));
-    }
-  }
-
-  types(): readonly (string | undefined)[] {
-    return this.messages.flatMap(({ event }) => (event === undefined ? [] : [event]));
-  }
-
-  async leave(): Promise<void> {
-    this.controller.abort();
-    await this.reading;
-  }
-
-  private async read(): Promise<void> {
-    const decoder = new TextDecoder();
-    try {
-      for await (const chunk of this.response.body as unknown as AsyncIterable<Uint8Array>) {
-        this.text += decoder.decode(chunk, { stream: true });
-        const parts = this.text.split('\n\n');
-        this.text = parts.pop() ?? '';
-        this.messages.push(...parts.map(toMessage));
-        this.look();
-      }
-    } catch {
-      // left
-    }
-    this.ended = true;
-    this.look();
-  }
-}
-
-const toMessage = (text: string): Message => {
-  if (text.startsWith(':')) return { comment: true };
-  const fields = Object.fromEntries(
-    text.split('\n').flatMap((line) => {
-      const [name = '', ...rest] = line.split(': ');
-      return name === '' ? [] : [[name, rest.join(': ')]];
-    }),
-  ) as Record<string, string>;
-  const { data, ...others } = fields;
-  return { ...others, ...(data === undefined ? {} : { data: JSON.parse(data) as Message['data'] }) };
+const open = async (
+  query = '',
+  options: { url?: string; headers?: Record<string, string>; token?: string | null } = {},
+): Promise<EventStream> => {
+  const token = options.token === undefined ? api.token('operator') : options.token;
+  const stream = await EventStream.open(`${options.url ?? api.url}${base}/events${query}`, {
+    ...(token === null ? {} : { authorization: `Bearer ${token}` }),
+    ...options.headers,
+  });
+  streams.push(stream);
+  return stream;
 };
 
 const lastId = async (): Promise<number> => {
@@ -118,7 +45,7 @@ const lastId = async (): Promise<number> => {
 
 describe('a stream of events', () => {
   test('begins with the right headers and how long to wait before coming back', async () => {
-    const stream = await Stream.open();
+    const stream = await open();
     expect(stream.response.status).toBe(200);
     expect(Object.fromEntries(stream.response.headers)).toMatchObject({
       'content-type': 'text/event-stream; charset=utf-8',
@@ -129,7 +56,7 @@ describe('a stream of events', () => {
   });
 
   test('tells of a run from its beginning to its end, in ids and counts, each as a CloudEvent', async () => {
-    const stream = await Stream.open();
+    const stream = await open();
     const run = await world.run({ state: 'extract', finished: false });
     await api.owner.query(
       `insert into run_chunks (run_id, step, part, chunk, institution_id, counts) values ($1, 'extract', '7/0', 0, $2, '{"rows": 50000}')`,
@@ -169,7 +96,7 @@ describe('a stream of events', () => {
     const run = await world.run();
     const goldens = [await world.golden(run), await world.golden(run), await world.golden(run)];
     await api.owner.query(`update sync_conflict_resolutions set state = 'withdrawn' where state = 'open'`);
-    const stream = await Stream.open('?topics=inbox');
+    const stream = await open('?topics=inbox');
     await api.owner.query(
       `insert into sync_conflict_resolutions (institution_id, job_id, opened_run, changed_run, kind, entity_type_id, golden_id, group_name, candidates, input_hash)
        select $1, $2, $3, $3, 'value', $4, g, 'email', '[]', gen_random_uuid() from unnest($5::bigint[]) g`,
@@ -187,7 +114,7 @@ describe('a stream of events', () => {
   });
 
   test('held changes and jobs are told, and only what is asked for', async () => {
-    const stream = await Stream.open(`?topics=held,job&job=${world.jobId}`);
+    const stream = await open(`?topics=held,job&job=${world.jobId}`);
     const run = await world.run();
     const held = await world.held(run);
     await api.owner.query(`update synchronization_jobs set version = version + 1 where id = $1`, [world.jobId]);
@@ -200,10 +127,10 @@ describe('a stream of events', () => {
     const before = await lastId();
     const [first, second] = [await world.run(), await world.run()];
     const started = (run: string) => (message: Message) => message.data?.data['runId'] === run;
-    const byHeader = await Stream.open('?topics=run', { headers: { 'last-event-id': String(before) } });
+    const byHeader = await open('?topics=run', { headers: { 'last-event-id': String(before) } });
     const one = await byHeader.until(started(first));
     await byHeader.until(started(second));
-    const byParameter = await Stream.open(`?topics=run&lastEventId=${one.id ?? ''}`);
+    const byParameter = await open(`?topics=run&lastEventId=${one.id ?? ''}`);
     await byParameter.until(started(second));
     expect(byParameter.messages.some(started(first))).toBe(false);
     // Nothing is told twice, also where what is new comes while what is old is read.
@@ -216,14 +143,14 @@ describe('a stream of events', () => {
   test('says where events are kept no more', async () => {
     await api.owner.query('delete from events');
     await world.run();
-    const stream = await Stream.open('', { headers: { 'last-event-id': '1' } });
+    const stream = await open('', { headers: { 'last-event-id': '1' } });
     expect(await stream.until(({ event }) => event === 'concord.stream.gap')).toMatchObject({
       id: String(await lastId()),
     });
   });
 
   test('is of one institution', async () => {
-    const stranger = await Stream.open('', { token: api.token('stranger') });
+    const stranger = await open('', { token: api.token('stranger') });
     await world.run();
     await api.owner.query(`update synchronization_jobs set version = version + 1 where institution_id = $1`, [
       api.otherInstitutionId,
@@ -233,7 +160,7 @@ describe('a stream of events', () => {
   });
 
   test('a transaction that began first and ended last is not read past', async () => {
-    const stream = await Stream.open('?topics=run');
+    const stream = await open('?topics=run');
     const slow = await api.owner.connect();
     const insert = `insert into sync_runs (institution_id, job_id, kind, workflow_id, actor, as_of, state, finished_at)
       values ($1, null, 'due', $2, 'test', '2026-11-20', 'completed', now()) returning id`;
@@ -261,7 +188,7 @@ describe('a stream of events', () => {
       `insert into run_chunks (run_id, step, part, chunk, institution_id) select $1, 'extract', '1/0', n, $2 from generate_series(1, 2500) n`,
       [run, api.institutionId],
     );
-    const stream = await Stream.open('?topics=progress', { headers: { 'last-event-id': String(before) } });
+    const stream = await open('?topics=progress', { headers: { 'last-event-id': String(before) } });
     await stream.until(({ data }) => data?.data['chunk'] === 2500);
     const chunks = stream.messages.flatMap(({ data }) => (data === undefined ? [] : [data.data['chunk']]));
     expect(chunks).toEqual(Array.from({ length: 2500 }, (_, index) => index + 1));
@@ -288,9 +215,9 @@ describe('tickets', () => {
     const { body } = await api.post('events/tickets', undefined, { as: 'secretary' });
     const { ticket: own, links } = body as { ticket: string; links: { events: string } };
     expect(links.events).toBe(`${base}/events?ticket=${own}`);
-    const stream = await Stream.open(`?ticket=${own}`, { token: null });
+    const stream = await open(`?ticket=${own}`, { token: null });
     await stream.until(({ retry }) => retry !== undefined);
-    const again = await Stream.open(`?ticket=${own}`, { token: null });
+    const again = await open(`?ticket=${own}`, { token: null });
     expect(again.response.status).toBe(401);
   });
 
@@ -300,7 +227,7 @@ describe('tickets', () => {
     expect(JSON.stringify(rows)).not.toContain(own);
     expect(await api.get(`runs?ticket=${own}`, { as: 'nobody' })).toMatchObject({ status: 401 });
     api.clock.advance(61_000);
-    const late = await Stream.open(`?ticket=${own}`, { token: null });
+    const late = await open(`?ticket=${own}`, { token: null });
     expect(late.response.status).toBe(401);
   });
 });
@@ -332,29 +259,29 @@ describe('two processes', () => {
 
   test('both tell the same; a client that changes over misses nothing; a ticket of one is good at the other', async () => {
     const url = await other.getUrl();
-    const here = await Stream.open('?topics=run');
-    const there = await Stream.open('?topics=run', { url });
+    const here = await open('?topics=run');
+    const there = await open('?topics=run', { url });
     const run = await world.run();
     const of = (id: string) => (message: Message) => message.data?.data['runId'] === id;
     const told = await here.until(of(run));
     expect(await there.until(of(run))).toEqual(told);
     await there.leave();
     const missed = await world.run();
-    const back = await Stream.open('?topics=run', { headers: { 'last-event-id': told.id ?? '' } });
+    const back = await open('?topics=run', { headers: { 'last-event-id': told.id ?? '' } });
     await back.until(of(missed));
     const { body } = await api.post('events/tickets', undefined, { as: 'steward' });
     const own = (body as { ticket: string }).ticket;
-    const byTicket = await Stream.open(`?ticket=${own}`, { url, token: null });
+    const byTicket = await open(`?ticket=${own}`, { url, token: null });
     expect(byTicket.response.status).toBe(200);
   });
 
   test('a stream on which nothing happens shows that it is still there', async () => {
-    const stream = await Stream.open('?topics=job', { url: await other.getUrl() });
+    const stream = await open('?topics=job', { url: await other.getUrl() });
     await stream.until(({ comment }) => comment === true);
   });
 
   test('listening goes on after the connection broke, with what came meanwhile', async () => {
-    const stream = await Stream.open('?topics=run');
+    const stream = await open('?topics=run');
     await stream.until(({ retry }) => retry !== undefined);
     await api.owner.query(
       `select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and query like 'listen %'`,
