@@ -11,14 +11,15 @@ const layers = {
   database: ['domain', 'platform'],
   activities: ['domain', 'connectors', 'database', 'platform'],
   workflows: ['domain/run.ts'],
-  api: ['domain', 'formats', 'config', 'platform', 'database', 'workflows/messages.ts'],
+  api: ['domain', 'formats', 'config', 'platform', 'database', 'workflows/messages.ts', 'connectors/settings.ts'],
   worker: [
     ...['domain', 'platform', 'config', 'migrations', 'formats', 'connectors', 'database', 'activities', 'workflows'],
     ...['launch', 'samples'],
   ],
   launch: ['config', 'platform'],
-  cli: ['config', 'launch', 'api/client', 'samples'],
-  web: ['api/client'],
+  client: [],
+  cli: ['config', 'launch', 'client', 'samples'],
+  web: ['client'],
   samples: [],
 };
 

@@ -51,12 +51,11 @@ export const collectCandidates = async (
   run: RunRef,
   context: InstitutionContext,
   mapping: MappingRef,
-  asOf: string,
-): Promise<string[]> => {
+  { asOf, pending }: { readonly asOf: string; readonly pending: readonly string[] },
+): Promise<void> => {
   const table = stagingOf(run.runId).candidates(mapping.id);
   const target = context.target(mapping);
   const root = context.entityTypeNamed(target.root).id;
-  const pending = await pendingRuns(client, run, mapping);
   await recreate(client, table, 'golden_id bigint not null');
   if (!(await hasBaseline(client, mapping))) {
     await client.query(`insert into ${table} select id from golden_records where entity_type_id = $1`, [root]);
@@ -79,7 +78,6 @@ export const collectCandidates = async (
   await client.query(`create unique index on ${table} (golden_id)`);
   await client.query(`analyze ${table}`);
   await markAlive(client, table);
-  return pending;
 };
 
 /** The candidates were all there to the end: PostgreSQL did not crash and start over meanwhile. Trying again collects them anew. */

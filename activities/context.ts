@@ -1,5 +1,10 @@
 import type { Hub } from '../database/hub.js';
-import { loadConfiguration, loadMappingVersion, type LoadedConfiguration } from '../database/configuration-store.js';
+import {
+  loadConfiguration,
+  loadMappingReading,
+  type LoadedConfiguration,
+  type MappingReading,
+} from '../database/configuration-store.js';
 import type { EntityTypeDefinition } from '../domain/entity-type.js';
 import { SyncError } from '../domain/errors.js';
 import type { JobDefinition, SystemDefinition } from '../domain/job-definition.js';
@@ -95,17 +100,21 @@ export class InstitutionContext {
     const key = `${mapping.id}@${version}`;
     const compiled = this.sources.get(key);
     if (compiled !== undefined) return compiled;
-    return this.compile(key, await loadMappingVersion(hub, this.institutionId, mapping.id, version));
+    const then = await loadMappingReading(hub, this.institutionId, mapping.id, version);
+    return this.compile(key, then.definition, then.codeTables);
   }
 
-  private compile(key: string, definition: MappingDefinition): CompiledSource {
+  /* `as they were`: code tables that stand in for those of the same name. */
+  private compile(
+    key: string,
+    definition: MappingDefinition,
+    asTheyWere: MappingReading['codeTables'] = [],
+  ): CompiledSource {
+    const former = new Set(asTheyWere.map(({ name }) => name));
+    const now = this.configuration.codeTables.map(({ definition: table }) => table);
     const compiled =
       this.sources.get(key) ??
-      compileSource(
-        definition,
-        this.definitions,
-        this.configuration.codeTables.map(({ definition: table }) => table),
-      );
+      compileSource(definition, this.definitions, [...asTheyWere, ...now.filter(({ name }) => !former.has(name))]);
     this.sources.set(key, compiled);
     return compiled;
   }

@@ -73,6 +73,17 @@ export interface ReviewWork {
   readonly nextDue: string | null;
 }
 
+/** What a person asked a system; the row of `inquiries`. */
+export interface InquiryRef {
+  readonly institutionId: number;
+  readonly inquiryId: string;
+}
+
+export interface InquiryActivities {
+  /** Asks the system and writes the answer, or why there is none, to the row. Idempotent: an answer is written once. */
+  answerInquiry(inquiry: InquiryRef): Promise<void>;
+}
+
 export interface SyncActivities {
   // bookkeeping (short, idempotent: local activities)
   openRun(input: OpenRunInput & { readonly workflowId: string }): Promise<OpenedRun>;

@@ -1,5 +1,5 @@
 import type { PoolClient } from 'pg';
-import { recreate, stagingColumns, stagingOf } from '../database/staging.js';
+import { markAlive, recreate, stagingColumns, stagingOf } from '../database/staging.js';
 import { SyncError } from '../domain/errors.js';
 import type { RunRef } from '../domain/run.js';
 import type { StepCounts } from './contract.js';
@@ -8,6 +8,7 @@ import type { ActivityDependencies } from './dependencies.js';
 import { readSourcePlans, type SourcePlan } from './extract.js';
 import { fenced, readChunks, recordChunk, takeLease } from './lease.js';
 import { addFinding } from './problems.js';
+import { spareUnreadable } from './unreadable-rows.js';
 
 /** Keys that stand for "the row is not there" among hashes of rolled back inputs. */
 export const missingHash = '00000000-0000-0000-0000-000000000000';
@@ -50,6 +51,9 @@ const rejectDuplicateKeys = async (client: PoolClient, run: RunRef, mapping: Map
   );
 };
 
+/** Stands for a partition: the rows that were not read, but waited for their parent. */
+export const rejoinedPart = -1;
+
 /** Rows that wait for their parent join every run, also where the source did not send them again. */
 const rejoinWaiting = async (client: PoolClient, run: RunRef, mapping: MappingRef): Promise<number> => {
   const { raw, delta } = { raw: stagingOf(run.runId).raw(mapping.id), delta: stagingOf(run.runId).delta(mapping.id) };
@@ -57,7 +61,7 @@ const rejoinWaiting = async (client: PoolClient, run: RunRef, mapping: MappingRe
     client,
     `with back as (
        insert into ${raw} (part, key, raw, hash)
-       select -1, w.source_key, w.raw, w.raw_hash from rejected_records w
+       select ${rejoinedPart}, w.source_key, w.raw, w.raw_hash from rejected_records w
        where w.mapping_id = $1 and w.kind = 'waiting' and w.state = 'open' and w.run_id <> $2 and w.raw is not null
          and not exists (select 1 from ${raw} r where r.key = w.source_key)
        returning 1)
@@ -144,13 +148,19 @@ export const createDiff = ({ hub, configurations, heartbeat, cancelled, crashPoi
       [mapping.id],
     );
     if (staged === 0 && plan.complete && Object.keys(plan.scope).length === 0 && live > 0) return null;
-    const duplicates = await rejectDuplicateKeys(client, run, mapping);
-    await client.query(`analyze ${staging.raw(mapping.id)}`);
+    // A source that lets no key occur twice need not be asked whether one does.
+    const duplicates = plan.partitions.every(({ keysAreUnique }) => keysAreUnique === true)
+      ? 0
+      : await rejectDuplicateKeys(client, run, mapping);
+    await client.query(`analyze ${staging.raw(mapping.id)} (part, key, hash)`);
     await insertChanges(client, run, mapping);
-    if (plan.complete) await insertMissing(client, run, mapping, plan, recipientClasses);
+    if (plan.complete) {
+      await insertMissing(client, run, mapping, plan, recipientClasses);
+      await spareUnreadable(client, run, mapping);
+    }
     const rejoined = await rejoinWaiting(client, run, mapping);
-    await client.query(`create index on ${staging.delta(mapping.id)} (key)`);
     await client.query(`analyze ${staging.delta(mapping.id)}`);
+    await markAlive(client, staging.delta(mapping.id));
     const { rows } = await client.query<{ class: string; count: string }>(
       `select class::text, count(*) from ${staging.delta(mapping.id)} group by class`,
     );

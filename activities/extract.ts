@@ -1,19 +1,14 @@
 import type { PoolClient } from 'pg';
 import type { Connector, Delivery, Partition, ReadRequest, SnapshotReader } from '../connectors/capabilities.js';
-import { recreate, stagingColumns, stagingOf } from '../database/staging.js';
+import { recreate, recreateCanon, stagingColumns, stagingOf } from '../database/staging.js';
 import { SyncError } from '../domain/errors.js';
-import type { RawRow, RejectedRow } from '../domain/rows.js';
-import { keySeparator } from '../domain/rows.js';
 import type { RunRef } from '../domain/run.js';
-import { copyIn } from '../platform/copy.js';
-import { CopyEncoder } from '../platform/copy-text.js';
-import { hash128 } from '../platform/hash.js';
-import type { CompiledSource } from '../domain/mapping.js';
 import type { ExtractPlan, PartitionRef, StepCounts } from './contract.js';
 import type { MappingRef } from './context.js';
 import type { ActivityDependencies } from './dependencies.js';
 import { fenced, readChunks, recordChunk, takeLease, type Lease } from './lease.js';
 import { addFinding, addRejected } from './problems.js';
+import { RawChunk } from './raw-chunk.js';
 
 /** How one source is read in this run; kept in `run_chunks` so that every later step knows it. */
 export interface SourcePlan {
@@ -25,10 +20,12 @@ export interface SourcePlan {
   readonly upTo: string | null;
   readonly deliveryId: string | null;
   readonly deliveryDigest: string | null;
+  /** Nothing of the source is known: its rows are standardized while they are read. */
+  readonly atOnce: boolean;
   readonly partitions: readonly Partition[];
 }
 
-const chunkRows = 50_000;
+const chunkRows = 20_000;
 
 /** The rows of a full table are complete; a file is what its manifest, else its mapping, says. */
 const completeness = (mapping: MappingRef, delivery: Delivery | null): Pick<SourcePlan, 'complete' | 'scope'> => {
@@ -140,6 +137,20 @@ export const createExtract = (dependencies: ActivityDependencies) => {
     return { mode: 'watermark', after, upTo };
   };
 
+  /** Whether every row will be new: no image, and none that waits from an earlier run. Rules over many rows need all of them first. */
+  const isFirstRead = async (run: RunRef, mapping: MappingRef): Promise<boolean> => {
+    const context = await configurations.of(run.institutionId);
+    if (context.isPosted(mapping) || context.source(mapping).setRules.length > 0) return false;
+    return hub.read(run.institutionId, async (client) => {
+      const { rows } = await client.query<{ known: boolean }>(
+        `select exists (select 1 from record_images where mapping_id = $1)
+           or exists (select 1 from rejected_records where mapping_id = $1 and kind = 'waiting' and state = 'open') as known`,
+        [mapping.id],
+      );
+      return rows[0]?.known === false;
+    });
+  };
+
   /** Plans one source; null where it has nothing new to read. */
   const planSource = async (
     run: RunRef,
@@ -174,6 +185,7 @@ export const createExtract = (dependencies: ActivityDependencies) => {
       scope,
       deliveryId: delivery?.id ?? null,
       deliveryDigest: delivery?.delivery.digest ?? null,
+      atOnce: await isFirstRead(run, mapping),
       partitions,
     };
   };
@@ -192,12 +204,16 @@ export const createExtract = (dependencies: ActivityDependencies) => {
       const context = await configurations.of(run.institutionId);
       const job = context.job(run.jobId ?? 0).definition;
       const lease = await takeLease(hub, run, 'plan', '');
+      const [made] = await hub.read(run.institutionId, (client) => readChunks(client, run.runId, 'plan', ''));
+      // A late attempt would take away what was read by this plan.
+      if (made !== undefined) return made.counts as unknown as ExtractPlan;
       await fenced(hub, lease, (client) => reset(client, run));
       const plan: { partitions: PartitionRef[]; posted: PartitionRef[]; dropped: { name: string; code: string }[] } = {
         partitions: [],
         posted: [],
         dropped: [],
       };
+      let prepared = false;
       const mappings = job.sources.map((name) => context.mappingNamed(name));
       const bySystem = new Map<string, MappingRef[]>();
       for (const mapping of mappings)
@@ -242,8 +258,10 @@ export const createExtract = (dependencies: ActivityDependencies) => {
               if (source === null) continue;
               await fenced(hub, lease, async (client) => {
                 await recreate(client, stagingOf(run.runId).raw(mapping.id), stagingColumns.raw);
+                if (source.atOnce && !prepared) await recreateCanon(client, run.runId);
                 await recordChunk(client, { ...lease, part: String(mapping.id) }, 0, { counts: source });
               });
+              prepared ||= source.atOnce;
               const refs = source.partitions.map(({ ordinal }) => ({
                 mappingId: mapping.id,
                 name: mapping.definition.name,
@@ -262,6 +280,7 @@ export const createExtract = (dependencies: ActivityDependencies) => {
           await connector.close();
         }
       }
+      await fenced(hub, lease, (client) => recordChunk(client, lease, 0, { counts: plan }));
       return plan;
     },
 
@@ -289,25 +308,38 @@ export const createExtract = (dependencies: ActivityDependencies) => {
           last?.cursor ?? null,
           cancelled() ?? new AbortController().signal,
         );
+        const site = { run, context, mapping, source, partition: ref.ordinal, atOnce: plan.atOnce };
         let chunk = (last?.chunk ?? -1) + 1;
-        for await (const filled of chunked(batches, chunkRows, heartbeat)) {
+        const stage = async (filled: RawChunk, isLast: boolean): Promise<void> => {
           await fenced(
             hub,
             lease,
             async (client) => {
-              await copyRaw(client, stagingOf(run.runId).raw(mapping.id), ref.ordinal, source, filled.rows);
+              await filled.stage(client);
               await addRejected(client, run, mapping.id, filled.rejected);
               await recordChunk(client, lease, chunk, {
                 cursor: filled.cursor,
-                counts: { rows: filled.rows.length, rejected: filled.rejected.length, last: filled.last },
+                counts: { rows: filled.rows, rejected: filled.rejected.length, last: isLast },
               });
             },
             'bulk',
           );
-          counts = { rows: counts.rows + filled.rows.length, rejected: counts.rejected + filled.rejected.length };
+          counts = { rows: counts.rows + filled.rows, rejected: counts.rejected + filled.rejected.length };
           chunk += 1;
           crashPoint('extract');
+        };
+        let filling = new RawChunk(site);
+        for await (const batch of batches) {
+          heartbeat();
+          for (const row of batch.rows) filling.add(row);
+          filling.rejected.push(...batch.rejected);
+          filling.cursor = batch.cursor;
+          if (filling.rows < chunkRows) continue;
+          await stage(filling, false);
+          filling = new RawChunk(site);
         }
+        // The last one always comes, be it empty: it says that nothing follows.
+        await stage(filling, true);
         return counts;
       } finally {
         await connector.close();
@@ -358,75 +390,3 @@ export const readSourcePlans = async (client: PoolClient, runId: string): Promis
 
 const sum = (chunks: readonly { counts: Readonly<Record<string, unknown>> }[], name: string): number =>
   chunks.reduce((total, { counts }) => total + Number(counts[name] ?? 0), 0);
-
-interface Filled {
-  readonly rows: RawRow[];
-  readonly rejected: RejectedRow[];
-  readonly cursor: string | null;
-  readonly last: boolean;
-}
-
-/** Gathers batches into chunks of about `size` rows; the last one is told apart, and always comes, be it empty. */
-export async function* chunked(
-  batches: AsyncIterable<{ rows: readonly RawRow[]; rejected: readonly RejectedRow[]; cursor: string }>,
-  size: number,
-  alive: () => void,
-): AsyncGenerator<Filled, void, undefined> {
-  let rows: RawRow[] = [];
-  let rejected: RejectedRow[] = [];
-  let cursor: string | null = null;
-  for await (const batch of batches) {
-    alive();
-    for (const row of batch.rows) rows.push(row);
-    for (const row of batch.rejected) rejected.push(row);
-    cursor = batch.cursor;
-    if (rows.length < size) continue;
-    yield { rows, rejected, cursor, last: false };
-    [rows, rejected] = [[], []];
-  }
-  yield { rows, rejected, cursor, last: true };
-}
-
-/** The text by which a row's part of the declared scopes is compared: canonical JSON, null where none is declared. */
-const scopeReader = (source: CompiledSource): ((row: RawRow) => string | null) => {
-  const scope = source.mapping.source?.scope;
-  if (scope === undefined) return () => null;
-  const parts = Object.entries(scope)
-    .map(([name, column]) => [name, source.columns.indexOf(column)] as const)
-    .sort(([left], [right]) => (left < right ? -1 : 1));
-  return (row) => JSON.stringify(Object.fromEntries(parts.map(([name, index]) => [name, (row[index] ?? '').trim()])));
-};
-
-/** A row without a key is staged under none: standardizing rejects it. */
-const keyReader = (source: CompiledSource): ((row: RawRow) => string) => {
-  const [only, another] = source.keyColumns;
-  if (only !== undefined && another === undefined) return (row) => row[only] ?? '';
-  return (row) => source.keyColumns.map((index) => row[index] ?? '').join(keySeparator);
-};
-
-async function* encodeRaw(
-  part: number,
-  source: CompiledSource,
-  rows: readonly RawRow[],
-): AsyncGenerator<Buffer, void, undefined> {
-  const encoder = new CopyEncoder();
-  const [keyOf, scopeOf, ordinal] = [keyReader(source), scopeReader(source), String(part)];
-  for (const row of rows) {
-    const raw = JSON.stringify(row);
-    encoder.add([ordinal, keyOf(row), raw, hash128(raw), scopeOf(row)]);
-    if (encoder.size >= 65_536) yield encoder.take();
-  }
-  if (encoder.size > 0) yield encoder.take();
-}
-
-/** Stages rows as if they had been read. */
-export const copyRaw = async (
-  client: PoolClient,
-  table: string,
-  part: number,
-  source: CompiledSource,
-  rows: readonly RawRow[],
-): Promise<void> => {
-  if (rows.length === 0) return;
-  await copyIn(client, `copy ${table} (part, key, raw, hash, scope) from stdin`, encodeRaw(part, source, rows));
-};

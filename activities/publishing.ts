@@ -31,10 +31,20 @@ export interface PublishCounts {
   withheld: number;
 }
 
-/** Candidates in pages of golden ids, each judged. */
+/** Golden ids from the first to the last, both included. */
+export type GoldenRange = readonly [first: bigint, last: bigint];
+
+export const isWithin = (goldenId: string, ranges: readonly GoldenRange[]): boolean => {
+  if (ranges.length === 0) return false;
+  const id = BigInt(goldenId);
+  return ranges.some(([first, last]) => first <= id && id <= last);
+};
+
+/** Candidates in pages of golden ids, each judged; those in the ranges are done. */
 export async function* judgedPages(
   publishing: Publishing,
   size: number,
+  done: readonly GoldenRange[] = [],
 ): AsyncGenerator<Judged & { goldenId: string }, void, undefined> {
   const { dependencies, run, context, mapping, judge } = publishing;
   let after = '0';
@@ -48,6 +58,7 @@ export async function* judgedPages(
         for (const row of rows) {
           const candidate = readCandidate(row);
           last = candidate.goldenId;
+          if (isWithin(last, done)) continue;
           const judged = judge.judge(candidate);
           if (judged.change !== null || judged.nextDue !== null || judged.problems.length > 0)
             found.push({ ...judged, goldenId: candidate.goldenId });

@@ -20,8 +20,11 @@ export const childrenFirst = async (client: PoolClient, runId: string, by: strin
   return [...children, runId];
 };
 
-/** Every golden record that the run touched: changed, made, or read for. */
+/** Every golden record that the run touched: changed, made, or read for. A logged table: once something was set back, neither
+ *  these nor which of them are kept can be told again. */
 export const collectRollback = async (client: PoolClient, run: RunRef, runId: string, table: string): Promise<void> => {
+  await client.query(`drop table if exists ${table}`);
+  await client.query(`create table ${table} (golden_id bigint not null, kept boolean not null)`);
   await client.query(
     `insert into ${table} select distinct x.id, false from (
        select row_id as id from change_set_entries where run_id = $1 and kind = 'golden'

@@ -9,6 +9,7 @@ import { fenced, type Lease } from './lease.js';
 import { asFileRow, hashOfRow } from './projecting.js';
 import { mergeIntoFile } from './file-merge.js';
 import { withIdentifiers } from './rollback-write.js';
+import { holdingTarget } from './target-lock.js';
 
 const pageSize = 2_000;
 
@@ -48,7 +49,13 @@ interface SetBackOutcome {
 }
 
 /** Sets back what the run wrote to one target and what still stands there; edits made since are kept and listed. */
-export const rollBackTarget = async (
+export const rollBackTarget = (
+  dependencies: ActivityDependencies,
+  rolling: TargetRollback,
+): Promise<RolledBackCounts> =>
+  holdingTarget(dependencies.hub, rolling.run, rolling.mapping, () => setBackTarget(dependencies, rolling));
+
+const setBackTarget = async (
   dependencies: ActivityDependencies,
   rolling: TargetRollback,
 ): Promise<RolledBackCounts> => {

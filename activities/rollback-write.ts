@@ -57,10 +57,9 @@ export const applyRollbackPage = async (
   );
 };
 
-/** Records that are kept because a later run changed them: listed, and left as they are in every store. */
+/** Records that are kept because a later run changed them: left as they are in every store. */
 export const noteKept = async (
   client: PoolClient,
-  run: RunRef,
   runId: string,
   table: string,
   kept: readonly string[],
@@ -68,14 +67,18 @@ export const noteKept = async (
   if (kept.length === 0) return;
   await client.query(`update ${table} set kept = true where golden_id = any ($1::bigint[])`, [kept]);
   await client.query(
-    `insert into findings (institution_id, run_id, kind, entity_type_id, golden_id, detail, subject_key)
-     select $1, $2, 'kept_changed_since', g.entity_type_id, g.id, 'changed by a later run, so it was kept', g.subject_key
-     from golden_records g where g.id = any ($3::bigint[])`,
-    [run.institutionId, run.runId, kept],
-  );
-  await client.query(
     `update change_set_entries set rollback_outcome = 'kept' where run_id = $1 and kind = 'golden' and row_id = any ($2::bigint[])`,
     [runId, kept],
+  );
+};
+
+/** Lists what is kept, once all of it is known. */
+export const listKept = async (client: PoolClient, run: RunRef, table: string): Promise<void> => {
+  await client.query(
+    `insert into findings (institution_id, run_id, kind, entity_type_id, golden_id, detail, subject_key)
+     select $1, $2, 'kept_changed_since', g.entity_type_id, g.id, 'changed by a later run, so it was kept', g.subject_key
+     from ${table} t join golden_records g on g.id = t.golden_id where t.kept`,
+    [run.institutionId, run.runId],
   );
 };
 

@@ -1,18 +1,20 @@
 import type { PoolClient } from 'pg';
-import { recreate } from '../database/staging.js';
 import { SyncError } from '../domain/errors.js';
 import type { RunRef } from '../domain/run.js';
 import { childrenFirst, collectRollback, readRollbackPage, rollbackTable } from './rollback-read.js';
-import { applyRollbackPage, finishRollback, noteKept } from './rollback-write.js';
+import { applyRollbackPage, finishRollback, listKept, noteKept } from './rollback-write.js';
 import { rollBackPosted } from './post-rollback.js';
 import { rollBackTarget } from './rollback-targets.js';
 import { planRecordRollback } from './rollback-plan.js';
 import { previewHashOf } from '../database/rollback-preview.js';
 import type { StepCounts } from './contract.js';
 import type { ActivityDependencies } from './dependencies.js';
-import { fenced, readChunks, recordChunk, takeLease } from './lease.js';
+import { fenced, readChunks, recordChunk, takeLease, type Chunk } from './lease.js';
 
 const pageSize = 500;
+
+const sumOf = (chunks: readonly Chunk[], name: string): number =>
+  chunks.reduce((total, { counts }) => total + Number(counts[name] ?? 0), 0);
 
 export const createRollback = (dependencies: ActivityDependencies) => {
   const { hub, configurations, heartbeat, crashPoint } = dependencies;
@@ -69,15 +71,7 @@ export const createRollback = (dependencies: ActivityDependencies) => {
         readChunks(client, run.runId, 'rollback', `${runId}/plan`),
       );
       if (planned.length === 0) {
-        await fenced(
-          hub,
-          lease,
-          async (client) => {
-            await recreate(client, table, 'golden_id bigint not null, kept boolean not null');
-            await collectRollback(client, run, runId, table);
-          },
-          'bulk',
-        );
+        await fenced(hub, lease, (client) => collectRollback(client, run, runId, table), 'bulk');
         await planKept(runId, run, table);
       }
       const mappings = await hub.read(run.institutionId, async (client) => {
@@ -118,24 +112,35 @@ export const createRollback = (dependencies: ActivityDependencies) => {
     async rollBackGolden(run: RunRef, runId: string): Promise<StepCounts> {
       const context = await configurations.of(run.institutionId);
       const lease = await takeLease(hub, run, 'rollback', `${runId}/golden`);
-      const finished = await hub.read(run.institutionId, (client) =>
+      const done = await hub.read(run.institutionId, (client) =>
         readChunks(client, run.runId, 'rollback', `${runId}/golden`),
       );
-      if (finished.length > 0) return finished[0]?.counts as StepCounts;
+      const counts = { reversed: sumOf(done, 'reversed'), kept: sumOf(done, 'kept') };
+      const last = done.at(-1);
+      if (last?.counts['last'] === true) return counts;
       const table = rollbackTable(run.runId, runId);
-      const counts = { reversed: 0, kept: 0 };
-      let after = '0';
-      for (;;) {
+      let [chunk, after] = last === undefined ? [0, '0'] : [last.chunk + 1, last.cursor ?? '0'];
+      for (; ; chunk += 1) {
         const page = await hub.read(run.institutionId, (client) =>
           readRollbackPage(client, run, runId, table, after, pageSize),
         );
-        const last = page.at(-1);
-        if (last === undefined) break;
-        after = last.goldenId;
+        const cursor = page.at(-1)?.goldenId;
+        if (cursor === undefined) break;
         const plans = page.map(planRecordRollback);
-        await fenced(hub, lease, (client) => applyRollbackPage(client, { run, runId, context }, plans), 'bulk');
-        counts.reversed += plans.filter(({ kept }) => !kept).length;
-        counts.kept += plans.filter(({ kept }) => kept).length;
+        const kept = plans.filter((plan) => plan.kept).length;
+        const own = { reversed: plans.length - kept, kept };
+        await fenced(
+          hub,
+          lease,
+          async (client) => {
+            await applyRollbackPage(client, { run, runId, context }, plans);
+            await recordChunk(client, lease, chunk, { cursor, counts: own });
+          },
+          'bulk',
+        );
+        after = cursor;
+        counts.reversed += own.reversed;
+        counts.kept += own.kept;
         heartbeat();
         crashPoint('rollBackGolden');
       }
@@ -144,7 +149,7 @@ export const createRollback = (dependencies: ActivityDependencies) => {
         lease,
         async (client) => {
           await finishRollback(client, run, runId, table);
-          await recordChunk(client, lease, 0, { counts });
+          await recordChunk(client, lease, chunk, { counts: { last: true } });
           await client.query(`drop table if exists ${table}`);
         },
         'bulk',
@@ -168,9 +173,12 @@ export const createRollback = (dependencies: ActivityDependencies) => {
         .map(planRecordRollback)
         .filter((plan) => plan.kept)
         .map(({ goldenId }) => goldenId);
-      await fenced(hub, lease, (client) => noteKept(client, run, runId, table, kept));
+      await fenced(hub, lease, (client) => noteKept(client, runId, table, kept));
       heartbeat();
     }
-    await fenced(hub, lease, (client) => recordChunk(client, lease, 0, { counts: {} }));
+    await fenced(hub, lease, async (client) => {
+      await listKept(client, run, table);
+      await recordChunk(client, lease, 0, { counts: {} });
+    });
   }
 };

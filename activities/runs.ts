@@ -111,7 +111,12 @@ const summarize = async (client: PoolClient, run: RunRef): Promise<Omit<RunSumma
   rejected: await count(client, `select count(*) from rejected_records where run_id = $1 and kind = 'rejected'`, [
     run.runId,
   ]),
-  goldenWrites: await count(client, 'select count(*) from golden_records where updated_run = $1', [run.runId]),
+  goldenWrites: await count(
+    client,
+    // The index begins with the entity type.
+    'select count(*) from golden_records where entity_type_id in (select id from entity_types) and updated_run = $1',
+    [run.runId],
+  ),
   targetWrites:
     (await readChunks(client, run.runId, 'publish'))
       .filter(({ part }) => part.endsWith('/counts'))

@@ -3,8 +3,8 @@ import { recreate, stagingColumns, stagingOf } from '../database/staging.js';
 import type { RawRow } from '../domain/rows.js';
 import type { RunRef } from '../domain/run.js';
 import type { InstitutionContext } from './context.js';
-import { copyRaw } from './extract.js';
 import type { Lease } from './lease.js';
+import { RawChunk } from './raw-chunk.js';
 import { recordAsRead } from './staged-source.js';
 
 /** Records that were set aside take the place of an extraction: each as it was corrected, else as it was read. Returns the
@@ -27,7 +27,10 @@ export const stageReplayedRows = async (
     const own = rows.filter(({ mapping }) => mapping === id).map(({ row }) => JSON.parse(row) as RawRow);
     await recreate(client, staging.raw(id), stagingColumns.raw);
     await recreate(client, staging.delta(id), stagingColumns.delta);
-    await copyRaw(client, staging.raw(id), 0, context.source(context.mapping(id)), own);
+    const mapping = context.mapping(id);
+    const chunk = new RawChunk({ run, context, mapping, source: context.source(mapping), partition: 0, atOnce: false });
+    for (const row of own) chunk.add(row);
+    await chunk.stage(client);
     await client.query(
       `insert into ${staging.delta(id)} (key, class, hash)
        select r.key, case when i.id is null then 'n' else 'c' end::"char", i.raw_hash

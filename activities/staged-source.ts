@@ -1,5 +1,5 @@
 import type { PoolClient } from 'pg';
-import { stagingOf } from '../database/staging.js';
+import { markAlive, stagingOf } from '../database/staging.js';
 import type { SourcePlan } from './extract.js';
 import { recordChunk, type Lease } from './lease.js';
 
@@ -11,6 +11,7 @@ const plan: SourcePlan = {
   upTo: null,
   deliveryId: null,
   deliveryDigest: null,
+  atOnce: false,
   partitions: [],
 };
 
@@ -18,8 +19,10 @@ const plan: SourcePlan = {
  *  of the run are made of them. */
 export const recordAsRead = async (client: PoolClient, lease: Lease, mappingId: number): Promise<void> => {
   const part = String(mappingId);
+  const delta = stagingOf(lease.run.runId).delta(mappingId);
+  await markAlive(client, delta);
   const { rows } = await client.query<{ class: string; count: string }>(
-    `select class::text, count(*) from ${stagingOf(lease.run.runId).delta(mappingId)} group by class`,
+    `select class::text, count(*) from ${delta} group by class`,
   );
   const of = (letter: string): number => Number(rows.find((row) => row.class === letter)?.count ?? 0);
   await recordChunk(client, { ...lease, step: 'plan', part }, 0, { counts: plan });

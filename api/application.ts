@@ -3,20 +3,33 @@ import { randomBytes } from 'node:crypto';
 import { Module, type DynamicModule } from '@nestjs/common';
 import { APP_FILTER, APP_GUARD, APP_INTERCEPTOR, APP_PIPE, NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
-import { verifyApiKey } from '../database/api-keys.js';
+import type { AccessConfig } from '../config/env.js';
 import type { Hub } from '../database/hub.js';
 import type { Clock } from '../platform/clock.js';
 import type { Log } from '../platform/log.js';
+import { Cookies } from './access/cookies.js';
+import { Directory } from './access/directory.js';
+import { KeysController } from './access/keys.controller.js';
+import { MeController } from './access/me.controller.js';
+import type { Provider } from './access/provider.js';
+import { SignInController } from './access/sign-in.controller.js';
 import { AccessGuard } from './common/access.guard.js';
 import { AnswerInterceptor } from './common/answer.interceptor.js';
 import { linkTo } from './common/base-path.js';
 import { addFileParsers, keepSignedBodies } from './common/bodies.js';
-import type { ApiKeys, Tickets } from './common/caller.js';
+import type { Tickets } from './common/caller.js';
+import type { HttpReply, HttpRequest } from './common/http.js';
 import { Idempotency } from './common/idempotency.js';
-import { ProblemFilter } from './common/problem.filter.js';
-import { API_KEYS, CLOCK, HEARTBEAT, HUB, LISTEN, LOG, READINESS, ROLLBACK_PREVIEW } from './common/tokens.js';
-import { RUN_STARTER, RUN_WAIT, SPOOL, TICKETS } from './common/tokens.js';
+import { ProblemFilter, sendProblem, toProblem } from './common/problem.filter.js';
+import { RateLimits } from './common/rate-limits.js';
+import { CALLERS, CLOCK, COOKIES, DIRECTORY, HUB, LOG, PUBLIC_URL, RATE_LIMITS } from './common/tokens.js';
+import { INQUIRY_WAIT, READINESS, ROLLBACK_PREVIEW, RUN_STARTER, RUN_WAIT } from './common/tokens.js';
+import { HEARTBEAT, LISTEN, SPOOL, TICKETS } from './common/tokens.js';
 import { createValidationPipe } from './common/validation.js';
+import { Changes } from './configuration/changes.js';
+import { ConfigurationStore } from './configuration/configuration-store.js';
+import { configurationControllers } from './configuration/controllers.js';
+import { RuleChanges } from './configuration/rule-changes.js';
 import { ConflictsController } from './conflicts/conflicts.controller.js';
 import { Decide } from './conflicts/decide.js';
 import { DecisionsController } from './decisions/decisions.controller.js';
@@ -31,9 +44,13 @@ import { ProblemsController } from './health/problems.controller.js';
 import type { Readiness } from './health/readiness.js';
 import { DecideHeld } from './held/decide-held.js';
 import { HeldController } from './held/held.controller.js';
+import { AskSystem } from './inquiries/ask.js';
+import { InquiriesController } from './inquiries/inquiries.controller.js';
 import { CreateJob } from './jobs/create-job.js';
+import { PauseJob } from './jobs/pause-job.js';
 import { JobsController } from './jobs/jobs.controller.js';
 import { MappingsController } from './mappings/mappings.controller.js';
+import { MappingTrialsController } from './mappings/trials.controller.js';
 import { PutMapping } from './mappings/put-mapping.js';
 import { DeliveriesController } from './deliveries/deliveries.controller.js';
 import { Spool } from './deliveries/spool.js';
@@ -65,30 +82,32 @@ export interface ApiDependencies {
   readonly listenForEvents: ListenForEvents;
   /** How often a stream of events shows that it is still there (default 15 s). */
   readonly heartbeatMilliseconds?: number;
-  /** How long a start waits for a worker to open the run (default 1.5 s). */
-  readonly runWaitMilliseconds?: number;
   /** Where uploads wait until they are whole; the workers have to reach it too. */
   readonly spoolFolder: string;
   /** Bytes of a delivery at most (default 20 GiB). */
   readonly mostUploadBytes?: number;
+  /** How people and programs come in. */
+  readonly access: ApiAccess;
+  /** How long a start waits for a worker to open the run (default 1.5 s). */
+  readonly runWaitMilliseconds?: number;
+  /** How long a question to a system waits for its answer (default 8 s). */
+  readonly inquiryWaitMilliseconds?: number;
   /** Serve the documentation at `/docs`. */
   readonly docs?: boolean;
 }
 
+export interface ApiAccess extends Omit<AccessConfig, 'signIn'> {
+  readonly providers: readonly Provider[];
+}
+
 const bodyLimit = 5 * 1024 * 1024;
+const maxHeaderSize = 64 * 1024;
 
 @Module({})
 class ApiModule {
   static of(dependencies: ApiDependencies): DynamicModule {
-    const { hub, clock } = dependencies;
-    const keys: ApiKeys = {
-      async find(token) {
-        const holder = await verifyApiKey(hub, token, clock.now());
-        if (holder === null) return null;
-        const { institutionId, role, name } = holder;
-        return { institutionId, role, actor: `${role}:${name}` };
-      },
-    };
+    const { hub, clock, access } = dependencies;
+    const directory = new Directory(hub, clock, access.providers, access.session);
     const tickets: Tickets = { redeem: (ticket) => redeemTicket(hub, ticket, clock.now()) };
     return {
       module: ApiModule,
@@ -96,12 +115,14 @@ class ApiModule {
         ...[StatusController, JobsController, RunsController, MappingsController, ConflictsController, HeldController],
         ...[DecisionsController, GoldenController, QualityController, HealthController, ProblemsController],
         ...[EventsController, RejectedController, DeliveriesController, WebhooksController],
+        ...[SignInController, MeController, KeysController],
+        ...configurationControllers,
+        ...[InquiriesController, MappingTrialsController],
       ],
       providers: [
         { provide: HUB, useValue: hub },
         { provide: CLOCK, useValue: clock },
         { provide: LOG, useValue: dependencies.log },
-        { provide: API_KEYS, useValue: keys },
         { provide: TICKETS, useValue: tickets },
         {
           provide: SPOOL,
@@ -109,14 +130,21 @@ class ApiModule {
         },
         { provide: HEARTBEAT, useValue: dependencies.heartbeatMilliseconds ?? 15_000 },
         { provide: LISTEN, useValue: dependencies.listenForEvents },
+        { provide: CALLERS, useValue: directory },
+        { provide: DIRECTORY, useValue: directory },
+        { provide: COOKIES, useValue: new Cookies(access.publicUrl) },
+        { provide: PUBLIC_URL, useValue: access.publicUrl },
+        { provide: RATE_LIMITS, useValue: new RateLimits(access.rates, access.processes) },
         { provide: RUN_STARTER, useValue: dependencies.starter },
         { provide: READINESS, useValue: dependencies.readiness },
         { provide: ROLLBACK_PREVIEW, useValue: dependencies.previewRollback },
         { provide: RUN_WAIT, useValue: dependencies.runWaitMilliseconds ?? 1_500 },
+        { provide: INQUIRY_WAIT, useValue: dependencies.inquiryWaitMilliseconds ?? 8_000 },
         { provide: APP_FILTER, useClass: ProblemFilter },
         { provide: APP_GUARD, useClass: AccessGuard },
         { provide: APP_INTERCEPTOR, useClass: AnswerInterceptor },
         { provide: APP_PIPE, useFactory: createValidationPipe },
+        ...[ConfigurationStore, Changes, RuleChanges, PauseJob, AskSystem],
         ...[Idempotency, StartRun, Rollback, Decide, DecideHeld, Override, CreateJob, PutMapping, ValidateRecords],
         ...[EventFeed, CorrectRejected, ReplayRejected, CancelRun, RunChanges, TakeBack, Uploads],
       ],
@@ -126,7 +154,17 @@ class ApiModule {
 
 /** The API, initialized but not listening. `close()` it; what it was given stays open. */
 export async function createApi(dependencies: ApiDependencies): Promise<NestFastifyApplication> {
-  const adapter = new FastifyAdapter({ bodyLimit, logger: false, genReqId: traceIdOf });
+  const { trustedProxies } = dependencies.access;
+  const adapter = new FastifyAdapter({
+    ...{ bodyLimit, logger: false, genReqId: traceIdOf },
+    // Whatever reaches us is judged by its route, which says in words what is wrong with it.
+    http: { maxHeaderSize },
+    routerOptions: { maxParamLength: maxHeaderSize },
+    frameworkErrors: (error: Error, request: HttpRequest, reply: HttpReply) => {
+      sendProblem(reply, toProblem(error), request);
+    },
+    trustProxy: trustedProxies.length === 0 ? false : [...trustedProxies],
+  });
   // eslint-disable-next-line @typescript-eslint/no-unsafe-class-instance-assignment -- Nest declares its options as a class
   const application = await NestFactory.create<NestFastifyApplication>(ApiModule.of(dependencies), adapter, {
     logger: false,

@@ -1,10 +1,12 @@
 import { Client, Connection } from '@temporalio/client';
-import { temporalConnectionOptions, type Config } from '../config/env.js';
+import { ConfigError, readSecret, temporalConnectionOptions, type Config } from '../config/env.js';
 import { createHub } from '../database/hub.js';
 import { listen } from '../database/listen.js';
 import { previewRollback } from '../database/rollback-preview.js';
 import { systemClock } from '../platform/clock.js';
 import { createLog } from '../platform/log.js';
+import { judgeSignIn } from '../domain/grants.js';
+import { Provider } from './access/provider.js';
 import { createApi } from './application.js';
 import { createReadiness } from './health/readiness.js';
 import { createRunStarter } from './temporal/run-starter.js';
@@ -29,6 +31,7 @@ const connections = 10;
 export async function startApi(options: ApiProcessOptions): Promise<ApiProcess> {
   const { config, scope = '', host = '127.0.0.1' } = options;
   const { databaseUrl, temporal, apiPort, logLevel } = config;
+  const providers = createProviders(config);
   if (databaseUrl === null || temporal.address === null) {
     throw new Error('The API alone needs DATABASE_URL and TEMPORAL_ADDRESS; `npm start` brings both with it.');
   }
@@ -46,6 +49,7 @@ export async function startApi(options: ApiProcessOptions): Promise<ApiProcess> 
       }),
     readiness: createReadiness(hub, connection),
     spoolFolder: config.spoolFolder,
+    access: { ...config.access, providers },
     docs: true,
   });
   const close = async (): Promise<void> => {
@@ -68,4 +72,25 @@ export async function startApi(options: ApiProcessOptions): Promise<ApiProcess> 
       log.info('the API is down');
     },
   };
+}
+
+/** The providers that the file of CONCORD_SIGN_IN names. @throws ConfigError with all that is wrong with it */
+function createProviders({ access: { signIn, publicUrl } }: Config): readonly Provider[] {
+  if (signIn === null) return [];
+  const { settings, problems } = judgeSignIn(signIn);
+  if (settings === null) {
+    throw new ConfigError(
+      problems.map(
+        ({ path, reason, remedy }) => `the file of CONCORD_SIGN_IN, at ${path || '/'}: ${reason}: ${remedy}`,
+      ),
+    );
+  }
+  const secrets = settings.providers.flatMap(({ clientSecret }) => clientSecret?.env ?? []);
+  const unset = secrets.filter((name) => readSecret(name) === null);
+  if (unset.length > 0)
+    throw new ConfigError(unset.map((name) => `${name} is not set, but the file of CONCORD_SIGN_IN names it`));
+  return settings.providers.map((one) => {
+    const secret = one.clientSecret === undefined ? null : readSecret(one.clientSecret.env);
+    return new Provider(one, secret, publicUrl);
+  });
 }

@@ -1,12 +1,16 @@
-/* `npm run apply -- FOLDER`: makes a folder of configuration the institution's, whole or not at all. */
+/* `npm run apply -- FOLDER [--prune] [--yes]`: makes a folder of configuration the institution's, whole or not at all: straight into
+   the database, for an institution that has no keys yet. `concord apply` does it through the API. */
 import { resolve } from 'node:path';
+import { createInterface } from 'node:readline/promises';
+import { parseArgs } from 'node:util';
 import { readConfig } from '../config/env.js';
 import type { Config } from '../config/env.js';
 import { LaunchError, reasonOf } from '../launch/launch-error.js';
-import { applyJudged, judgeFolder } from '../worker/apply-folder.js';
+import { applyJudged, judgeFolder, planJudged } from '../worker/apply-folder.js';
 import type { JudgedFolder } from '../worker/apply-folder.js';
 import { createFirstKeys, listInstitutions, prepareDatabase } from '../worker/prepare.js';
 import { updateSchedules } from '../worker/temporal-tasks.js';
+import { changeLines, exitCodes, leftOutLines } from './configuration-command.js';
 import { keyLines } from './keys.js';
 import { findRunning } from './running.js';
 
@@ -43,34 +47,28 @@ const judge = async (folder: string): Promise<JudgedFolder> => {
   }
 };
 
-const refuse = ({ problems }: JudgedFolder): void => {
+const refuse = ({ problems }: Pick<JudgedFolder, 'problems'>): void => {
   for (const { file, line, reason, remedy } of problems) complain(`${file}:${String(line)}: ${reason}: ${remedy}`);
   complain(`Refused: ${String(problems.length)} problem${problems.length === 1 ? '' : 's'}. Nothing was changed.`);
   process.exitCode = 2;
 };
 
-const parts = ['systems', 'entityTypes', 'mappings', 'rules', 'codeTables', 'jobs'] as const;
-const titles: Readonly<Record<(typeof parts)[number], string>> = {
-  systems: 'systems',
-  entityTypes: 'entity types',
-  mappings: 'mappings',
-  rules: 'rules',
-  codeTables: 'code tables',
-  jobs: 'jobs',
+/* Asked only where something that is there changes: a first configuration takes nothing away. */
+const agreed = async (plan: Plan, prune: boolean, yes: boolean): Promise<boolean> => {
+  for (const line of [...changeLines(plan.changes), ...(prune ? [] : leftOutLines(plan.leftOut))]) write(line);
+  if (plan.changes.length === 0) write('Nothing to change.');
+  if (yes || plan.changes.every(({ action }) => action === 'create')) return true;
+  if (!process.stdin.isTTY) {
+    complain('Nothing was changed: there is nobody to be asked. Say --yes to apply it.');
+    return false;
+  }
+  const dialogue = createInterface({ input: process.stdin, output: process.stderr });
+  const answer = await dialogue.question('Apply this? [y/N] ');
+  dialogue.close();
+  return /^y(es)?$/i.test(answer.trim());
 };
 
-const tellDifference = (name: string, applied: Awaited<ReturnType<typeof applyJudged>>): void => {
-  write(`${name}: ${applied.institution}`);
-  for (const part of parts) {
-    for (const [what, names] of Object.entries(applied[part]) as [string, readonly string[]][]) {
-      if (names.length > 0) write(`  ${what.padEnd(8)}  ${titles[part]}: ${names.join(', ')}`);
-    }
-  }
-  const none = parts.every((part) =>
-    Object.values(applied[part]).every((names: readonly string[]) => names.length === 0),
-  );
-  if (none) write('  Everything else is as it was.');
-};
+type Plan = Awaited<ReturnType<typeof planJudged>>;
 
 const tellFirstKeys = async (databaseUrl: string, institutionId: number): Promise<void> => {
   const institution = (await listInstitutions(databaseUrl)).find(({ id }) => id === institutionId);
@@ -95,7 +93,7 @@ const bringSchedules = async (config: Config, place: Place, institutionId: numbe
   }
 };
 
-const apply = async (folder: string): Promise<void> => {
+const apply = async (folder: string, prune: boolean, yes: boolean): Promise<void> => {
   const config = readConfig();
   const judged = await judge(folder);
   const { configuration } = judged;
@@ -105,18 +103,31 @@ const apply = async (folder: string): Promise<void> => {
   }
   const place = findPlace(config);
   await prepareDatabase(place.databaseUrl);
-  const applied = await applyJudged(place.databaseUrl, configuration, 'apply');
-  tellDifference(configuration.institution.name, applied);
+  const plan = await planJudged(place.databaseUrl, configuration, prune);
+  if (plan.problems.length > 0) {
+    refuse({ problems: plan.problems.map((problem) => ({ ...problem, ...judged.locate(problem.path) })) });
+    return;
+  }
+  write(`${configuration.institution.name}:`);
+  if (!(await agreed(plan, prune, yes))) {
+    process.exitCode = exitCodes.decide;
+    return;
+  }
+  const applied = await applyJudged(place.databaseUrl, configuration, 'apply', prune);
   for (const name of judged.unsetSecrets) complain(`${name} is not set here: the worker needs it in its environment.`);
   await bringSchedules(config, place, applied.institutionId);
   await tellFirstKeys(place.databaseUrl, applied.institutionId);
 };
 
-const [folder, ...more] = process.argv.slice(2);
+const { values, positionals } = parseArgs({
+  options: { prune: { type: 'boolean', default: false }, yes: { type: 'boolean', short: 'y', default: false } },
+  allowPositionals: true,
+});
+const [folder, ...more] = positionals;
 try {
   if (folder === undefined || more.length > 0)
     throw new LaunchError('Name one folder: npm run apply -- path/to/configuration');
-  await apply(resolve(folder));
+  await apply(resolve(folder), values.prune, values.yes);
 } catch (error) {
   // What the stored records forbid is a refusal too.
   if (!(error instanceof Error) || !('code' in error) || error.code !== 'configuration_invalid') throw error;

@@ -23,6 +23,10 @@ export interface ProgramOptions {
   readonly environment?: Readonly<Record<string, string>>;
 }
 
+/* The worker makes much short-lived garbage, in four isolates: young generations that grow to 16 MiB each cost 45 MiB more and save
+   no time that could be measured. */
+const memoryFlags: Readonly<Record<ProgramName, readonly string[]>> = { worker: ['--max-semi-space-size=4'], api: [] };
+
 const readyWithinMilliseconds = 30_000;
 const graceMilliseconds = 20_000;
 
@@ -36,7 +40,7 @@ export async function startProgram(options: ProgramOptions): Promise<ServerProce
   const file = join(projectFolder(), 'dist', name, 'main.js');
   const started = startServerProcess({
     executable: process.execPath,
-    args: ['--enable-source-maps', file, ...(scope === undefined ? [] : ['--scope', scope])],
+    args: [...memoryFlags[name], '--enable-source-maps', file, ...(scope === undefined ? [] : ['--scope', scope])],
     environment: childEnvironment({
       ...options.environment,
       DATABASE_URL: options.databaseUrl,

@@ -16,7 +16,7 @@ import { tellRunning, tellStopped } from './running.js';
 const write = (line: string): void => void process.stdout.write(`${line}\n`);
 const complain = (line: string): void => void process.stderr.write(`${line}\n`);
 
-/** A program that dies is started again, but not for ever: so many times within so long. */
+/** A program or server that dies is started again, but not for ever: so many times within so long. */
 const restarts = 5;
 const withinMilliseconds = 5 * 60_000;
 
@@ -40,48 +40,78 @@ class Stopping {
   }
 }
 
-/** Keeps one program up. */
-class Kept {
-  private current: ServerProcess | null = null;
+/** What is kept up. */
+interface Keepable {
+  /** As a sentence begins with it. */
+  readonly name: string;
+  readonly logFile: string;
+  /** Resolves when the one that runs now is gone, with how it ended. */
+  exited(): Promise<string>;
+  restart(): Promise<void>;
+}
+
+/** Keeps one program or server up. */
+class Keeper {
   private readonly died: number[] = [];
 
   constructor(
-    private readonly options: ProgramOptions,
+    private readonly kept: Keepable,
     private readonly stopping: Stopping,
   ) {}
 
-  async start(): Promise<void> {
-    this.current = await startProgram(this.options);
-    void this.watch(this.current);
+  async watch(): Promise<void> {
+    for (;;) {
+      const how = await this.kept.exited();
+      if (this.stopping.hasBegun()) return;
+      await this.bringBack(how);
+    }
   }
 
-  async stop(): Promise<void> {
-    await this.current?.stop();
-  }
-
-  private async watch(program: ServerProcess): Promise<void> {
-    const how = await program.exited;
-    const { name, folder } = this.options;
+  private async bringBack(how: string): Promise<void> {
+    const { name, logFile } = this.kept;
     while (!this.stopping.hasBegun()) {
       const now = Date.now();
       this.died.push(now);
       const recent = this.died.filter((moment) => moment > now - withinMilliseconds);
-      const log = logFileOf(folder, name);
       if (recent.length > restarts) {
-        this.stopping.begin(`The ${name} ended ${String(recent.length)} times in 5 minutes. Its log: ${log}`);
+        this.stopping.begin(`${name} ended ${String(recent.length)} times in 5 minutes. Its log: ${logFile}`);
         return;
       }
-      complain(`The ${name} ended (${how}); it is started again. Its log: ${log}.previous`);
+      complain(`${name} ended (${how}); it is started again. Its log: ${logFile}.previous`);
       await pause(500 * recent.length);
       if (this.stopping.hasBegun()) return;
       try {
-        await this.start();
-        complain(`The ${name} is up again.`);
+        await this.kept.restart();
+        complain(`${name} is up again.`);
         return;
       } catch (error) {
         complain(reasonOf(error));
       }
     }
+  }
+}
+
+/** Worker or API, which end with this process. */
+class KeptProgram implements Keepable {
+  readonly name: string;
+  readonly logFile: string;
+  private current: ServerProcess | null = null;
+
+  constructor(private readonly options: ProgramOptions) {
+    this.name = `The ${options.name}`;
+    this.logFile = logFileOf(options.folder, options.name);
+  }
+
+  async exited(): Promise<string> {
+    return (await this.current?.exited) ?? '';
+  }
+
+  async restart(): Promise<void> {
+    this.current = await startProgram(this.options);
+  }
+
+  async stop(): Promise<void> {
+    await this.current?.stop();
   }
 }
 
@@ -103,9 +133,10 @@ const run = async (environment: Environment, stopping: Stopping): Promise<void> 
   if (apiPort !== config.apiPort)
     complain(`Port ${String(config.apiPort)} is taken: the API takes ${String(apiPort)}.`);
   const program = { databaseUrl, temporalAddress, folder, apiPort };
-  const kept = (['worker', 'api'] satisfies ProgramName[]).map((name) => new Kept({ ...program, name }, stopping));
+  const programs = (['worker', 'api'] satisfies ProgramName[]).map((name) => new KeptProgram({ ...program, name }));
   try {
-    await Promise.all(kept.map((one) => one.start()));
+    await Promise.all(programs.map((one) => one.restart()));
+    for (const kept of [...environment.embedded, ...programs]) void new Keeper(kept, stopping).watch();
     const apiUrl = `http://127.0.0.1:${String(apiPort)}`;
     tellRunning(folder, { pid: process.pid, databaseUrl, temporalAddress, apiUrl });
     write(`API              ${apiUrl}/api/secretary/data-sync`);
@@ -121,7 +152,7 @@ const run = async (environment: Environment, stopping: Stopping): Promise<void> 
     stopping.begin(null);
     complain('Stopping …');
     tellStopped(folder);
-    await Promise.all(kept.map((one) => one.stop()));
+    await Promise.all(programs.map((one) => one.stop()));
   }
 };
 

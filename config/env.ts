@@ -1,4 +1,6 @@
 import { readFileSync } from 'node:fs';
+import { isIP } from 'node:net';
+import { parseDocument } from 'yaml';
 
 const logLevels = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
 export type LogLevel = (typeof logLevels)[number];
@@ -20,11 +22,28 @@ export interface TemporalTls {
   readonly serverName: string | null;
 }
 
+/** How people and programs come to the API. */
+export interface AccessConfig {
+  /** Where they reach it, as an origin without a slash at its end: cookies and the way back from a provider go by it. */
+  readonly publicUrl: string;
+  /** What the file that CONCORD_SIGN_IN names says of OpenID providers, not judged yet; null: nobody signs in. */
+  readonly signIn: unknown;
+  /** Of sessions, in minutes. */
+  readonly session: { readonly idle: number; readonly absolute: number };
+  /** Requests a minute of one caller, of each class of route; `signIn`: of one address, as are refused keys. */
+  readonly rates: { readonly read: number; readonly write: number; readonly work: number; readonly signIn: number };
+  /** API processes that share the requests: each admits its part of the rates. */
+  readonly processes: number;
+  /** Whose X-Forwarded-For is believed: addresses and networks; none: nobody's. */
+  readonly trustedProxies: readonly string[];
+}
+
 export interface Config {
   /** null: the embedded PostgreSQL. */
   readonly databaseUrl: string | null;
   readonly temporal: TemporalConfig;
   readonly apiPort: number;
+  readonly access: AccessConfig;
   readonly logLevel: LogLevel;
   /** Where embedded servers keep their data, relative to the project's folder. */
   readonly dataFolder: string;
@@ -46,6 +65,16 @@ export const variableNames = [
   'TEMPORAL_TLS_CA_PATH',
   'TEMPORAL_TLS_SERVER_NAME',
   'CONCORD_API_PORT',
+  'CONCORD_PUBLIC_URL',
+  'CONCORD_SIGN_IN',
+  'CONCORD_SESSION_IDLE_MINUTES',
+  'CONCORD_SESSION_MINUTES',
+  'CONCORD_RATE_READ',
+  'CONCORD_RATE_WRITE',
+  'CONCORD_RATE_WORK',
+  'CONCORD_RATE_SIGN_IN',
+  'CONCORD_API_PROCESSES',
+  'CONCORD_TRUSTED_PROXIES',
   'CONCORD_LOG_LEVEL',
   'CONCORD_DATA_FOLDER',
   'CONCORD_SPOOL_FOLDER',
@@ -67,10 +96,12 @@ export class ConfigError extends Error {
  *  @throws ConfigError with all problems together */
 export function readConfig(environment: Environment = process.env): Config {
   const reader = new Reader(environment);
+  const apiPort = reader.port('CONCORD_API_PORT', 3210);
   const config: Config = {
     databaseUrl: reader.databaseUrl(),
     temporal: readTemporal(reader),
-    apiPort: reader.port('CONCORD_API_PORT', 3210),
+    apiPort,
+    access: readAccess(reader, apiPort),
     logLevel: reader.oneOf('CONCORD_LOG_LEVEL', logLevels, 'info'),
     dataFolder: reader.text('CONCORD_DATA_FOLDER') ?? '.concord',
     spoolFolder: reader.text('CONCORD_SPOOL_FOLDER') ?? `${reader.text('CONCORD_DATA_FOLDER') ?? '.concord'}/spool`,
@@ -159,6 +190,26 @@ function readTls(reader: Reader, hasApiKey: boolean): TemporalTls | null {
   return { clientCertificate: crt !== null && key !== null ? { crt, key } : null, serverAuthority, serverName };
 }
 
+function readAccess(reader: Reader, apiPort: number): AccessConfig {
+  const idle = reader.whole('CONCORD_SESSION_IDLE_MINUTES', 60);
+  const absolute = reader.whole('CONCORD_SESSION_MINUTES', 600);
+  if (idle > absolute)
+    reader.problems.push('CONCORD_SESSION_IDLE_MINUTES must not be more than CONCORD_SESSION_MINUTES');
+  return {
+    publicUrl: reader.origin('CONCORD_PUBLIC_URL', `http://127.0.0.1:${String(apiPort)}`),
+    signIn: reader.yaml('CONCORD_SIGN_IN'),
+    session: { idle, absolute },
+    rates: {
+      read: reader.whole('CONCORD_RATE_READ', 3_000),
+      write: reader.whole('CONCORD_RATE_WRITE', 600),
+      work: reader.whole('CONCORD_RATE_WORK', 120),
+      signIn: reader.whole('CONCORD_RATE_SIGN_IN', 30),
+    },
+    processes: reader.whole('CONCORD_API_PROCESSES', 1),
+    trustedProxies: reader.networks('CONCORD_TRUSTED_PROXIES'),
+  };
+}
+
 class Reader {
   readonly problems: string[] = [];
 
@@ -189,6 +240,49 @@ class Reader {
     if (/^\d+$/.test(value) && port >= 1 && port <= 65_535) return port;
     this.problems.push(`${name} must be a port, 1 to 65535`);
     return absent;
+  }
+
+  whole(name: VariableName, absent: number): number {
+    const value = this.text(name);
+    if (value === null) return absent;
+    if (/^\d{1,9}$/.test(value) && Number(value) >= 1) return Number(value);
+    this.problems.push(`${name} must be a whole number, 1 or more`);
+    return absent;
+  }
+
+  /** Without encryption only on this machine: cookies travel there. */
+  origin(name: VariableName, absent: string): string {
+    const value = this.text(name);
+    if (value === null) return absent;
+    const url = URL.canParse(value) ? new URL(value) : null;
+    const local = url?.protocol === 'http:' && ['127.0.0.1', 'localhost', '[::1]'].includes(url.hostname);
+    if (url !== null && (url.protocol === 'https:' || local) && `${url.origin}/` === url.href) return url.origin;
+    this.problems.push(`${name} must be https://host or https://host:port (http:// for this machine only)`);
+    return absent;
+  }
+
+  /** Addresses and networks (10.0.0.0/8), separated by commas. */
+  networks(name: VariableName): readonly string[] {
+    const parts = (this.text(name) ?? '').split(',').flatMap((part) => (part.trim() === '' ? [] : [part.trim()]));
+    const isNetwork = (part: string): boolean => {
+      const [address = '', bits, ...more] = part.split('/');
+      const version = isIP(address);
+      const most = version === 4 ? 32 : 128;
+      return version !== 0 && more.length === 0 && (bits === undefined || (/^\d{1,3}$/.test(bits) && +bits <= most));
+    };
+    if (!parts.every(isNetwork)) this.problems.push(`${name} must be addresses or networks, separated by commas`);
+    return parts.filter(isNetwork);
+  }
+
+  /** A YAML file as plain data; null where none is named. */
+  yaml(name: VariableName): unknown {
+    const bytes = this.file(name);
+    if (bytes === null) return null;
+    const document = parseDocument(bytes.toString('utf8'), { prettyErrors: false });
+    const [error] = document.errors;
+    if (error === undefined) return document.toJS() as unknown;
+    this.problems.push(`${name} names a file that is no YAML (${error.code})`);
+    return null;
   }
 
   oneOf<T extends string>(name: VariableName, allowed: readonly T[], absent: T): T {

@@ -49,6 +49,8 @@ export interface Partition {
   readonly from: string | null;
   readonly to: string | null;
   readonly estimatedRows: number;
+  /** The source itself sees to it that no two rows have one key, and that each has one. */
+  readonly keysAreUnique?: boolean;
 }
 
 /** Rows of one partition: in key order (code points for text) from a database, in file order from a file, whose keys stand as
@@ -161,6 +163,9 @@ export interface RowTarget {
   /** All or nothing, streamed. @throws SyncError target_row_exists where any key is there already, or any row is refused for
    *  another reason: nothing was written, and `writeRows` tells which */
   insertRows(target: TargetEntity, rows: AsyncIterable<readonly RawRow[]>): Promise<number>;
+  /** How the target will print a row that it is given, as far as the types of its columns tell: `1.5` is `1.50` there. Null for a
+   *  row of which they do not: it has to be read back. */
+  spelling(target: TargetEntity): Promise<(row: RawRow) => RawRow | null>;
   /** Count and content digest of the rows with `from <= key < to` over the target's columns (independent of row order). */
   digestRange(target: TargetEntity, from: RawRow | null, to: RawRow | null): Promise<{ count: number; digest: string }>;
 }

@@ -38,18 +38,28 @@ export async function createApiKey(
   { role, name, actor, expiresAt }: NewApiKey,
   ids: Ids = randomIds,
 ): Promise<CreatedApiKey> {
-  const prefix = ids.newId().slice(-12);
-  const secret = ids.newKey();
+  const { key, prefix, secretHash } = newSecret(ids);
   const answer = await hub.transaction(institutionId, (client) =>
     client.query<{ id: number }>(
       `insert into api_keys (institution_id, prefix, secret_hash, role, name, created_by, expires_at)
        values ($1, $2, $3, $4, $5, $6, $7) returning id`,
-      [institutionId, prefix, hashOf(secret).toString('hex'), role, name, actor, expiresAt ?? null],
+      [institutionId, prefix, secretHash, role, name, actor, expiresAt ?? null],
     ),
   );
   const [row] = answer.rows;
   if (row === undefined) throw new SyncError('internal', 'the key was not stored');
-  return { id: row.id, key: `concord_${prefix}_${secret}` };
+  return { id: row.id, key };
+}
+
+/** A key that nobody has yet, with what is stored of it. */
+export function newSecret(ids: Ids = randomIds): {
+  readonly key: string;
+  readonly prefix: string;
+  readonly secretHash: string;
+} {
+  const prefix = ids.newId().slice(-12);
+  const secret = ids.newKey();
+  return { key: `concord_${prefix}_${secret}`, prefix, secretHash: hashOf(secret).toString('hex') };
 }
 
 /** Who the key belongs to; null where it is unknown, wrong, expired or revoked, without telling which. Takes as long for one

@@ -1,4 +1,6 @@
 import type { Role } from '../domain/access.js';
+import type { ConfigurationKind } from '../domain/configuration-kinds.js';
+import type { InquiryKind } from '../domain/inquiry.js';
 import type { CodeTableDefinition, JobDefinition } from '../domain/job-definition.js';
 import type { EntityKind, EntityTypeDefinition } from '../domain/entity-type.js';
 import type { MappingDefinition } from '../domain/mapping-definition.js';
@@ -13,6 +15,9 @@ export interface Institution {
   readonly code: string;
   readonly name: string;
   readonly timeZone: string;
+  /** null: those that the targets name. */
+  readonly recipientClasses: readonly string[] | null;
+  readonly version: number;
   readonly updatedBy: string;
   readonly updatedAt: Date;
 }
@@ -52,6 +57,8 @@ export interface MappingVersion {
   readonly version: number;
   readonly institutionId: number;
   readonly definition: MappingDefinition;
+  /** Name of a code table → the version of it by which rows were read. */
+  readonly codeTables: Readonly<Record<string, number>>;
   readonly createdBy: string;
   readonly createdAt: Date;
 }
@@ -67,6 +74,39 @@ export interface CodeTable extends ConfiguredRow {
 
 export interface SynchronizationJob extends ConfiguredRow {
   readonly definition: JobDefinition;
+  /** All three or none: why it does not run for now. */
+  readonly pausedReason: string | null;
+  readonly pausedBy: string | null;
+  readonly pausedAt: Date | null;
+}
+
+/** A version of anything configured, as it was. */
+export interface ConfigurationVersion {
+  readonly institutionId: number;
+  readonly kind: ConfigurationKind;
+  readonly objectId: number;
+  readonly version: number;
+  readonly action: 'created' | 'changed' | 'archived' | 'restored' | 'reverted';
+  readonly definition: unknown;
+  readonly changedBy: string;
+  readonly changedAt: Date;
+}
+
+/** What a person asked a system, and its answer. Short-lived. */
+export interface Inquiry {
+  readonly id: string;
+  readonly institutionId: number;
+  readonly kind: InquiryKind;
+  /** The name of the system or mapping that is asked about. */
+  readonly subject: string;
+  readonly parameters: unknown;
+  readonly state: 'asked' | 'answered' | 'failed';
+  readonly answer: unknown;
+  readonly errorCode: string | null;
+  readonly errorDetail: string | null;
+  readonly askedBy: string;
+  readonly askedAt: Date;
+  readonly answeredAt: Date | null;
 }
 
 export interface ApiKey {

@@ -46,7 +46,7 @@ export const stagingColumns = {
   raw: 'part integer not null, key text collate "C" not null, raw text not null, hash uuid not null, scope text',
   delta: 'key text collate "C" not null, class "char" not null, hash uuid',
   canon: `ord bigint generated always as identity, mapping_id integer not null, entity_type_id integer not null,
-    key text collate "C" not null, sub_key text collate "C" not null, main boolean not null, op "char" not null, class "char" not null,
+    key text collate "C" not null, sub_key text collate "C" not null, main boolean not null, op "char" not null,
     values text[] not null, refs text[], identifiers text[], match_name text, match_birth text, effective_at text,
     raw text, hash uuid, scope text`,
   problem: `mapping_id integer not null, key text, kind text not null, entity_type_id integer, sub_key text, field text,
@@ -62,6 +62,16 @@ export const recreate = async (client: PoolClient, table: string, columns: strin
   await client.query(`drop table if exists ${table}`);
   await client.query(`create unlogged table ${table} (${columns}) with (autovacuum_enabled = off)`);
 };
+
+/** The canonical records of a run and what was found while they were made. */
+export const recreateCanon = async (client: PoolClient, runId: string): Promise<void> => {
+  await recreate(client, stagingOf(runId).canon, stagingColumns.canon);
+  await recreate(client, stagingOf(runId).problem, stagingColumns.problem);
+};
+
+/** For reading ranges of `ord` of a table that is filled in its order: small, and quick to make. */
+export const indexByPlace = (client: PoolClient, table: string): Promise<unknown> =>
+  client.query(`create index on ${table} using brin (ord) with (pages_per_range = 16)`);
 
 /** A table of one row beside a staging table that may rightly be empty: a crash of PostgreSQL empties both, and it may start over
  *  without a new postmaster. */

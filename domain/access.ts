@@ -24,6 +24,7 @@ const stewards: Cell = { steward: all };
 export const permissions = {
   'overview:read': everybody,
   'access:read': everybody,
+  'access:switch': everybody,
   'event:read': watchers,
 
   'institution:read': everybody,
@@ -39,10 +40,12 @@ export const permissions = {
   'system:discover': { steward: all, admin: all },
   'delivery:read': watchers,
   'delivery:upload': { secretary: all, steward: all, operator: all },
+  'inquiry:read': { secretary: all, steward: all, operator: all, admin: all },
   'entity_type:read': everybody,
   'entity_type:write': stewards,
   'mapping:read': everybody,
   'mapping:write': stewards,
+  'mapping:try': { secretary: all, steward: all },
   'rule:read': everybody,
   'rule:write': stewards,
   'code_table:read': everybody,

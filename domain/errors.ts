@@ -27,8 +27,9 @@ export const errorCodes = {
   configuration_invalid: { actor: 'operator', retryable: false },
   /** The unlogged staging of a run is gone (the database was restarted after a crash). The run extracts again by itself. */
   staging_lost: { actor: 'nobody', retryable: false },
-  /** A newer attempt of the same step holds the lease; this one must stop. Nothing it wrote counts. */
-  lease_lost: { actor: 'nobody', retryable: false },
+  /** Another attempt of the same step took the lease; this one must stop. Remedy: none. One that was given up is not heard any more;
+   *  one that still counts lost the lease to one that was given up, and takes it back by being tried again. */
+  lease_lost: { actor: 'nobody', retryable: true },
   /** The job is occupied by another run, named in the message. Remedy: wait for it or cancel it. */
   job_occupied: { actor: 'nobody', retryable: false },
   /** What was asked for does not exist, or not for this institution. */

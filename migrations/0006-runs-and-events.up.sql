@@ -203,7 +203,7 @@ create function concord.tell_job() returns trigger
   begin
     insert into events (institution_id, topic, type, job_id, data)
     values (new.institution_id, 'job', 'concord.job.updated', new.id,
-      jsonb_build_object('version', new.version, 'archived', new.archived));
+      jsonb_build_object('version', new.version, 'archived', new.archived, 'paused', new.paused_at is not null));
     return null;
   end $$;
 create trigger tell after insert or update on concord.synchronization_jobs for each row execute function concord.tell_job();

@@ -6,14 +6,16 @@ const everyEscape = /[\\\t\n\r]/g;
 const escapes: Readonly<Record<string, string>> = { '\\': '\\\\', '\t': '\\t', '\n': '\\n', '\r': '\\r' };
 const escapeCell = (cell: string): string => cell.replace(everyEscape, (found) => escapes[found] ?? found);
 
+/** A cell as it stands in a line of COPY text. PostgreSQL cannot store a NUL character: the caller keeps it out. */
+export const copyCell = (cell: string | null): string =>
+  cell === null ? '\\N' : needsEscape.test(cell) ? escapeCell(cell) : cell;
+
 /** One line of COPY text, its newline included. PostgreSQL cannot store a NUL character: the caller keeps it out. */
 export const encodeCopyLine = (cells: CopyCells): string => {
   let line = '';
   for (let index = 0; index < cells.length; index += 1) {
-    const cell = cells[index] ?? null;
     if (index > 0) line += '\t';
-    if (cell === null) line += '\\N';
-    else line += needsEscape.test(cell) ? escapeCell(cell) : cell;
+    line += copyCell(cells[index] ?? null);
   }
   return line + '\n';
 };

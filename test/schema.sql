@@ -20,6 +20,9 @@ create table concord.api_keys (
   expires_at timestamp with time zone,
   revoked_at timestamp with time zone,
   last_used_at timestamp with time zone,
+  version integer not null default 1,
+  changed_by text,
+  changed_at timestamp with time zone,
   constraint api_keys_institution_id_fkey FOREIGN KEY (institution_id) REFERENCES concord.institutions(id),
   constraint api_keys_pkey PRIMARY KEY (id),
   constraint api_keys_prefix_key UNIQUE (prefix),
@@ -69,6 +72,21 @@ create table concord.code_tables (
   constraint code_tables_pkey PRIMARY KEY (id)
 );
 alter table concord.code_tables enable row level security;
+create table concord.configuration_versions (
+  institution_id integer not null,
+  kind text not null,
+  object_id integer not null,
+  version integer not null,
+  action text not null,
+  definition jsonb not null,
+  changed_by text not null,
+  changed_at timestamp with time zone not null default now(),
+  constraint configuration_versions_action_check CHECK ((action = ANY (ARRAY['created'::text, 'changed'::text, 'archived'::text, 'restored'::text, 'reverted'::text]))),
+  constraint configuration_versions_institution_id_fkey FOREIGN KEY (institution_id) REFERENCES concord.institutions(id),
+  constraint configuration_versions_kind_check CHECK ((kind = ANY (ARRAY['institution'::text, 'system'::text, 'entity_type'::text, 'mapping'::text, 'rule'::text, 'code_table'::text, 'job'::text]))),
+  constraint configuration_versions_pkey PRIMARY KEY (institution_id, kind, object_id, version)
+);
+alter table concord.configuration_versions enable row level security;
 create table concord.cross_system_mappings (
   id integer not null generated always as identity,
   institution_id integer not null,
@@ -323,6 +341,25 @@ create table concord.idempotency_keys (
   constraint idempotency_keys_pkey PRIMARY KEY (institution_id, key)
 );
 alter table concord.idempotency_keys enable row level security;
+create table concord.inquiries (
+  id bigint not null generated always as identity,
+  institution_id integer not null,
+  kind text not null,
+  subject text not null,
+  parameters jsonb not null default '{}'::jsonb,
+  state text not null default 'asked'::text,
+  answer jsonb,
+  error_code text,
+  error_detail text,
+  asked_by text not null,
+  asked_at timestamp with time zone not null default now(),
+  answered_at timestamp with time zone,
+  constraint inquiries_institution_id_fkey FOREIGN KEY (institution_id) REFERENCES concord.institutions(id),
+  constraint inquiries_kind_check CHECK ((kind = ANY (ARRAY['connection_test'::text, 'discovery'::text, 'mapping_trial'::text]))),
+  constraint inquiries_pkey PRIMARY KEY (id),
+  constraint inquiries_state_check CHECK ((state = ANY (ARRAY['asked'::text, 'answered'::text, 'failed'::text])))
+);
+alter table concord.inquiries enable row level security;
 create table concord.institutions (
   id integer not null generated always as identity,
   code text not null,
@@ -330,6 +367,8 @@ create table concord.institutions (
   time_zone text not null,
   updated_by text not null,
   updated_at timestamp with time zone not null default now(),
+  recipient_classes text[],
+  version integer not null default 1,
   constraint institutions_code_key UNIQUE (code),
   constraint institutions_pkey PRIMARY KEY (id)
 );
@@ -341,6 +380,7 @@ create table concord.mapping_versions (
   definition jsonb not null,
   created_by text not null,
   created_at timestamp with time zone not null default now(),
+  code_tables jsonb not null default '{}'::jsonb,
   constraint mapping_versions_institution_id_fkey FOREIGN KEY (institution_id) REFERENCES concord.institutions(id),
   constraint mapping_versions_mapping_id_fkey FOREIGN KEY (mapping_id) REFERENCES concord.cross_system_mappings(id),
   constraint mapping_versions_pkey PRIMARY KEY (mapping_id, version)
@@ -498,6 +538,25 @@ create table concord.run_leases (
   constraint run_leases_run_id_fkey FOREIGN KEY (run_id) REFERENCES concord.sync_runs(id)
 );
 alter table concord.run_leases enable row level security;
+create table concord.sessions (
+  id bigint not null generated always as identity,
+  institution_id integer not null,
+  token_hash text not null,
+  provider text not null,
+  subject text not null,
+  name text not null,
+  role text not null,
+  organisations text[] not null default '{}'::text[],
+  grants jsonb not null,
+  created_at timestamp with time zone not null,
+  last_used_at timestamp with time zone not null,
+  expires_at timestamp with time zone not null,
+  constraint sessions_institution_id_fkey FOREIGN KEY (institution_id) REFERENCES concord.institutions(id),
+  constraint sessions_pkey PRIMARY KEY (id),
+  constraint sessions_role_check CHECK ((role = ANY (ARRAY['secretary'::text, 'steward'::text, 'operator'::text, 'auditor'::text, 'admin'::text]))),
+  constraint sessions_token_hash_key UNIQUE (token_hash)
+);
+alter table concord.sessions enable row level security;
 create table concord.sync_conflict_resolutions (
   id bigint not null generated always as identity,
   institution_id integer not null,
@@ -575,8 +634,12 @@ create table concord.synchronization_jobs (
   archived boolean not null default false,
   updated_by text not null,
   updated_at timestamp with time zone not null default now(),
+  paused_reason text,
+  paused_by text,
+  paused_at timestamp with time zone,
   constraint synchronization_jobs_institution_id_fkey FOREIGN KEY (institution_id) REFERENCES concord.institutions(id),
   constraint synchronization_jobs_institution_id_name_key UNIQUE (institution_id, name),
+  constraint synchronization_jobs_paused CHECK ((num_nulls(paused_reason, paused_by, paused_at) = ANY (ARRAY[0, 3]))),
   constraint synchronization_jobs_pkey PRIMARY KEY (id)
 );
 alter table concord.synchronization_jobs enable row level security;
@@ -673,6 +736,7 @@ CREATE INDEX held_changes_inbox ON concord.held_changes USING btree (institution
 CREATE INDEX held_changes_mapping ON concord.held_changes USING btree (mapping_id);
 CREATE UNIQUE INDEX held_changes_one_held ON concord.held_changes USING btree (job_id, cause, operation, COALESCE(mapping_id, 0)) WHERE (state = 'held'::text);
 CREATE INDEX held_changes_run ON concord.held_changes USING btree (run_id);
+CREATE INDEX inquiries_asked ON concord.inquiries USING btree (institution_id, asked_at);
 CREATE INDEX outbox_undelivered ON concord.outbox USING btree (id) WHERE (delivered_at IS NULL);
 CREATE INDEX record_identifiers_value ON concord.record_identifiers USING btree (entity_type_id, value, scheme);
 CREATE INDEX record_images_created ON concord.record_images USING brin (created_run);
@@ -687,6 +751,7 @@ CREATE INDEX rejected_records_settled ON concord.rejected_records USING btree (s
 CREATE INDEX rejected_records_waiting ON concord.rejected_records USING btree (mapping_id, source_key) WHERE ((kind = 'waiting'::text) AND (state = 'open'::text));
 CREATE UNIQUE INDEX restrictions_standing ON concord.restrictions USING btree (golden_id, recipient_class) WHERE (released_at IS NULL);
 CREATE INDEX rolled_back_inputs_run ON concord.rolled_back_inputs USING btree (rollback_run_id);
+CREATE INDEX sessions_institution ON concord.sessions USING btree (institution_id, expires_at);
 CREATE INDEX sync_conflict_resolutions_batch ON concord.sync_conflict_resolutions USING btree (batch_id);
 CREATE INDEX sync_conflict_resolutions_inbox ON concord.sync_conflict_resolutions USING btree (institution_id, state, id);
 CREATE UNIQUE INDEX sync_conflict_resolutions_one_open ON concord.sync_conflict_resolutions USING btree (golden_id, kind, group_name) WHERE (state = 'open'::text);
@@ -704,6 +769,7 @@ create policy institution on concord.api_keys for all to public using ((institut
 create policy institution on concord.change_set_entries for all to public using ((institution_id = ( SELECT (NULLIF(current_setting('concord.institution'::text, true), ''::text))::integer AS "nullif")));
 create policy institution on concord.change_sets for all to public using ((institution_id = ( SELECT (NULLIF(current_setting('concord.institution'::text, true), ''::text))::integer AS "nullif")));
 create policy institution on concord.code_tables for all to public using ((institution_id = ( SELECT (NULLIF(current_setting('concord.institution'::text, true), ''::text))::integer AS "nullif")));
+create policy institution on concord.configuration_versions for all to public using ((institution_id = ( SELECT (NULLIF(current_setting('concord.institution'::text, true), ''::text))::integer AS "nullif")));
 create policy institution on concord.cross_system_mappings for all to public using ((institution_id = ( SELECT (NULLIF(current_setting('concord.institution'::text, true), ''::text))::integer AS "nullif")));
 create policy institution on concord.data_quality_rules for all to public using ((institution_id = ( SELECT (NULLIF(current_setting('concord.institution'::text, true), ''::text))::integer AS "nullif")));
 create policy institution on concord.data_source_configurations for all to public using ((institution_id = ( SELECT (NULLIF(current_setting('concord.institution'::text, true), ''::text))::integer AS "nullif")));
@@ -719,6 +785,7 @@ create policy institution on concord.golden_references for all to public using (
 create policy institution on concord.held_changes for all to public using ((institution_id = ( SELECT (NULLIF(current_setting('concord.institution'::text, true), ''::text))::integer AS "nullif")));
 create policy institution on concord.held_rows for all to public using ((institution_id = ( SELECT (NULLIF(current_setting('concord.institution'::text, true), ''::text))::integer AS "nullif")));
 create policy institution on concord.idempotency_keys for all to public using ((institution_id = ( SELECT (NULLIF(current_setting('concord.institution'::text, true), ''::text))::integer AS "nullif")));
+create policy institution on concord.inquiries for all to public using ((institution_id = ( SELECT (NULLIF(current_setting('concord.institution'::text, true), ''::text))::integer AS "nullif")));
 create policy institution on concord.institutions for all to public using ((id = ( SELECT (NULLIF(current_setting('concord.institution'::text, true), ''::text))::integer AS "nullif")));
 create policy institution on concord.mapping_versions for all to public using ((institution_id = ( SELECT (NULLIF(current_setting('concord.institution'::text, true), ''::text))::integer AS "nullif")));
 create policy institution on concord.outbox for all to public using ((institution_id = ( SELECT (NULLIF(current_setting('concord.institution'::text, true), ''::text))::integer AS "nullif")));
@@ -729,6 +796,7 @@ create policy institution on concord.restrictions for all to public using ((inst
 create policy institution on concord.rolled_back_inputs for all to public using ((institution_id = ( SELECT (NULLIF(current_setting('concord.institution'::text, true), ''::text))::integer AS "nullif")));
 create policy institution on concord.run_chunks for all to public using ((institution_id = ( SELECT (NULLIF(current_setting('concord.institution'::text, true), ''::text))::integer AS "nullif")));
 create policy institution on concord.run_leases for all to public using ((institution_id = ( SELECT (NULLIF(current_setting('concord.institution'::text, true), ''::text))::integer AS "nullif")));
+create policy institution on concord.sessions for all to public using ((institution_id = ( SELECT (NULLIF(current_setting('concord.institution'::text, true), ''::text))::integer AS "nullif")));
 create policy institution on concord.sync_conflict_resolutions for all to public using ((institution_id = ( SELECT (NULLIF(current_setting('concord.institution'::text, true), ''::text))::integer AS "nullif")));
 create policy institution on concord.sync_runs for all to public using ((institution_id = ( SELECT (NULLIF(current_setting('concord.institution'::text, true), ''::text))::integer AS "nullif")));
 create policy institution on concord.synchronization_jobs for all to public using ((institution_id = ( SELECT (NULLIF(current_setting('concord.institution'::text, true), ''::text))::integer AS "nullif")));
@@ -833,6 +901,12 @@ AS $function$
     delete from event_tickets where secret_hash = wanted returning case when expires_at > at then caller end into found_caller;
     return found_caller;
   end $function$;
+CREATE OR REPLACE FUNCTION concord.session_by_token(wanted text)
+ RETURNS TABLE(id bigint, institution_id integer)
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'concord', 'pg_temp'
+AS $function$ select s.id, s.institution_id from concord.sessions s where s.token_hash = wanted $function$;
 CREATE OR REPLACE FUNCTION concord.tell_changed_questions()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -902,7 +976,7 @@ AS $function$
   begin
     insert into events (institution_id, topic, type, job_id, data)
     values (new.institution_id, 'job', 'concord.job.updated', new.id,
-      jsonb_build_object('version', new.version, 'archived', new.archived));
+      jsonb_build_object('version', new.version, 'archived', new.archived, 'paused', new.paused_at is not null));
     return null;
   end $function$;
 CREATE OR REPLACE FUNCTION concord.tell_opened_questions()
@@ -997,6 +1071,8 @@ grant delete, insert, select, update on table concord.change_sets to concord_api
 grant delete, insert, select, update on table concord.change_sets to concord_worker;
 grant delete, insert, select, update on table concord.code_tables to concord_api;
 grant delete, insert, select, update on table concord.code_tables to concord_worker;
+grant delete, insert, select, update on table concord.configuration_versions to concord_api;
+grant delete, insert, select, update on table concord.configuration_versions to concord_worker;
 grant delete, insert, select, update on table concord.cross_system_mappings to concord_api;
 grant delete, insert, select, update on table concord.cross_system_mappings to concord_worker;
 grant delete, insert, select, update on table concord.data_quality_rules to concord_api;
@@ -1025,6 +1101,8 @@ grant delete, insert, select, update on table concord.held_rows to concord_api;
 grant delete, insert, select, update on table concord.held_rows to concord_worker;
 grant delete, insert, select, update on table concord.idempotency_keys to concord_api;
 grant delete, insert, select, update on table concord.idempotency_keys to concord_worker;
+grant delete, insert, select, update on table concord.inquiries to concord_api;
+grant delete, insert, select, update on table concord.inquiries to concord_worker;
 grant delete, insert, select, update on table concord.institutions to concord_api;
 grant delete, insert, select, update on table concord.institutions to concord_worker;
 grant delete, insert, select, update on table concord.mapping_versions to concord_api;
@@ -1043,6 +1121,8 @@ grant delete, insert, select, update on table concord.run_chunks to concord_api;
 grant delete, insert, select, update on table concord.run_chunks to concord_worker;
 grant delete, insert, select, update on table concord.run_leases to concord_api;
 grant delete, insert, select, update on table concord.run_leases to concord_worker;
+grant delete, insert, select, update on table concord.sessions to concord_api;
+grant delete, insert, select, update on table concord.sessions to concord_worker;
 grant delete, insert, select, update on table concord.sync_conflict_resolutions to concord_api;
 grant delete, insert, select, update on table concord.sync_conflict_resolutions to concord_worker;
 grant delete, insert, select, update on table concord.sync_runs to concord_api;
@@ -1077,6 +1157,8 @@ grant execute on function concord.key_by_prefix(text) to concord_api;
 grant execute on function concord.key_by_prefix(text) to concord_worker;
 grant execute on function concord.redeem_ticket(text,timestamp with time zone) to concord_api;
 grant execute on function concord.redeem_ticket(text,timestamp with time zone) to concord_worker;
+grant execute on function concord.session_by_token(text) to concord_api;
+grant execute on function concord.session_by_token(text) to concord_worker;
 grant execute on function concord.undelivered_outbox(integer) to concord_api;
 grant execute on function concord.undelivered_outbox(integer) to concord_worker;
 grant execute on function concord.unfinished_runs() to concord_api;
@@ -1113,6 +1195,8 @@ grant usage on sequence concord.held_changes_id_seq to concord_api;
 grant usage on sequence concord.held_changes_id_seq to concord_worker;
 grant usage on sequence concord.image_ids to concord_api;
 grant usage on sequence concord.image_ids to concord_worker;
+grant usage on sequence concord.inquiries_id_seq to concord_api;
+grant usage on sequence concord.inquiries_id_seq to concord_worker;
 grant usage on sequence concord.institutions_id_seq to concord_api;
 grant usage on sequence concord.institutions_id_seq to concord_worker;
 grant usage on sequence concord.outbox_id_seq to concord_api;
@@ -1121,6 +1205,8 @@ grant usage on sequence concord.rejected_records_id_seq to concord_api;
 grant usage on sequence concord.rejected_records_id_seq to concord_worker;
 grant usage on sequence concord.restrictions_id_seq to concord_api;
 grant usage on sequence concord.restrictions_id_seq to concord_worker;
+grant usage on sequence concord.sessions_id_seq to concord_api;
+grant usage on sequence concord.sessions_id_seq to concord_worker;
 grant usage on sequence concord.sync_conflict_resolutions_id_seq to concord_api;
 grant usage on sequence concord.sync_conflict_resolutions_id_seq to concord_worker;
 grant usage on sequence concord.sync_runs_id_seq to concord_api;

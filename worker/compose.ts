@@ -5,6 +5,7 @@ import type { ActivityDependencies } from '../activities/dependencies.js';
 import { createDiff } from '../activities/diff.js';
 import { createExtract } from '../activities/extract.js';
 import { createGuard } from '../activities/guard.js';
+import { createInquiries } from '../activities/inquiries.js';
 import { createMatch } from '../activities/match.js';
 import { createMerge } from '../activities/merge.js';
 import { createPost } from '../activities/post.js';
@@ -45,6 +46,7 @@ export function composeActivities(foundations: Foundations): WorkflowActivities 
     ...createVerify(dependencies),
     ...createPost(dependencies),
     ...createRollback(dependencies),
+    ...createInquiries(dependencies),
   };
 }
 

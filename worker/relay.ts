@@ -71,22 +71,22 @@ async function relayOnce({ hub, log, topics }: RelayOptions): Promise<boolean> {
   }
 }
 
-/* Many decisions about one job are one wake-up. */
+/* Many words about one thing are one wake-up; of those that have to wait the last is enough. */
 async function deliverAll(
   rows: readonly OutboxRow[],
   topics: RelayOptions['topics'],
   log: Log,
 ): Promise<ReadonlySet<string>> {
-  const failed = new Set<string>();
+  const waiting = new Map<string, string>();
   const outcomes = new Map<string, boolean>();
   for (const row of rows) {
     const key = JSON.stringify([row.institutionId, row.topic, row.subject]);
     const known = outcomes.get(key);
     const delivered = known ?? (await deliverOne(row, topics, log));
     outcomes.set(key, delivered);
-    if (!delivered) failed.add(row.id);
+    if (!delivered) waiting.set(key, row.id);
   }
-  return failed;
+  return new Set(waiting.values());
 }
 
 async function deliverOne(row: OutboxRow, topics: RelayOptions['topics'], log: Log): Promise<boolean> {

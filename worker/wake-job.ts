@@ -10,13 +10,13 @@ import { timeZoneOf } from './start-workflows.js';
 import type { Starting } from './start-workflows.js';
 
 /** Starts a run of a job that was told that there is something to read (`subject`: its id and who told, with a space between). Of a
- *  job at work: later, since the run at work may have looked already. One word starts one run, however often it is handed over. */
+ *  job at work, or paused: later, since the run at work may have looked already. One word starts one run, however often it is handed over. */
 export async function wakeJob(starting: Starting, row: OutboxRow): Promise<'later' | undefined> {
   const { institutionId, subject } = row;
   const [id = '', actor = ''] = subject.split(/ (.*)/s, 2);
   const job = await readJob(starting, institutionId, Number(id));
   if (job === null) return undefined;
-  if (job.occupied) return 'later';
+  if (job.occupied || job.paused) return 'later';
   await start(starting, { institutionId, jobId: Number(id), actor, key: `word-${row.id}` }, job);
   return undefined;
 }
@@ -25,12 +25,13 @@ interface Job {
   readonly name: string;
   readonly definition: JobDefinition;
   readonly occupied: boolean;
+  readonly paused: boolean;
 }
 
 async function readJob({ hub }: Starting, institutionId: number, jobId: number): Promise<Job | null> {
   return await hub.read(institutionId, async (client) => {
     const { rows } = await client.query<Job>(
-      `select j.name, j.definition, exists (
+      `select j.name, j.definition, j.paused_at is not null as paused, exists (
          select from sync_runs r where r.job_id = j.id and r.kind = 'sync' and r.finished_at is null) as occupied
        from synchronization_jobs j where j.id = $1 and not j.archived`,
       [jobId],

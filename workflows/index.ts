@@ -5,3 +5,4 @@ export { rollbackRun } from './rollback-run.js';
 export { recoverRun } from './recover-run.js';
 export { review } from './review.js';
 export { dueRun } from './due-run.js';
+export { inquiry } from './inquiry.js';

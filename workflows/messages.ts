@@ -14,6 +14,7 @@ export const workflowTypes = {
   recoverRun: 'recoverRun',
   review: 'review',
   dueRun: 'dueRun',
+  inquiry: 'inquiry',
 } as const;
 
 /** Ids of workflows. `scope` separates installations that share a Temporal namespace: it is the same text that follows the
@@ -25,6 +26,7 @@ export const workflowIds = {
   recoverRun: (runId: string, scope = ''): string => `recover-run/${runId}${scope}`,
   review: (jobId: number, scope = ''): string => `review/${jobId}${scope}`,
   dueRun: (institutionId: number, date: string, scope = ''): string => `due-run/${institutionId}/${date}${scope}`,
+  inquiry: (inquiryId: string, scope = ''): string => `inquiry/${inquiryId}${scope}`,
 } as const;
 
 /** Ids of schedules. The runs that a schedule starts have an id that ends with `-` and its nominal time. */
@@ -126,6 +128,12 @@ export interface DueRunInput {
   readonly pace?: Pace;
 }
 
+/** What a person asked a system: the id of the row that holds question and answer. */
+export interface InquiryInput {
+  readonly institutionId: number;
+  readonly inquiryId: string;
+}
+
 /** A source or a target that a run had to leave out, and why. */
 export interface LeftOut {
   readonly name: string;
@@ -192,7 +200,7 @@ export const cancelRun = defineUpdate<RunProgress>('cancelRun');
 export const searchAttributesOf = (run: {
   readonly institutionId: number;
   readonly jobId: number | null;
-  readonly kind: RunKind | 'review';
+  readonly kind: RunKind | 'review' | 'inquiry';
 }): SearchAttributePair[] => [
   { key: { name: 'ConcordInstitution', type: 'KEYWORD' }, value: String(run.institutionId) },
   ...(run.jobId === null ? [] : [{ key: { name: 'ConcordJob', type: 'KEYWORD' } as const, value: String(run.jobId) }]),
@@ -226,5 +234,6 @@ export const summaries = {
   rollbackRun: (runId: string): string => `Rolls back run ${runId}`,
   recoverRun: (runId: string): string => `Rolls back run ${runId}, whose workflow was lost`,
   review: (jobId: number): string => `Waits for the decisions and due dates of job ${jobId}`,
+  inquiry: (kind: string, subject: string): string => `Answers a ${kind.replaceAll('_', ' ')} of ${subject}`,
   dueRun: (institutionId: number): string => `Tells targets what falls due for institution ${institutionId}`,
 } as const;

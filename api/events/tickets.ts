@@ -17,7 +17,7 @@ export const issueTicket = async (client: PoolClient, caller: Caller, now: Date)
   const expiresAt = new Date(now.getTime() + lifeMilliseconds);
   await client.query(
     'insert into concord.event_tickets (secret_hash, institution_id, caller, expires_at) values ($1, $2, $3, $4)',
-    [hashOf(ticket), caller.institutionId, JSON.stringify(caller), expiresAt],
+    [hashOf(ticket), caller.institutionId, JSON.stringify(holderOf(caller)), expiresAt],
   );
   return { ticket, expiresAt };
 };
@@ -31,5 +31,10 @@ export const redeemTicket = async (hub: Hub, ticket: string, now: Date): Promise
     ]);
     return rows[0]?.caller ?? null;
   });
+
+/* What a stream needs to know of whoever watches; of a session no more than whom it was of. */
+const holderOf = ({ institutionId, role, actor, organisations }: Caller): Caller => ({
+  ...{ institutionId, role, actor, organisations },
+});
 
 const hashOf = (ticket: string): string => createHash('sha256').update(ticket).digest('hex');

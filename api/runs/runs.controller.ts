@@ -67,7 +67,7 @@ export class RunsController {
     replies: [
       { status: 202, type: StartedRunView, description: 'It begins.', headers: ['Location', 'Idempotency-Replayed'] },
     ],
-    problems: ['job_occupied'],
+    problems: ['job_occupied', 'state_forbids', 'freeze_window'],
   })
   async start(
     @CurrentCaller() caller: Caller,

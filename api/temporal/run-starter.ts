@@ -7,6 +7,7 @@ import {
   withSearchAttributes,
   workflowIds,
   workflowTypes,
+  type InquiryInput,
   type RollbackRunInput,
   type SyncRunInput,
 } from '../../workflows/messages.js';
@@ -23,6 +24,8 @@ export interface RunStarter {
   /** Asks a run's workflow to end. It needs no worker, and does nothing where the workflow is over: its run is closed by itself, or by
    *  the reaper. */
   cancelRun(workflowId: string): Promise<void>;
+  /** Has a worker answer what was asked. `what`: for operators, in words. */
+  startInquiry(input: InquiryInput, what: string): Promise<void>;
 }
 
 /** Whoever asked is told in this time that Temporal does not answer. */
@@ -34,14 +37,15 @@ export const createRunStarter = (client: WorkflowClient, scope = ''): RunStarter
     type: keyof typeof workflowTypes,
     workflowId: string,
     options: {
-      readonly input: SyncRunInput | RollbackRunInput;
-      readonly kind: 'sync' | 'rollback';
+      readonly input: SyncRunInput | RollbackRunInput | InquiryInput;
+      readonly kind: 'sync' | 'rollback' | 'inquiry';
       readonly queue: string;
       readonly summary: string;
     },
   ): Promise<void> => {
     const { input, kind, queue, summary } = options;
-    const attributes = searchAttributesOf({ institutionId: input.institutionId, jobId: input.jobId, kind });
+    const jobId = 'jobId' in input ? input.jobId : null;
+    const attributes = searchAttributesOf({ institutionId: input.institutionId, jobId, kind });
     try {
       await client.withDeadline(Date.now() + patienceMilliseconds, () =>
         withSearchAttributes(attributes, (searchable) =>
@@ -80,5 +84,9 @@ export const createRunStarter = (client: WorkflowClient, scope = ''): RunStarter
         if (!(error instanceof WorkflowNotFoundError)) throw error;
       }
     },
+    startInquiry: (input, what) =>
+      start('inquiry', workflowIds.inquiry(input.inquiryId, scope), {
+        ...{ input, kind: 'inquiry', queue: taskQueues.interactive, summary: what },
+      }),
   };
 };

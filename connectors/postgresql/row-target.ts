@@ -9,6 +9,7 @@ import { isRowRefusal, refusalOf, sqlStateOf } from './errors.js';
 import { compareKey, textOf } from './expressions.js';
 import { RowWrites } from './row-writes.js';
 import type { PostgresSessions } from './sessions.js';
+import { compileSpelling } from './spelling.js';
 import { copyRows, planWrites, selectRows } from './write-plan.js';
 import type { WritePlan } from './write-plan.js';
 
@@ -52,6 +53,12 @@ export const createRowTarget = (sessions: PostgresSessions): RowTarget => ({
       const plan = await planWrites(client, sessions.defaultSchema, target);
       return await insertAll(client, plan, rows);
     });
+  },
+
+  async spelling(target: TargetEntity): Promise<(row: RawRow) => RawRow | null> {
+    return await sessions.use('target', `describing "${target.entity}"`, async (client) =>
+      compileSpelling((await planWrites(client, sessions.defaultSchema, target)).columns),
+    );
   },
 
   async digestRange(target, from, to): Promise<{ count: number; digest: string }> {

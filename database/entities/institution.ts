@@ -15,6 +15,12 @@ export class InstitutionEntity implements Institution {
   @Column({ name: 'time_zone', type: 'text' })
   timeZone: string;
 
+  @Column({ name: 'recipient_classes', type: 'text', array: true, nullable: true })
+  recipientClasses: readonly string[] | null;
+
+  @Column({ type: 'integer', default: 1 })
+  version: number;
+
   @Column({ name: 'updated_by', type: 'text' })
   updatedBy: string;
 

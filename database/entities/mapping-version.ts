@@ -16,6 +16,9 @@ export class MappingVersionEntity implements MappingVersion {
   @Column({ type: 'jsonb' })
   definition: MappingDefinition;
 
+  @Column({ name: 'code_tables', type: 'jsonb', default: {} })
+  codeTables: Readonly<Record<string, number>>;
+
   @Column({ name: 'created_by', type: 'text' })
   createdBy: string;
 

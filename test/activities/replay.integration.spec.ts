@@ -31,7 +31,7 @@ afterAll(async () => {
 });
 
 const aside = async (key: string): Promise<readonly Aside[]> => {
-  const { rows } = await campus.owner.query<Aside>(
+  const rows = await campus.asOwner<Aside>(
     `select id::text, run_id::text, state, version, settle_run_id::text, corrected_by from concord.rejected_records
      where source_key = $1 and kind = 'rejected' order by id`,
     [key],
@@ -41,13 +41,13 @@ const aside = async (key: string): Promise<readonly Aside[]> => {
 
 /* As the API writes it. */
 const batchOf = async (ids: readonly string[]): Promise<string> => {
-  const { rows } = await campus.owner.query<{ id: string }>(
+  const rows = await campus.asOwner<{ id: string }>(
     `insert into concord.decision_batches (institution_id, job_id, kind, parent_run_id, actor, items)
      values ($1, $2, 'replay', $3, 'steward:test', $4) returning id::text`,
     [campus.institutionId, campus.job(), first, JSON.stringify(ids.map((rejectedId) => ({ rejectedId, version: 1 })))],
   );
   const batch = rows[0]?.id ?? '';
-  await campus.owner.query(
+  await campus.asOwner(
     `update concord.rejected_records set state = 'replaying', batch_id = $2 where id = any ($1::bigint[])`,
     [ids, batch],
   );
@@ -57,7 +57,7 @@ const batchOf = async (ids: readonly string[]): Promise<string> => {
 const correct = async (key: string, family: string): Promise<void> => {
   const student = campus.students.get(key);
   const row = [key, student?.nid, student?.given, family, student?.phone, student?.hidden];
-  await campus.owner.query(
+  await campus.asOwner(
     `update concord.rejected_records set corrected = $2, corrected_key = $1, corrected_by = 'steward:test', corrected_at = now(), correction_reason = 'seen'
      where source_key = $1 and state = 'open'`,
     [key, JSON.stringify(row)],
@@ -80,7 +80,7 @@ describe('a replay', () => {
       { ...record, state: 'resolved', version: 2, settle_run_id: replayed, corrected_by: 'steward:test' },
     ]);
     expect(await aside('s-worse')).toMatchObject([{ state: 'open', settle_run_id: null }]);
-    const { rows } = await campus.owner.query(
+    const rows = await campus.asOwner(
       `select b.state, r.kind, r.parent_run_id::text as parent, r.actor from concord.decision_batches b join concord.sync_runs r on r.id = b.settle_run_id where b.id = $1`,
       [batch],
     );

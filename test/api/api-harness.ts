@@ -5,7 +5,7 @@ import { expect } from '@jest/globals';
 import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js';
 import { WorkflowClient, type WorkflowStartInput } from '@temporalio/client';
 import pg from 'pg';
-import { createApi } from '../../api/application.js';
+import { createApi, type ApiAccess } from '../../api/application.js';
 import type { Readiness } from '../../api/health/readiness.js';
 import type { PreviewRollback } from '../../api/runs/rollback.js';
 import { createRunStarter } from '../../api/temporal/run-starter.js';
@@ -18,6 +18,16 @@ import { createLog } from '../../platform/log.js';
 import { createDatabase, type TestDatabase } from '../harness/database.js';
 
 export const base = '/api/secretary/data-sync';
+
+/** Nobody signs in, and nobody asks too much. */
+export const testAccess: ApiAccess = {
+  publicUrl: 'http://127.0.0.1',
+  providers: [],
+  session: { idle: 60, absolute: 600 },
+  rates: { read: 1e6, write: 1e6, work: 1e6, signIn: 1e6 },
+  processes: 1,
+  trustedProxies: [],
+};
 
 /** A reply, with its body read. */
 export interface Reply {
@@ -67,9 +77,10 @@ export class ApiHarness {
 
   url = '';
   readonly spoolFolder = mkdtempSync(join(tmpdir(), 'concord-spool-'));
+  private access: Partial<ApiAccess> = {};
   private closeApi: () => Promise<void> = async () => undefined;
 
-  static async open(): Promise<ApiHarness> {
+  static async open(access: Partial<ApiAccess> = {}): Promise<ApiHarness> {
     const database = await createDatabase();
     const hub = createHub({ url: database.url, role: 'concord_api', max: 10 });
     const owner = new pg.Pool({ connectionString: database.url, max: 4, options: '-c search_path=concord,staging' });
@@ -81,6 +92,7 @@ export class ApiHarness {
       return rows[0]?.id ?? 0;
     };
     const harness = new ApiHarness(database, hub, owner, await ensure('lakeside'), await ensure('elsewhere'));
+    harness.access = access;
     await harness.makeKeys();
     await harness.listen();
     return harness;
@@ -113,6 +125,7 @@ export class ApiHarness {
     const address = path.startsWith('/') ? path : `${base}/${path}`;
     const response = await fetch(this.url + address, {
       method,
+      redirect: 'manual',
       headers: {
         ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
         ...(ask.body === undefined ? {} : { 'content-type': 'application/json' }),
@@ -180,6 +193,8 @@ export class ApiHarness {
       spoolFolder: this.spoolFolder,
       mostUploadBytes: 64 * 1024 * 1024,
       runWaitMilliseconds: 0,
+      access: { ...testAccess, ...this.access },
+      inquiryWaitMilliseconds: 0,
     });
     await application.listen({ port: 0, host: '127.0.0.1' });
     this.url = await application.getUrl();

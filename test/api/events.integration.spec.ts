@@ -5,7 +5,7 @@ import { createHub, type Hub } from '../../database/hub.js';
 import { listen } from '../../database/listen.js';
 import { createLog } from '../../platform/log.js';
 import { EventStream, type Message } from '../harness/event-stream.js';
-import { ApiHarness, base } from './api-harness.js';
+import { ApiHarness, base, testAccess } from './api-harness.js';
 import { World } from './builders.js';
 
 let api: ApiHarness;
@@ -242,6 +242,7 @@ describe('two processes', () => {
       starter: createRunStarter({} as never),
       heartbeatMilliseconds: 30,
       spoolFolder: api.spoolFolder,
+      access: testAccess,
       readiness: { check: async () => [] },
       previewRollback: () => Promise.reject(new Error('nobody asks')),
       listenForEvents: (heard) =>

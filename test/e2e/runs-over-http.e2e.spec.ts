@@ -29,8 +29,8 @@ beforeAll(async () => {
   campus = await Campus.open({ students: 30, employees: 10, both: 4 });
   spool = mkdtempSync(join(tmpdir(), 'concord-spool-'));
   // One job reads the system; the others would share its deliveries.
-  await campus.owner.query(`update concord.synchronization_jobs set archived = true where name <> 'all'`);
-  const { rows } = await campus.owner.query<{ id: number }>(
+  await campus.asOwner(`update concord.synchronization_jobs set archived = true where name <> 'all'`);
+  const rows = await campus.asOwner<{ id: number }>(
     `update concord.data_source_configurations set settings = settings || '{"webhook": {"env": "CONCORD_SECRET_HR_WEBHOOK"}}'
      where name = 'hr' returning id`,
   );
@@ -219,12 +219,12 @@ test('a job start with one key is one run, even where all stored replies are los
   const from = lastId();
   const first = await start();
   const run = await started('sync', from);
-  await campus.owner.query('truncate concord.idempotency_keys');
+  await campus.asOwner('truncate concord.idempotency_keys');
   expect((await start()).body).toMatchObject({ workflowId: first.body['workflowId'], runId: run });
   await ended(run);
-  await campus.owner.query('truncate concord.idempotency_keys');
+  await campus.asOwner('truncate concord.idempotency_keys');
   expect((await start()).body).toMatchObject({ workflowId: first.body['workflowId'], runId: run });
-  const { rows } = await campus.owner.query<{ count: number }>(
+  const rows = await campus.asOwner<{ count: number }>(
     `select count(*)::int as count from concord.sync_runs where workflow_id = $1`,
     [first.body['workflowId']],
   );

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
-import { CopyEncoder, CopyLineSplitter, decodeCopyLine, encodeCopyLine } from '../../platform/copy-text.js';
+import { copyTextArray, decodeTextArray, encodeTextArray } from '../../platform/copy-sink.js';
+import { copyCell, CopyEncoder, CopyLineSplitter, decodeCopyLine, encodeCopyLine } from '../../platform/copy-text.js';
 
 const cell = fc.option(
   fc.oneof(
@@ -38,6 +39,23 @@ describe('COPY text', () => {
     const encoder = new CopyEncoder();
     encoder.add(long);
     expect(decodeCopyLine(encoder.take().toString().slice(0, -1))).toEqual(long);
+  });
+
+  it('reads lists of texts as it wrote them, and escapes them for a line at once', () => {
+    const item = fc.option(
+      fc.oneof(
+        cell.map((text) => text ?? ''),
+        cell.map((text) => JSON.stringify(text)),
+        fc.constantFrom('"', '""', '', 'null', 'NULL', '{}', ',', '"a"b"'),
+      ),
+      { nil: null },
+    );
+    fc.assert(
+      fc.property(fc.array(item, { maxLength: 8 }), (items) => {
+        expect(decodeTextArray(encodeTextArray(items))).toEqual(items);
+        expect(copyTextArray(items)).toBe(copyCell(encodeTextArray(items)));
+      }),
+    );
   });
 
   it('spells null, an empty text and a backslash N differently', () => {

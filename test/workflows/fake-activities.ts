@@ -52,6 +52,7 @@ export function fakeActivities(scripted: Partial<WorkflowActivities> = {}): Fake
     remindReview: () => tell('remindReview', '', undefined),
     dueTargets: () => tell('dueTargets', '', targets),
     dropStaging: () => tell('dropStaging', '', undefined),
+    answerInquiry: ({ inquiryId }) => tell('answerInquiry', inquiryId, undefined),
   };
   return { activities: { ...defaults, ...noted(scripted, calls) }, calls };
 }
