@@ -96,10 +96,13 @@ export const createExtract = (dependencies: ActivityDependencies) => {
       });
       if (open === undefined) return null;
       const inserted = await client.query<{ id: string }>(
-        `insert into deliveries (institution_id, system_id, digest, name, state, run_id, manifest)
-         values ($1, $2, $3, $4, 'seen', $5, $6)
-         on conflict (system_id, digest) do update set state = 'seen', run_id = excluded.run_id returning id::text`,
-        [run.institutionId, mapping.systemId, open.digest, open.name, run.runId, JSON.stringify(open.manifest)],
+        `insert into deliveries (institution_id, system_id, digest, name, state, run_id, manifest, files)
+         values ($1, $2, $3, $4, 'seen', $5, $6, $7)
+         on conflict (system_id, digest) do update set state = 'seen', run_id = excluded.run_id, files = excluded.files returning id::text`,
+        [
+          ...[run.institutionId, mapping.systemId, open.digest, open.name, run.runId],
+          ...[JSON.stringify(open.manifest), JSON.stringify(open.files)],
+        ],
       );
       return { delivery: open, id: inserted.rows[0]?.id ?? '' };
     });

@@ -183,6 +183,11 @@ export const finishRollback = async (client: PoolClient, run: RunRef, runId: str
     [runId],
   );
   await client.query(`update held_changes set state = 'withdrawn' where run_id = $1 and state = 'held'`, [runId]);
+  await client.query(
+    `update rejected_records set state = 'open', version = version + 1, batch_id = null, settle_run_id = null
+     where settle_run_id = $1 and state = 'resolved'`,
+    [runId],
+  );
   await client.query(`update decision_batches set state = 'failed' where settle_run_id = $1`, [runId]);
   await restoreWatermarks(client, runId);
   await client.query(`update deliveries set state = $2 where run_id = $1 and state = $3`, [

@@ -8,6 +8,7 @@ import type { ActivityDependencies } from './dependencies.js';
 import { readSourcePlans } from './extract.js';
 import { readChunks } from './lease.js';
 import { postedWholly, postSteps } from './post.js';
+import { closeReplay } from './stage-replay.js';
 
 const uniqueViolation = '23505';
 
@@ -80,6 +81,7 @@ const closeBatch = async (client: PoolClient, run: RunRef, completed: boolean): 
      where b.settle_run_id = $1 and h.batch_id = b.id and h.state in ('released', 'discarded')`,
     [run.runId],
   );
+  await closeReplay(client, run);
 };
 
 /** Wakes the review of the job, which reminds of what waits; an id, no more, travels. */
@@ -231,6 +233,8 @@ export const createRuns = ({ hub, configurations }: ActivityDependencies) => ({
           failure?.detail ?? null,
         ],
       );
+      // Who waits for the job to be free looks again.
+      if (run.kind === 'sync') await client.query(`select pg_notify('concord_outbox', '')`);
       return told;
     });
   },
@@ -255,7 +259,7 @@ export const createRuns = ({ hub, configurations }: ActivityDependencies) => ({
       return {
         batches: batches.rows.map(({ id, kind }) => ({
           batchId: id,
-          kind: kind === 'release' ? ('release' as const) : ('decision' as const),
+          kind: kind === 'release' || kind === 'replay' ? ('release' as const) : ('decision' as const),
         })),
         open: Number(open.rows[0]?.open ?? 0),
         nextDue: open.rows[0]?.due ?? null,

@@ -1,5 +1,5 @@
 import type { PoolClient } from 'pg';
-import { markAlive, recreate, stagingColumns, stagingOf } from '../database/staging.js';
+import { recreate, stagingColumns, stagingOf } from '../database/staging.js';
 import { EMPTY, type Stated } from '../domain/canonical.js';
 import type { PlannedStatement } from '../domain/merge.js';
 import { packStatements, type GoldenState, type ImageState } from '../domain/record-merge.js';
@@ -11,8 +11,7 @@ import type { PreparedRun } from './contract.js';
 import type { EntityTypeRef, InstitutionContext } from './context.js';
 import type { ActivityDependencies } from './dependencies.js';
 import { missingHash } from './diff.js';
-import type { SourcePlan } from './extract.js';
-import { fenced, recordChunk, takeLease, type Lease } from './lease.js';
+import { fenced, takeLease, type Lease } from './lease.js';
 import {
   addPlan,
   finishPlans,
@@ -27,6 +26,8 @@ import {
   type ImageJson,
 } from './merge.js';
 import { canonicalRecordTools } from './references.js';
+import { recordAsRead } from './staged-source.js';
+import { stageReplayedRows } from './stage-replay.js';
 import { standardizeStaged } from './standardize.js';
 
 /** A person's choice about one group of one golden record. */
@@ -42,7 +43,7 @@ interface Choice {
 
 interface Batch {
   readonly id: string;
-  readonly kind: 'decision' | 'release' | 'discard' | 'override';
+  readonly kind: 'decision' | 'release' | 'discard' | 'override' | 'replay';
   readonly items: readonly Readonly<Record<string, unknown>>[];
 }
 
@@ -263,30 +264,7 @@ const stageHeldRows = async (
          and b.raw_hash = coalesce(r.raw_hash, '${missingHash}')`,
     );
     await markAlive(client, staging.delta(id));
-    const counted = await client.query<{ class: string; count: string }>(
-      `select class::text, count(*) from ${staging.delta(id)} group by class`,
-    );
-    const of = (letter: string): number => Number(counted.rows.find((row) => row.class === letter)?.count ?? 0);
-    const plan: SourcePlan = {
-      mode: 'full',
-      complete: false,
-      scope: {},
-      after: null,
-      upTo: null,
-      deliveryId: null,
-      deliveryDigest: null,
-      atOnce: false,
-      compare: false,
-      partitions: [],
-    };
-    await recordChunk(client, { ...lease, step: 'plan', part: String(id) }, 0, { counts: plan });
-    const extracted = of('n') + of('c');
-    await recordChunk(client, { ...lease, step: 'diff', part: String(id) }, 0, {
-      counts: { extracted, missing: of('m'), rejected: 0, new: of('n'), changed: of('c'), unchanged: 0 },
-    });
-    await recordChunk(client, { ...lease, step: 'guard', part: String(id) }, 0, {
-      counts: { n: of('n'), c: of('c'), m: of('m') },
-    });
+    await recordAsRead(client, lease, id);
   }
   return rows.map(({ id }) => id);
 };
@@ -429,8 +407,9 @@ export const createStageBatch = (dependencies: ActivityDependencies) => ({
     const staging: Staging = { dependencies, run, lease, context };
     const batch = await hub.read(run.institutionId, (client) => batchOf(client, run));
     if (batch === null) return { entityTypes: [], nothingToDo: true };
-    if (batch.kind === 'release') {
-      const mappings = await fenced(hub, lease, (client) => stageHeldRows(client, run, lease, context, batch), 'bulk');
+    if (batch.kind === 'release' || batch.kind === 'replay') {
+      const stage = batch.kind === 'release' ? stageHeldRows : stageReplayedRows;
+      const mappings = await fenced(hub, lease, (client) => stage(client, run, lease, context, batch), 'bulk');
       return standardizeStaged(
         dependencies,
         run,

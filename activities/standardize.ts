@@ -17,6 +17,7 @@ import { recordDispositions } from './dispositions.js';
 import { keepHeld } from './guard.js';
 import { fenced, readChunks, recordChunk, takeLease, type Lease } from './lease.js';
 import { findBrokenSetRules } from './set-rules.js';
+import { recogniseCorrected } from './stage-replay.js';
 
 /** Records of images that a row no longer makes (or whose row is missing) are withdrawn. */
 const withdrawAbsent = async (client: PoolClient, run: RunRef, mapping: MappingRef): Promise<void> => {
@@ -278,6 +279,7 @@ export const standardizeStaged = async (
       }
       const logged = await readChunks(client, run.runId, 'standardize', '');
       if (logged.length === 0) await logProblems(client, run);
+      await recogniseCorrected(client, run);
       await markAlive(client, staging.canon);
       await recordChunk(client, lease, 0, {});
       if (run.kind !== 'decision') await recordDispositions(client, run, context);

@@ -15,6 +15,8 @@ import { SignInController } from './access/sign-in.controller.js';
 import { AccessGuard } from './common/access.guard.js';
 import { AnswerInterceptor } from './common/answer.interceptor.js';
 import { linkTo } from './common/base-path.js';
+import { addFileParsers, keepSignedBodies } from './common/bodies.js';
+import type { Tickets } from './common/caller.js';
 import type { HttpReply, HttpRequest } from './common/http.js';
 import { Idempotency } from './common/idempotency.js';
 import { beginTrace, endTrace, withinTrace } from './common/request-trace.js';
@@ -22,6 +24,7 @@ import { ProblemFilter, sendProblem, toProblem } from './common/problem.filter.j
 import { RateLimits } from './common/rate-limits.js';
 import { CALLERS, CLOCK, COOKIES, DIRECTORY, HUB, LOG, PUBLIC_URL, RATE_LIMITS } from './common/tokens.js';
 import { INQUIRY_WAIT, READINESS, ROLLBACK_PREVIEW, RUN_STARTER, RUN_WAIT } from './common/tokens.js';
+import { HEARTBEAT, LISTEN, SPOOL, TICKETS } from './common/tokens.js';
 import { createValidationPipe } from './common/validation.js';
 import { Changes } from './configuration/changes.js';
 import { ConfigurationStore } from './configuration/configuration-store.js';
@@ -30,6 +33,10 @@ import { RuleChanges } from './configuration/rule-changes.js';
 import { ConflictsController } from './conflicts/conflicts.controller.js';
 import { Decide } from './conflicts/decide.js';
 import { DecisionsController } from './decisions/decisions.controller.js';
+import { TakeBack } from './decisions/take-back.js';
+import { EventFeed, type ListenForEvents } from './events/event-feed.js';
+import { EventsController } from './events/events.controller.js';
+import { redeemTicket } from './events/tickets.js';
 import { GoldenController } from './golden/golden.controller.js';
 import { Override } from './golden/override.js';
 import { HealthController } from './health/health.controller.js';
@@ -45,16 +52,25 @@ import { JobsController } from './jobs/jobs.controller.js';
 import { MappingsController } from './mappings/mappings.controller.js';
 import { MappingTrialsController } from './mappings/trials.controller.js';
 import { PutMapping } from './mappings/put-mapping.js';
+import { DeliveriesController } from './deliveries/deliveries.controller.js';
+import { Spool } from './deliveries/spool.js';
+import { Uploads } from './deliveries/uploads.js';
 import { mountDocs } from './docs-page.js';
 import type { ApiMetrics } from './metrics.js';
 import { createDocument } from './openapi.js';
 import { QualityController } from './quality/quality.controller.js';
 import { ValidateRecords } from './quality/validate.js';
+import { CorrectRejected } from './rejected/correct.js';
+import { RejectedController } from './rejected/rejected.controller.js';
+import { ReplayRejected } from './rejected/replay.js';
+import { CancelRun } from './runs/cancel.js';
+import { RunChanges } from './runs/changes.js';
 import { Rollback, type PreviewRollback } from './runs/rollback.js';
 import { RunsController } from './runs/runs.controller.js';
 import { StartRun } from './runs/start-run.js';
 import { StatusController } from './status/status.controller.js';
 import type { RunStarter } from './temporal/run-starter.js';
+import { WebhooksController } from './webhooks/webhooks.controller.js';
 
 /** What the API is given. */
 export interface ApiDependencies {
@@ -64,6 +80,13 @@ export interface ApiDependencies {
   readonly starter: RunStarter;
   readonly readiness: Readiness;
   readonly previewRollback: PreviewRollback;
+  readonly listenForEvents: ListenForEvents;
+  /** How often a stream of events shows that it is still there (default 15 s). */
+  readonly heartbeatMilliseconds?: number;
+  /** Where uploads wait until they are whole; the workers have to reach it too. */
+  readonly spoolFolder: string;
+  /** Bytes of a delivery at most (default 20 GiB). */
+  readonly mostUploadBytes?: number;
   /** How people and programs come in. */
   readonly access: ApiAccess;
   /** How long a start waits for a worker to open the run (default 1.5 s). */
@@ -90,11 +113,13 @@ class ApiModule {
   static of(dependencies: ApiDependencies): DynamicModule {
     const { hub, clock, access } = dependencies;
     const directory = new Directory(hub, clock, access.providers, access.session);
+    const tickets: Tickets = { redeem: (ticket) => redeemTicket(hub, ticket, clock.now()) };
     return {
       module: ApiModule,
       controllers: [
         ...[StatusController, JobsController, RunsController, MappingsController, ConflictsController, HeldController],
         ...[DecisionsController, GoldenController, QualityController, HealthController, ProblemsController],
+        ...[EventsController, RejectedController, DeliveriesController, WebhooksController],
         ...[SignInController, MeController, KeysController],
         ...configurationControllers,
         ...[InquiriesController, MappingTrialsController],
@@ -103,6 +128,13 @@ class ApiModule {
         { provide: HUB, useValue: hub },
         { provide: CLOCK, useValue: clock },
         { provide: LOG, useValue: dependencies.log },
+        { provide: TICKETS, useValue: tickets },
+        {
+          provide: SPOOL,
+          useValue: new Spool(dependencies.spoolFolder, dependencies.mostUploadBytes ?? 20 * 1024 ** 3),
+        },
+        { provide: HEARTBEAT, useValue: dependencies.heartbeatMilliseconds ?? 15_000 },
+        { provide: LISTEN, useValue: dependencies.listenForEvents },
         { provide: CALLERS, useValue: directory },
         { provide: DIRECTORY, useValue: directory },
         { provide: COOKIES, useValue: new Cookies(access.publicUrl) },
@@ -119,6 +151,7 @@ class ApiModule {
         { provide: APP_PIPE, useFactory: createValidationPipe },
         ...[ConfigurationStore, Changes, RuleChanges, PauseJob, AskSystem],
         ...[Idempotency, StartRun, Rollback, Decide, DecideHeld, Override, CreateJob, PutMapping, ValidateRecords],
+        ...[EventFeed, CorrectRejected, ReplayRejected, CancelRun, RunChanges, TakeBack, Uploads],
       ],
     };
   }
@@ -144,13 +177,8 @@ export async function createApi(dependencies: ApiDependencies): Promise<NestFast
     logger: false,
     abortOnError: false,
   });
-  application.useBodyParser(
-    'text/csv',
-    { bodyLimit },
-    (_request: unknown, body: Buffer, done: (error: Error | null, body?: Buffer) => void) => {
-      done(null, body);
-    },
-  );
+  addFileParsers(application.getHttpAdapter().getInstance(), bodyLimit);
+  keepSignedBodies(application.getHttpAdapter().getInstance());
   addHooks(application, dependencies);
   const document = JSON.stringify(createDocument(application));
   application

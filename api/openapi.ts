@@ -7,6 +7,7 @@ const tags: Readonly<Record<string, string>> = {
   Status: 'How everything is.',
   Jobs: 'What is synchronized with what.',
   Runs: 'Synchronizations, and taking them back.',
+  'Records set aside': 'What could not be used: why, corrected, and sent through alone.',
   Institution: 'Whose data it all is.',
   Systems: 'What is connected.',
   'Entity types': 'What records are of.',
@@ -17,7 +18,9 @@ const tags: Readonly<Record<string, string>> = {
   Questions: 'What the rules could not settle waits for a person.',
   'Held changes': 'What was too much, or came back, waits for a person.',
   'Golden records': 'What we hold to be true, and why.',
+  Deliveries: 'Files that systems deliver, and files that are delivered over HTTP.',
   Quality: 'What the rules say of records.',
+  Events: 'What happens, as it happens.',
   Access: 'Who people and programs are, and what they may do.',
   Health: 'For whoever watches over the process.',
 };
@@ -128,6 +131,7 @@ const withExamples = (document: OpenAPIObject): OpenAPIObject['paths'] => {
     for (const operation of Object.values(item as Record<string, unknown>)) {
       if (!isObject(operation) || !isObject(operation['responses'])) continue;
       describeCsv(operation['requestBody']);
+      describeBytes(operation['requestBody']);
       for (const response of Object.values(operation['responses'])) addExample(response, exampleFor);
     }
   }
@@ -142,6 +146,12 @@ const describeCsv = (body: unknown): void => {
     examples: { example: { summary: 'An example', value: 'id,email\r\nE-77,amara@lakeside.example\r\n' } },
   };
   Object.assign(body['content'], { 'text/csv': csv });
+};
+
+const describeBytes = (body: unknown): void => {
+  if (!isObject(body) || !isObject(body['content'])) return;
+  const bytes = body['content']['application/octet-stream'];
+  if (isObject(bytes)) Object.assign(bytes, { schema: { type: 'string', format: 'binary' } });
 };
 
 const addExample = (response: unknown, exampleFor: (schema: unknown) => unknown): void => {

@@ -3,6 +3,7 @@ import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { Client, Connection } from '@temporalio/client';
 import { ConfigError, readSecret, temporalConnectionOptions, type Config } from '../config/env.js';
 import { createHub } from '../database/hub.js';
+import { listen } from '../database/listen.js';
 import { previewRollback } from '../database/rollback-preview.js';
 import { systemClock } from '../platform/clock.js';
 import { createLog } from '../platform/log.js';
@@ -62,6 +63,12 @@ export async function startApi(options: ApiProcessOptions): Promise<ApiProcess> 
   const application = await createApi({
     ...{ hub, log, clock: systemClock, previewRollback, readiness, metrics, accepting },
     starter: createRunStarter(workflow, scope, config.access.publicUrl),
+    listenForEvents: (heard) =>
+      listen({
+        ...{ url: databaseUrl, role: 'concord_api', channel: 'concord_events', heard },
+        failed: (error) => log.warn({ err: error }, 'cannot listen for events; tried again'),
+      }),
+    spoolFolder: config.spoolFolder,
     access: { ...config.access, providers },
     docs: true,
   });

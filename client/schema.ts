@@ -286,6 +286,28 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/secretary/data-sync/conflicts/facets": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Count the questions
+         * @description Of a filter, as the list takes it: how many, how many overdue, and how many by status, type, job, entity type, group, system and assignee. Numbers only.
+         *
+         *     Roles: secretary, steward, operator, auditor (`question:count`).
+         */
+        get: operations["countConflicts"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/secretary/data-sync/conflicts/pending": {
         parameters: {
             query?: never;
@@ -330,6 +352,28 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/secretary/data-sync/conflicts/{conflictId}/assignee": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Name who is to decide a question
+         * @description On the version that was seen. Others may decide it all the same.
+         *
+         *     Roles: secretary, steward (`question:decide`).
+         */
+        put: operations["assignConflict"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/secretary/data-sync/conflicts/{conflictId}/decision": {
         parameters: {
             query?: never;
@@ -352,6 +396,28 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/secretary/data-sync/conflicts/{conflictId}/decision/take-back": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Take a decision back
+         * @description One that waits is withdrawn from its batch. One that was carried out alone is rolled back with its run; one that was carried out together with others goes back with its batch only.
+         *
+         *     Roles: secretary, steward (`decision:take_back`).
+         */
+        post: operations["takeBackDecision"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/secretary/data-sync/decisions/{batchId}": {
         parameters: {
             query?: never;
@@ -366,6 +432,72 @@ export interface paths {
          *     Roles: secretary, steward, operator, auditor (`decision:read`).
          */
         get: operations["getDecisionBatch"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/secretary/data-sync/decisions/{batchId}/take-back": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Take a batch of decisions back
+         * @description Decisions that wait are withdrawn: their questions, held changes and records are open again. What was carried out is rolled back with its run; where that touches more than the decisions themselves, the preview comes first (409) and has to be confirmed by its hash.
+         *
+         *     Roles: secretary, steward (`decision:take_back`).
+         */
+        post: operations["takeBackDecisions"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/secretary/data-sync/deliveries": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List what was delivered
+         * @description Newest first: the files that were seen, whether they were taken, and why not.
+         *
+         *     Roles: secretary, steward, operator, auditor (`delivery:read`).
+         */
+        get: operations["listDeliveries"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/secretary/data-sync/deliveries/{deliveryId}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Look at a delivery
+         * @description Its files, its manifest, the run that took it, and why it was refused.
+         *
+         *     Roles: secretary, steward, operator, auditor (`delivery:read`).
+         */
+        get: operations["getDelivery"];
         put?: never;
         post?: never;
         delete?: never;
@@ -546,6 +678,50 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/secretary/data-sync/events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Watch what happens
+         * @description Server-sent events (WHATWG): progress and state of runs, counts of the inbox, held changes, jobs, deliveries. Each is a CloudEvent with ids and counts, and no personal data. With `Last-Event-ID` (the header, or the parameter `lastEventId`) it goes on where it was left; events are kept for a day, and one `concord.stream.gap` says where some are gone. It ends now and then: come back.
+         *
+         *     Roles: secretary, steward, operator, auditor (`event:read`).
+         */
+        get: operations["watchEvents"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/secretary/data-sync/events/tickets": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Get a ticket for a stream of events
+         * @description For clients that cannot send the header Authorization (EventSource). Good once, within a minute.
+         *
+         *     Roles: secretary, steward, operator, auditor (`event:read`).
+         */
+        post: operations["issueEventTicket"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/secretary/data-sync/golden-records": {
         parameters: {
             query?: never;
@@ -716,6 +892,28 @@ export interface paths {
          *     Roles: secretary, steward (`held_change:decide`).
          */
         post: operations["releaseHeldChange"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/secretary/data-sync/held-changes/{heldId}/take-back": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Take the release or discard of a held change back
+         * @description One that waits is withdrawn, and the change is held again. One that was carried out is rolled back with its run.
+         *
+         *     Roles: secretary, steward (`decision:take_back`).
+         */
+        post: operations["takeBackHeldDecision"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1490,6 +1688,122 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/secretary/data-sync/rejected-records": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Find records that were set aside
+         * @description In all runs, newest first: by key, cause, mapping, run or job.
+         *
+         *     Roles: secretary, steward, auditor (`run_record:read`).
+         */
+        get: operations["findRejectedRecords"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/secretary/data-sync/rejected-records/{rejectedId}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Look at a record that was set aside
+         * @description With its reason, the row, its correction, and the run that replayed it.
+         *
+         *     Roles: secretary, steward, auditor (`run_record:read`).
+         */
+        get: operations["getRejectedRecord"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/secretary/data-sync/rejected-records/{rejectedId}/correction": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Correct a record that was set aside
+         * @description Stores what the row should have said, with who and why; refused where it would be set aside still. Nothing is done with it until it is replayed. The source itself is not changed: have it mended there, too.
+         *
+         *     Roles: steward (`run_record:correct`).
+         */
+        put: operations["correctRejectedRecord"];
+        post?: never;
+        /**
+         * Take a correction away
+         * @description The record is as it was read again.
+         *
+         *     Roles: steward (`run_record:correct`).
+         */
+        delete: operations["withdrawCorrection"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/secretary/data-sync/rejected-records/{rejectedId}/replay": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Send a record through that was set aside
+         * @description As it was corrected, else as it was read (after a mapping or a rule was mended). Durable when it answers 200, and carried out in a moment by a run of its own, which belongs to the run that set it aside.
+         *
+         *     Roles: steward (`run_record:correct`).
+         */
+        post: operations["replayRejectedRecord"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/secretary/data-sync/rejected-records:replay": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Send many records through that were set aside
+         * @description Up to 1,000 at once; each stands for itself and gets a result of its own.
+         *
+         *     Roles: steward (`run_record:correct`).
+         */
+        post: operations["replayRejectedRecords"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/secretary/data-sync/rules": {
         parameters: {
             query?: never;
@@ -1649,7 +1963,7 @@ export interface paths {
         };
         /**
          * List runs
-         * @description Newest first, each with its state in words.
+         * @description Newest first (or oldest first), each with its state in words.
          *
          *     Roles: secretary, steward, operator, auditor (`run:read`).
          */
@@ -1684,6 +1998,50 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/secretary/data-sync/runs/{runId}/cancel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Stop a run
+         * @description Asks it to end, and says what that does: nothing was changed, or what was written is taken back. `getRun` says the same before. Asking again changes nothing.
+         *
+         *     Roles: steward, operator (`run:cancel`).
+         */
+        post: operations["cancelRun"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/secretary/data-sync/runs/{runId}/changes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List what a run changed
+         * @description Its change set, before and after: golden records, what systems said, rows in targets, each with its outcome. Values that the role may not see are left out.
+         *
+         *     Roles: secretary, steward, auditor (`run_record:read`).
+         */
+        get: operations["listRunChanges"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/secretary/data-sync/runs/{runId}/findings": {
         parameters: {
             query?: never;
@@ -1706,6 +2064,50 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/secretary/data-sync/runs/{runId}/findings/groups": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * See what kinds of findings a run made
+         * @description How many of which kind, by system and mapping, each with one of them.
+         *
+         *     Roles: secretary, steward, auditor (`run_record:read`).
+         */
+        get: operations["groupFindings"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/secretary/data-sync/runs/{runId}/progress": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * See how far a run is
+         * @description Step by step and part by part: what is done durably, rows so far, how long. Events of the topic `progress` say when to look again.
+         *
+         *     Roles: secretary, steward, operator, auditor (`run:read`).
+         */
+        get: operations["getRunProgress"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/secretary/data-sync/runs/{runId}/rejected": {
         parameters: {
             query?: never;
@@ -1715,11 +2117,33 @@ export interface paths {
         };
         /**
          * List the records that a run set aside
-         * @description Each with the reason, and with the row as it was read where the role may see it (secretary, steward).
+         * @description Each with the reason, and with the row as it was read, as far as the role may see its columns.
          *
          *     Roles: secretary, steward, auditor (`run_record:read`).
          */
         get: operations["listRejectedRecords"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/secretary/data-sync/runs/{runId}/rejected/groups": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * See why a run set records aside
+         * @description How many for which cause (reason and column), each with the key of one of them.
+         *
+         *     Roles: secretary, steward, auditor (`run_record:read`).
+         */
+        get: operations["groupRejectedRecords"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1966,6 +2390,28 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/secretary/data-sync/systems/{systemId}/deliveries": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Deliver files to a system of files
+         * @description Announce the files as JSON (names, sha256, sizes), then send each to its `links.append` from `received` on, in as many parts as you like: what broke off goes on where it stopped. One CSV file may be sent at once instead (`text/csv`, with the parameter `file`). When all bytes are there they are checked, put where deliveries of the system come in, and its jobs are woken. The same contents again are the same delivery, and you are told so (`known`).
+         *
+         *     Roles: secretary, steward, operator (`delivery:upload`).
+         */
+        post: operations["deliver"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/secretary/data-sync/systems/{systemId}/dependents": {
         parameters: {
             query?: never;
@@ -2120,6 +2566,72 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/secretary/data-sync/systems/{systemId}/webhook": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Say that a system has something new
+         * @description Wakes the jobs that read the system. Signed as Standard Webhooks 1.0 says: `webhook-id`, `webhook-timestamp`, `webhook-signature` (`v1`, HMAC-SHA256), by the secret that the setting `webhook` of the system names; no older than five minutes. The same `webhook-id` again does nothing again. A job at work runs once more afterwards.
+         *
+         *     Open to anybody.
+         */
+        post: operations["wakeJobs"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/secretary/data-sync/uploads/{uploadId}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * See how far an upload is
+         * @description How many bytes of each file are there, and what became of it.
+         *
+         *     Roles: secretary, steward, operator (`delivery:upload`).
+         */
+        get: operations["getUpload"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/secretary/data-sync/uploads/{uploadId}/files/{fileName}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Send a file of an upload, or the rest of it
+         * @description The bytes from `offset` on, which has to be what was received so far; what is received stays received, also where the connection breaks. Streamed to disk, of any size that was announced.
+         *
+         *     Roles: secretary, steward, operator (`delivery:upload`).
+         */
+        post: operations["sendFile"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/healthz": {
         parameters: {
             query?: never;
@@ -2180,7 +2692,7 @@ export interface components {
              * @example decision
              * @enum {string}
              */
-            kind: "decision" | "release" | "discard" | "override";
+            kind: "decision" | "release" | "discard" | "override" | "replay";
             /**
              * @description The batch by which it is carried out.
              * @example 9
@@ -2230,6 +2742,46 @@ export interface components {
              * @enum {string}
              */
             status: "ok";
+        };
+        AnnouncedFileBody: {
+            /**
+             * @description Its name, as the system declares its files.
+             * @example staff.csv
+             */
+            name: string;
+            /**
+             * @description sha256 of its bytes, in hexadecimal digits.
+             * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
+             */
+            sha256: string;
+            /**
+             * @description Its size in bytes.
+             * @example 48213
+             */
+            bytes: number;
+            /**
+             * @description Its rows, without the header: compared when it is read.
+             * @example 1204
+             */
+            rows?: number;
+        };
+        AnnouncementBody: {
+            /** @description The files: accepted together or not at all. */
+            files: components["schemas"]["AnnouncedFileBody"][];
+            /**
+             * @description Absent: as the mappings of the system declare.
+             * @example {
+             *       "complete": true
+             *     }
+             */
+            manifest?: components["schemas"]["ManifestBody"];
+        };
+        AssigneeBody: {
+            /**
+             * @description An actor who may decide; `me`: you; null: nobody is named.
+             * @example secretary:Front office
+             */
+            assignee: string | null;
         };
         BalanceView: {
             /**
@@ -2338,13 +2890,13 @@ export interface components {
              * @example decision
              * @enum {string}
              */
-            kind: "decision" | "release" | "discard" | "override";
+            kind: "decision" | "release" | "discard" | "override" | "replay";
             /**
-             * @description Whether it is carried out.
+             * @description Waits, is carried out, was rolled back, or was taken back before it was carried out.
              * @example pending
              * @enum {string}
              */
-            state: "pending" | "applied" | "failed";
+            state: "pending" | "applied" | "failed" | "withdrawn";
             /**
              * @description The job whose review carries it out.
              * @example 3
@@ -2381,6 +2933,76 @@ export interface components {
              * @example 2026-11-20T07:10:00.000Z
              */
             createdAt: string;
+            /**
+             * @description Where to go from here.
+             * @example {
+             *       "self": "/api/secretary/data-sync/runs/17"
+             *     }
+             */
+            links: {
+                [key: string]: string;
+            };
+        };
+        CancelBody: {
+            /**
+             * @description Why, for those who ask later.
+             * @example HR sent the file of last month
+             */
+            reason: string;
+        };
+        CancellationRequestView: {
+            /**
+             * @description By whom.
+             * @example operator:Night desk
+             */
+            by: string;
+            /**
+             * Format: date-time
+             * @description When.
+             * @example 2026-11-20T07:10:00.000Z
+             */
+            at: string;
+            /**
+             * @description Why.
+             * @example HR sent the file of last month
+             */
+            reason: string;
+        };
+        CancellationView: {
+            /**
+             * @description It ends and has changed nothing; it takes back what it wrote; what it wrote stands; or it cannot be stopped.
+             * @example ends
+             * @enum {string}
+             */
+            effect: "ends" | "rolls_back" | "holds" | "impossible";
+            /**
+             * @description In words.
+             * @example It has changed nothing yet, and ends.
+             */
+            words: string;
+        };
+        CancelledView: {
+            /**
+             * @description The run.
+             * @example 17
+             */
+            runId: string;
+            /**
+             * @description The step it was in.
+             * @example publish
+             */
+            state: string;
+            /**
+             * @description It has changed nothing and ends; it takes back what it wrote; or what it wrote stands.
+             * @example ends
+             * @enum {string}
+             */
+            effect: "ends" | "rolls_back" | "holds";
+            /**
+             * @description In words.
+             * @example It stops after the step at hand and takes back what it wrote.
+             */
+            words: string;
             /**
              * @description Where to go from here.
              * @example {
@@ -2428,6 +3050,104 @@ export interface components {
              * @example is read, whole or in partitions
              */
             means: string;
+        };
+        ChangePage: {
+            /** @description Golden records first, then images, then targets. */
+            items: components["schemas"]["ChangeView"][];
+            /**
+             * @description For the next page; null: there is none.
+             * @example null
+             */
+            nextCursor: string | null;
+        };
+        ChangeView: {
+            /**
+             * @description Of a golden record, of what a system said (image), or of a row in a target.
+             * @example golden
+             * @enum {string}
+             */
+            kind: "golden" | "image" | "target";
+            /**
+             * @description Of the golden record, or of the image.
+             * @example 5012
+             */
+            id: string;
+            /**
+             * @description The golden record.
+             * @example 5012
+             */
+            goldenId: string;
+            /**
+             * @description Of a golden record: its entity type.
+             * @example person
+             */
+            entityType: string | null;
+            /**
+             * @description Of others: the mapping.
+             * @example finance.people
+             */
+            mapping: string | null;
+            /**
+             * @description Of others: the system.
+             * @example finance
+             */
+            system: string | null;
+            /**
+             * @description Of others: the key in the system.
+             * @example P-17
+             */
+            sourceKey: string | null;
+            /**
+             * @description What was done.
+             * @example update
+             * @enum {string}
+             */
+            operation: "insert" | "update" | "delete";
+            /**
+             * @description Written; so already; left alone because others changed it (`origin_differs`); refused by the target; or meant, and not known yet.
+             * @example written
+             * @enum {string}
+             */
+            outcome: "intended" | "written" | "already" | "origin_differs" | "refused";
+            /**
+             * @description What a rollback made of it; null: none was.
+             * @example null
+             * @enum {string|null}
+             */
+            rollbackOutcome: "reversed" | "kept" | "failed" | null;
+            /** @description What differs. Empty where what was written is not kept (rows that were inserted in bulk). */
+            fields: components["schemas"]["ChangedFieldView"][];
+            /**
+             * @description Where to go from here.
+             * @example {
+             *       "self": "/api/secretary/data-sync/runs/17"
+             *     }
+             */
+            links: {
+                [key: string]: string;
+            };
+        };
+        ChangedFieldView: {
+            /**
+             * @description The attribute group or column.
+             * @example phone
+             */
+            name: string;
+            /**
+             * @description Before; null: nothing, or your role may not see it.
+             * @example +41 44 000 02 02
+             */
+            before: unknown;
+            /**
+             * @description After; null: nothing, or your role may not see it.
+             * @example +41 44 111 11 11
+             */
+            after: unknown;
+            /**
+             * @description Your role may not see the values.
+             * @example false
+             */
+            masked: boolean;
         };
         ChoiceBody: {
             /**
@@ -2801,6 +3521,49 @@ export interface components {
                 [key: string]: string;
             };
         };
+        CorrectionBody: {
+            /**
+             * @description Column → text, or null for none. Columns that are left out stay as they were read; of a row that could not be read, all are needed.
+             * @example {
+             *       "birth_date": "1999-04-02"
+             *     }
+             */
+            values: {
+                [key: string]: unknown;
+            };
+            /**
+             * @description Why, for those who ask later.
+             * @example Typing error, seen in the passport
+             */
+            reason: string;
+        };
+        CorrectionView: {
+            /**
+             * @description The columns that were changed, with what they say now; null where your role may not see rows.
+             * @example {
+             *       "birth_date": "1999-04-02"
+             *     }
+             */
+            values: {
+                [key: string]: unknown;
+            } | null;
+            /**
+             * @description Why.
+             * @example Typing error, seen in the passport
+             */
+            reason: string;
+            /**
+             * @description By whom.
+             * @example steward:Data office
+             */
+            by: string;
+            /**
+             * Format: date-time
+             * @description When.
+             * @example 2026-11-20T07:10:00.000Z
+             */
+            at: string | null;
+        };
         CreateJobBody: {
             /**
              * @description Its name.
@@ -3032,6 +3795,112 @@ export interface components {
                 [key: string]: string;
             };
         };
+        DeliveredFileView: {
+            /**
+             * @description What it is: the entity, as the system declares it.
+             * @example staff
+             */
+            entity: string;
+            /**
+             * @description Its name.
+             * @example staff.csv
+             */
+            name: string;
+            /**
+             * @description Its size.
+             * @example 48213
+             */
+            bytes: number;
+            /**
+             * @description sha256 of its bytes.
+             * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
+             */
+            sha256: string;
+        };
+        DeliveryPage: {
+            /** @description Newest first. */
+            items: components["schemas"]["DeliveryView"][];
+            /**
+             * @description For the next page; null: there is none.
+             * @example null
+             */
+            nextCursor: string | null;
+        };
+        DeliveryView: {
+            /**
+             * @description The delivery.
+             * @example 17
+             */
+            id: string;
+            /**
+             * @description The system.
+             * @example 2
+             */
+            systemId: string;
+            /**
+             * @description Its name.
+             * @example hr
+             */
+            system: string;
+            /**
+             * @description The folder it came in.
+             * @example 2026-11-20
+             */
+            name: string;
+            /**
+             * @description A run reads it; a run took it; it was refused; or the run that took it was rolled back, and the next one takes it again.
+             * @example accepted
+             * @enum {string}
+             */
+            state: "seen" | "accepted" | "refused" | "rolled_back";
+            /**
+             * @description The digest of its contents: the same is taken once.
+             * @example 2c26b46b68ffc68f…
+             */
+            digest: string;
+            /** @description The files that were seen. */
+            files: components["schemas"]["DeliveredFileView"][];
+            /**
+             * @description What its manifest says; null: it has none.
+             * @example {
+             *       "complete": true,
+             *       "scope": {}
+             *     }
+             */
+            manifest: {
+                [key: string]: unknown;
+            } | null;
+            /**
+             * @description Why it was refused: a code of the manual.
+             * @example null
+             */
+            errorCode: string | null;
+            /**
+             * @description Why it was refused, in words.
+             * @example null
+             */
+            reason: string | null;
+            /**
+             * @description The run that saw it last.
+             * @example 17
+             */
+            runId: string;
+            /**
+             * Format: date-time
+             * @description When it was seen first.
+             * @example 2026-11-20T07:10:00.000Z
+             */
+            seenAt: string;
+            /**
+             * @description Where to go from here.
+             * @example {
+             *       "self": "/api/secretary/data-sync/runs/17"
+             *     }
+             */
+            links: {
+                [key: string]: string;
+            };
+        };
         DependentView: {
             /**
              * @description What it is.
@@ -3236,6 +4105,97 @@ export interface components {
             };
             /** @description Its definition. */
             definition: components["schemas"]["EntityTypeBody"];
+        };
+        FacetValueView: {
+            /**
+             * @description The value, as the filter takes it; null: none.
+             * @example person
+             */
+            value: string | null;
+            /**
+             * @description Questions with it.
+             * @example 12
+             */
+            count: number;
+        };
+        FacetView: {
+            /**
+             * @description What tells them apart: a parameter of the list.
+             * @example entityType
+             * @enum {string}
+             */
+            name: "status" | "type" | "job" | "entityType" | "group" | "assignee" | "system";
+            /** @description The most frequent first. */
+            values: components["schemas"]["FacetValueView"][];
+        };
+        FacetsView: {
+            /**
+             * @description All questions of the filter.
+             * @example 12
+             */
+            count: number;
+            /**
+             * @description Of these, those that wait since they were due.
+             * @example 1
+             */
+            overdue: number;
+            /** @description By each thing that tells them apart. */
+            facets: components["schemas"]["FacetView"][];
+        };
+        FindingGroupView: {
+            /**
+             * @description What kind of finding it is.
+             * @example not_authoritative
+             */
+            kind: string;
+            /**
+             * @description The system.
+             * @example hr
+             */
+            system: string | null;
+            /**
+             * @description The mapping: `system.entity`.
+             * @example hr.staff
+             */
+            mapping: string | null;
+            /**
+             * @description How many there are.
+             * @example 40
+             */
+            count: number;
+            /**
+             * @description In words, of one of them.
+             * @example hr may not speak for the phone of a student
+             */
+            detail: string;
+            /**
+             * @description One of them.
+             * @example 17
+             */
+            exampleId: string;
+            /**
+             * @description The key of one of them.
+             * @example E-77
+             */
+            exampleKey: string | null;
+            /**
+             * @description Where to go from here.
+             * @example {
+             *       "self": "/api/secretary/data-sync/runs/17"
+             *     }
+             */
+            links: {
+                [key: string]: string;
+            };
+        };
+        FindingGroupsView: {
+            /**
+             * @description Findings of all kinds.
+             * @example 52
+             */
+            count: number;
+            /** @description The most frequent first. */
+            items: components["schemas"]["FindingGroupView"][];
         };
         FindingPage: {
             /** @description In the order they were made. */
@@ -4137,6 +5097,22 @@ export interface components {
                 [key: string]: string;
             };
         };
+        ManifestBody: {
+            /**
+             * @description Who is not in the files is gone, within the scope.
+             * @example true
+             */
+            complete: boolean;
+            /**
+             * @description The part of the source that the files are of; absent: all of it.
+             * @example {
+             *       "campus": "North"
+             *     }
+             */
+            scope?: {
+                [key: string]: unknown;
+            };
+        };
         MappingBody: {
             /**
              * @description `system.entity`.
@@ -4556,6 +5532,55 @@ export interface components {
              */
             timeZone: string;
         };
+        PartProgressView: {
+            /**
+             * @description The part, as it is kept.
+             * @example 7/0
+             */
+            part: string;
+            /**
+             * @description The mapping or entity type.
+             * @example sis.students
+             */
+            name: string | null;
+            /**
+             * @description How often it was begun.
+             * @example 1
+             */
+            attempts: number;
+            /**
+             * @description Chunks that are done, durably.
+             * @example 4
+             */
+            chunks: number;
+            /**
+             * @description Chunks whose writing was announced and whose outcome is not known yet.
+             * @example 0
+             */
+            chunksIntended: number;
+            /**
+             * @description What its chunks counted.
+             * @example {
+             *       "rows": 200000,
+             *       "rejected": 3
+             *     }
+             */
+            counts: {
+                [key: string]: number;
+            };
+            /**
+             * Format: date-time
+             * @description When it was first begun.
+             * @example 2026-11-20T07:10:00.000Z
+             */
+            startedAt: string | null;
+            /**
+             * Format: date-time
+             * @description When its last chunk was done.
+             * @example 2026-11-20T07:10:00.000Z
+             */
+            lastAt: string | null;
+        };
         PartView: {
             /**
              * @description `accepting`: the process was not asked to end. `workers`: somebody asks for work of each task queue.
@@ -4891,8 +5916,79 @@ export interface components {
             /** @description What is wrong with it. */
             problems: components["schemas"]["RecordProblemView"][];
         };
+        RejectedGroupView: {
+            /**
+             * @description Where they came from: `system.entity`.
+             * @example sis.students
+             */
+            mapping: string;
+            /**
+             * @description Set aside, or waiting for a record they refer to.
+             * @example rejected
+             * @enum {string}
+             */
+            kind: "rejected" | "waiting";
+            /**
+             * @description The rule, or why they could not be read.
+             * @example birth_date_is_a_date
+             */
+            reason: string;
+            /**
+             * @description The column at fault.
+             * @example birth_date
+             */
+            field: string | null;
+            /**
+             * @description The reason in words, of one of them.
+             * @example expected a date like 31.12.2001
+             */
+            detail: string;
+            /**
+             * @description How many there are.
+             * @example 12
+             */
+            count: number;
+            /**
+             * @description How many of them are still aside.
+             * @example 11
+             */
+            open: number;
+            /**
+             * @description One of them.
+             * @example 17
+             */
+            exampleId: string;
+            /**
+             * @description The key of one of them.
+             * @example S-1042
+             */
+            exampleKey: string | null;
+            /**
+             * @description Where to go from here.
+             * @example {
+             *       "self": "/api/secretary/data-sync/runs/17"
+             *     }
+             */
+            links: {
+                [key: string]: string;
+            };
+        };
+        RejectedGroupsView: {
+            /**
+             * @description Records of all groups.
+             * @example 12
+             */
+            count: number;
+            /** @description The most frequent first. */
+            items: components["schemas"]["RejectedGroupView"][];
+            /**
+             * @description There are more causes than are shown.
+             * @example false
+             */
+            more: boolean;
+        };
         RejectedPage: {
-            /** @description In the order they were met. */
+            /** @description Of one run in the order they were met; else newest first. */
             items: components["schemas"]["RejectedView"][];
             /**
              * @description For the next page; null: there is none.
@@ -4906,6 +6002,11 @@ export interface components {
              * @example 17
              */
             id: string;
+            /**
+             * @description The run that set it aside.
+             * @example 17
+             */
+            runId: string;
             /**
              * @description Where it came from: `system.entity`.
              * @example sis.students
@@ -4943,16 +6044,142 @@ export interface components {
              */
             detail: string;
             /**
-             * @description The row as read. Null where your role may not see it.
+             * @description The row as read. Null where your role may not see all of it.
              * @example null
              */
             raw: string | null;
             /**
-             * @description Whether it is still aside.
+             * @description The row by column; columns that your role may not see are left out. Null: it could not be read as a row.
+             * @example {
+             *       "id": "S-1042",
+             *       "birth_date": "31.13.1999"
+             *     }
+             */
+            values: {
+                [key: string]: unknown;
+            } | null;
+            /**
+             * @description Columns that your role may not see.
+             * @example [
+             *       "tax_number"
+             *     ]
+             */
+            masked: string[];
+            /**
+             * @description Still aside; on its way through a run of its own; or done with.
              * @example open
              * @enum {string}
              */
-            state: "open" | "resolved";
+            state: "open" | "replaying" | "resolved";
+            /**
+             * @description Rises with each correction and replay; a replay names it.
+             * @example 1
+             */
+            version: number;
+            /** @description Null: nobody corrected it. */
+            correction: components["schemas"]["CorrectionView"] | null;
+            /**
+             * @description The batch by which it is replayed.
+             * @example null
+             */
+            batchId: string | null;
+            /**
+             * @description The run that replayed it last.
+             * @example null
+             */
+            replayedByRunId: string | null;
+            /**
+             * Format: date-time
+             * @description When it was set aside.
+             * @example 2026-11-20T07:10:00.000Z
+             */
+            createdAt: string;
+            /**
+             * @description Where to go from here.
+             * @example {
+             *       "self": "/api/secretary/data-sync/runs/17"
+             *     }
+             */
+            links: {
+                [key: string]: string;
+            };
+        };
+        ReplayBody: {
+            /**
+             * @description The version of the record that was seen.
+             * @example 2
+             */
+            version: number;
+            /**
+             * @description Why, for those who ask later.
+             * @example The rule was mended
+             */
+            reason?: string;
+        };
+        ReplayItemBody: {
+            /**
+             * @description The record aside.
+             * @example 17
+             */
+            rejectedId: string;
+            /**
+             * @description The version of it that was seen.
+             * @example 2
+             */
+            version: number;
+        };
+        ReplayManyBody: {
+            /** @description The records; each stands for itself. */
+            records: components["schemas"]["ReplayItemBody"][];
+            /**
+             * @description Why, for those who ask later.
+             * @example The rule was mended
+             */
+            reason?: string;
+        };
+        ReplayResultView: {
+            /**
+             * @description JSON Pointer to the record in the request.
+             * @example /records/0
+             */
+            pointer: string;
+            /**
+             * @description The record aside.
+             * @example 17
+             */
+            rejectedId: string;
+            /**
+             * @description It is on its way, or why not.
+             * @example replaying
+             * @enum {string}
+             */
+            result: "replaying" | "not_found" | "conflict_changed" | "state_forbids" | "row_still_rejected";
+            /**
+             * @description The batch by which it is replayed.
+             * @example 9
+             */
+            batchId: string | null;
+            /**
+             * @description Why it is not replayed.
+             * @example null
+             */
+            detail: string | null;
+        };
+        ReplayResultsView: {
+            /**
+             * @description Records that are on their way.
+             * @example 40
+             */
+            accepted: number;
+            /**
+             * @description Records that are not, each with the reason.
+             * @example 0
+             */
+            rejected: number;
+            /** @description One batch for each run that set some of them aside. */
+            batches: components["schemas"]["MadeBatchView"][];
+            /** @description In the order of the request. */
+            items: components["schemas"]["ReplayResultView"][];
         };
         RevertBody: {
             /**
@@ -5301,6 +6528,47 @@ export interface components {
              */
             nextCursor: string | null;
         };
+        RunProgressView: {
+            /**
+             * @description The run.
+             * @example 17
+             */
+            runId: string;
+            /**
+             * @description The step it is in, or how it ended.
+             * @example extract
+             * @enum {string}
+             */
+            state: "opened" | "extract" | "diff" | "guard" | "standardize" | "match" | "merge" | "apply" | "publish" | "verify" | "rollback" | "completed" | "completed_with_questions" | "failed" | "cancelled" | "rolled_back" | "skipped";
+            /**
+             * Format: date-time
+             * @description When it was opened.
+             * @example 2026-11-20T07:10:00.000Z
+             */
+            startedAt: string;
+            /**
+             * Format: date-time
+             * @description When it ended.
+             * @example 2026-11-20T07:10:00.000Z
+             */
+            finishedAt: string | null;
+            /**
+             * @description How long it took, or has taken so far, in seconds.
+             * @example 31.8
+             */
+            seconds: number;
+            /** @description The steps in their order. */
+            steps: components["schemas"]["StepProgressView"][];
+            /**
+             * @description Where to go from here.
+             * @example {
+             *       "self": "/api/secretary/data-sync/runs/17"
+             *     }
+             */
+            links: {
+                [key: string]: string;
+            };
+        };
         RunView: {
             /**
              * @description The run.
@@ -5414,6 +6682,10 @@ export interface components {
             balance: components["schemas"]["BalanceView"] | null;
             /** @description Null where nothing failed. */
             error: components["schemas"]["RunErrorView"] | null;
+            /** @description What stopping it now would do. */
+            cancellation: components["schemas"]["CancellationView"];
+            /** @description Null: nobody asked it to end. */
+            cancelled: components["schemas"]["CancellationRequestView"] | null;
         };
         RunWordsView: {
             /**
@@ -5590,6 +6862,59 @@ export interface components {
                 [key: string]: string;
             };
         };
+        StepProgressView: {
+            /**
+             * @description The step.
+             * @example extract
+             * @enum {string}
+             */
+            step: "extract" | "diff" | "guard" | "standardize" | "match" | "merge" | "apply" | "publish" | "verify" | "rollback";
+            /**
+             * @description Where it is.
+             * @example at_work
+             * @enum {string}
+             */
+            state: "waiting" | "at_work" | "done" | "left_out";
+            /**
+             * Format: date-time
+             * @description When it began.
+             * @example 2026-11-20T07:10:00.000Z
+             */
+            startedAt: string | null;
+            /**
+             * Format: date-time
+             * @description When something of it was done last.
+             * @example 2026-11-20T07:10:00.000Z
+             */
+            lastAt: string | null;
+            /**
+             * @description How long it took, or has taken so far, in seconds.
+             * @example 2.4
+             */
+            seconds: number;
+            /**
+             * @description What its parts counted, together.
+             * @example {
+             *       "rows": 200000,
+             *       "rejected": 3
+             *     }
+             */
+            counts: {
+                [key: string]: number;
+            };
+            /**
+             * @description Of extract: partitions to read.
+             * @example 2
+             */
+            partsPlanned: number | null;
+            /**
+             * @description Of extract: rows that the sources estimated.
+             * @example 1000000
+             */
+            rowsEstimated: number | null;
+            /** @description Its parts. */
+            parts: components["schemas"]["PartProgressView"][];
+        };
         SwitchBody: {
             /**
              * @description The code of the institution.
@@ -5728,6 +7053,55 @@ export interface components {
             /** @description Its definition. */
             definition: components["schemas"]["SystemBody"];
         };
+        TakeBackBody: {
+            /**
+             * @description Why, for those who ask later.
+             * @example The wrong one of two
+             */
+            reason: string;
+            /**
+             * @description previewHash of the preview that was seen. Needed where the decision was carried out, and taking it back touches more than itself.
+             * @example b7c1f0aa-58a2-4d05-93f9-a27ae41e8f0a
+             */
+            previewHash?: string;
+        };
+        TakenBackView: {
+            /**
+             * @description It waited, and is withdrawn; or it was carried out, and a run rolls that back.
+             * @example withdrawn
+             * @enum {string}
+             */
+            state: "withdrawn" | "rolling_back";
+            /**
+             * @description The batch.
+             * @example 9
+             */
+            batchId: string;
+            /**
+             * @description Decisions that were withdrawn.
+             * @example 1
+             */
+            decisions: number;
+            /**
+             * @description The workflow that rolls back.
+             * @example null
+             */
+            workflowId: string | null;
+            /**
+             * @description Its run; null where no worker has taken it up yet.
+             * @example null
+             */
+            runId: string | null;
+            /**
+             * @description Where to go from here.
+             * @example {
+             *       "self": "/api/secretary/data-sync/runs/17"
+             *     }
+             */
+            links: {
+                [key: string]: string;
+            };
+        };
         TargetRowsView: {
             /**
              * @description The target: `system.entity`.
@@ -5739,6 +7113,110 @@ export interface components {
              * @example 118
              */
             rows: number;
+        };
+        TicketView: {
+            /**
+             * @description The ticket: `events?ticket=…`. Good once.
+             * @example ticket_k2J…
+             */
+            ticket: string;
+            /**
+             * Format: date-time
+             * @description Until when it has to be used.
+             * @example 2026-11-20T07:10:00.000Z
+             */
+            expiresAt: string;
+            /**
+             * @description Where to go from here.
+             * @example {
+             *       "self": "/api/secretary/data-sync/runs/17"
+             *     }
+             */
+            links: {
+                [key: string]: string;
+            };
+        };
+        UploadView: {
+            /**
+             * @description The upload; null: these contents came another way.
+             * @example 17
+             */
+            id: string | null;
+            /**
+             * @description The system.
+             * @example 2
+             */
+            systemId: string;
+            /**
+             * @description The digest of the contents: the same is taken once.
+             * @example 2c26b46b68ffc68f…
+             */
+            digest: string;
+            /**
+             * @description Bytes are missing; all is there; it lies where deliveries come in, and its jobs are woken; or it was refused.
+             * @example open
+             * @enum {string}
+             */
+            state: "open" | "received" | "placed" | "refused";
+            /**
+             * @description These contents were known before.
+             * @example false
+             */
+            known: boolean;
+            /** @description Its files. */
+            files: components["schemas"]["UploadedFileView"][];
+            /** @description The delivery, once a run has seen it. */
+            delivery: components["schemas"]["DeliveryView"] | null;
+            /**
+             * @description Why it was refused: a code of the manual.
+             * @example null
+             */
+            errorCode: string | null;
+            /**
+             * @description Why it was refused, in words.
+             * @example null
+             */
+            reason: string | null;
+            /**
+             * @description Where to go from here.
+             * @example {
+             *       "self": "/api/secretary/data-sync/runs/17"
+             *     }
+             */
+            links: {
+                [key: string]: string;
+            };
+        };
+        UploadedFileView: {
+            /**
+             * @description Its name.
+             * @example staff.csv
+             */
+            name: string;
+            /**
+             * @description sha256 that it is to have.
+             * @example 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
+             */
+            sha256: string;
+            /**
+             * @description The size that it is to have.
+             * @example 48213
+             */
+            bytes: number;
+            /**
+             * @description How much of it is there: send on from here.
+             * @example 0
+             */
+            received: number;
+            /**
+             * @description Where to go from here.
+             * @example {
+             *       "self": "/api/secretary/data-sync/runs/17"
+             *     }
+             */
+            links: {
+                [key: string]: string;
+            };
         };
         VersionItemView: {
             /**
@@ -5861,6 +7339,40 @@ export interface components {
              * @example 1
              */
             held: number;
+        };
+        WebhookBody: {
+            /**
+             * @description What happened there.
+             * @example export.finished
+             */
+            type: string;
+            /**
+             * @description When.
+             * @example 2026-11-20T07:10:00Z
+             */
+            timestamp?: string;
+            /**
+             * @description Anything.
+             * @example {
+             *       "file": "staff.csv"
+             *     }
+             */
+            data?: {
+                [key: string]: unknown;
+            };
+        };
+        WebhookView: {
+            /**
+             * @description Its jobs are woken; or it came before, and nothing is done again.
+             * @example woken
+             * @enum {string}
+             */
+            state: "woken" | "repeated";
+            /**
+             * @description Jobs that read the system.
+             * @example 1
+             */
+            jobs: number;
         };
     };
     responses: never;
@@ -7965,16 +9477,12 @@ export interface operations {
             };
         };
     };
-    listConflicts: {
+    countConflicts: {
         parameters: {
             query?: {
-                /** @description Items of a page (50 where it is absent). */
-                limit?: number;
-                /** @description nextCursor of the page before. */
-                cursor?: string;
-                /** @description Only in this state (default: pending). */
-                status?: "pending" | "decided" | "settled" | "withdrawn" | "agreed" | "all";
-                /** @description Only of these kinds, with commas between. */
+                /** @description Only in these states (default: pending). Several with commas between: pending, decided, settled, withdrawn, agreed, all. */
+                status?: string;
+                /** @description Only of these kinds. Several with commas between: value, duplicate, identity. */
                 type?: string;
                 /** @description Only of this job. */
                 job?: string;
@@ -7984,6 +9492,137 @@ export interface operations {
                 entityType?: string;
                 /** @description Only about this attribute group. */
                 group?: string;
+                /** @description Only those that this actor is to decide; `me`: you; `nobody`: those for whom nobody is named. */
+                assignee?: string;
+                /** @description Only those that wait for longer (ISO 8601: weeks, days, hours, minutes, seconds). */
+                olderThan?: string;
+                /** @description Only those in which this system takes part. */
+                system?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The counts. */
+            200: {
+                headers: {
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "count": 12,
+                     *       "overdue": 1,
+                     *       "facets": [
+                     *         {
+                     *           "name": "entityType",
+                     *           "values": [
+                     *             {
+                     *               "value": "person",
+                     *               "count": 12
+                     *             }
+                     *           ]
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["FacetsView"];
+                };
+            };
+            /** @description `validation_failed`: The request is not valid. */
+            400: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `unauthenticated`: There is no valid API key. */
+            401: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `forbidden`: Not with this role. */
+            403: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `not_found`: There is no such thing. */
+            404: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `rate_limited`: Too many requests. */
+            429: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `unavailable`: Not available just now. */
+            503: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+        };
+    };
+    listConflicts: {
+        parameters: {
+            query?: {
+                /** @description Items of a page (50 where it is absent). */
+                limit?: number;
+                /** @description nextCursor of the page before. */
+                cursor?: string;
+                /** @description Only in these states (default: pending). Several with commas between: pending, decided, settled, withdrawn, agreed, all. */
+                status?: string;
+                /** @description Only of these kinds. Several with commas between: value, duplicate, identity. */
+                type?: string;
+                /** @description Only of this job. */
+                job?: string;
+                /** @description Only those that this run opened. */
+                run?: string;
+                /** @description Only about records of this type. */
+                entityType?: string;
+                /** @description Only about this attribute group. */
+                group?: string;
+                /** @description Only those that this actor is to decide; `me`: you; `nobody`: those for whom nobody is named. */
+                assignee?: string;
+                /** @description Only those that wait for longer (ISO 8601: weeks, days, hours, minutes, seconds). */
+                olderThan?: string;
+                /** @description Only those in which this system takes part. */
+                system?: string;
                 /** @description The order; a minus sign: the other way round (default: createdAt). */
                 sort?: "createdAt" | "-createdAt" | "dueAt" | "-dueAt";
             };
@@ -8271,6 +9910,205 @@ export interface operations {
             };
         };
     };
+    assignConflict: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description The ETag of the version that the change is made on. */
+                "If-Match": string;
+            };
+            path: {
+                /** @description The question. */
+                conflictId: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AssigneeBody"];
+            };
+        };
+        responses: {
+            /** @description The question. */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "17",
+                     *       "type": "value",
+                     *       "status": "pending",
+                     *       "version": 1,
+                     *       "entityType": "person",
+                     *       "goldenId": "5012",
+                     *       "group": "address",
+                     *       "reason": "hr and sis say different things about the address.",
+                     *       "base": {
+                     *         "street": "9 Old Lane",
+                     *         "city": "Lakeside"
+                     *       },
+                     *       "candidates": [
+                     *         {
+                     *           "systems": [
+                     *             "sis"
+                     *           ],
+                     *           "value": {
+                     *             "street": "12 Elm Road",
+                     *             "city": "Lakeside"
+                     *           },
+                     *           "empty": false
+                     *         }
+                     *       ],
+                     *       "masked": false,
+                     *       "suggestion": null,
+                     *       "impact": {
+                     *         "targets": [
+                     *           "finance.people"
+                     *         ]
+                     *       },
+                     *       "jobId": "3",
+                     *       "runId": "17",
+                     *       "createdAt": "2026-11-20T07:10:00.000Z",
+                     *       "dueAt": "2026-11-20T07:10:00.000Z",
+                     *       "assignee": null,
+                     *       "decision": {
+                     *         "choice": {
+                     *           "take": "sis"
+                     *         },
+                     *         "reason": "Confirmed by phone",
+                     *         "by": "secretary:Front office",
+                     *         "at": "2026-11-20T07:10:00.000Z",
+                     *         "batchId": "9",
+                     *         "runId": "18"
+                     *       },
+                     *       "links": {
+                     *         "self": "/api/secretary/data-sync/runs/17"
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ConflictView"];
+                };
+            };
+            /** @description `validation_failed`: The request is not valid. */
+            400: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `unauthenticated`: There is no valid API key. */
+            401: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `forbidden`: Not with this role. `origin_refused`: Sent from elsewhere. */
+            403: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `not_found`: There is no such thing. */
+            404: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `closed`: It is closed. */
+            410: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `precondition_failed`: It changed since you read it. */
+            412: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `body_too_large`: The body is too large. */
+            413: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `media_type_unsupported`: Not in this form. */
+            415: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `precondition_required`: If-Match is needed. */
+            428: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `rate_limited`: Too many requests. */
+            429: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `unavailable`: Not available just now. */
+            503: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+        };
+    };
     decideConflict: {
         parameters: {
             query?: never;
@@ -8428,6 +10266,179 @@ export interface operations {
             };
         };
     };
+    takeBackDecision: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description A text of your own for this request. Sent again with the same body it has no second effect, and the first reply is given again for 24 hours. */
+                "Idempotency-Key": string;
+            };
+            path: {
+                /** @description The question. */
+                conflictId: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TakeBackBody"];
+            };
+        };
+        responses: {
+            /** @description Withdrawn. */
+            200: {
+                headers: {
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "state": "withdrawn",
+                     *       "batchId": "9",
+                     *       "decisions": 1,
+                     *       "workflowId": null,
+                     *       "runId": null,
+                     *       "links": {
+                     *         "self": "/api/secretary/data-sync/runs/17"
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["TakenBackView"];
+                };
+            };
+            /** @description It is rolled back. */
+            202: {
+                headers: {
+                    Location: components["headers"]["Location"];
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "state": "withdrawn",
+                     *       "batchId": "9",
+                     *       "decisions": 1,
+                     *       "workflowId": null,
+                     *       "runId": null,
+                     *       "links": {
+                     *         "self": "/api/secretary/data-sync/runs/17"
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["TakenBackView"];
+                };
+            };
+            /** @description `validation_failed`: The request is not valid. `idempotency_key_required`: An Idempotency-Key is needed. */
+            400: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `unauthenticated`: There is no valid API key. */
+            401: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `forbidden`: Not with this role. `origin_refused`: Sent from elsewhere. */
+            403: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `not_found`: There is no such thing. */
+            404: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `idempotency_in_flight`: The first request is still at work. `state_forbids`: Not in this state. `preview_outdated`: The preview no longer holds. */
+            409: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `body_too_large`: The body is too large. */
+            413: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `media_type_unsupported`: Not in this form. */
+            415: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `idempotency_key_reused`: The Idempotency-Key was used for something else. */
+            422: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `rate_limited`: Too many requests. */
+            429: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `unavailable`: Not available just now. */
+            503: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+        };
+    };
     getDecisionBatch: {
         parameters: {
             query?: never;
@@ -8466,6 +10477,431 @@ export interface operations {
                      *     }
                      */
                     "application/json": components["schemas"]["BatchView"];
+                };
+            };
+            /** @description `validation_failed`: The request is not valid. */
+            400: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `unauthenticated`: There is no valid API key. */
+            401: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `forbidden`: Not with this role. */
+            403: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `not_found`: There is no such thing. */
+            404: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `rate_limited`: Too many requests. */
+            429: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `unavailable`: Not available just now. */
+            503: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+        };
+    };
+    takeBackDecisions: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description A text of your own for this request. Sent again with the same body it has no second effect, and the first reply is given again for 24 hours. */
+                "Idempotency-Key": string;
+            };
+            path: {
+                /** @description The batch. */
+                batchId: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TakeBackBody"];
+            };
+        };
+        responses: {
+            /** @description Withdrawn. */
+            200: {
+                headers: {
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "state": "withdrawn",
+                     *       "batchId": "9",
+                     *       "decisions": 1,
+                     *       "workflowId": null,
+                     *       "runId": null,
+                     *       "links": {
+                     *         "self": "/api/secretary/data-sync/runs/17"
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["TakenBackView"];
+                };
+            };
+            /** @description It is rolled back. */
+            202: {
+                headers: {
+                    Location: components["headers"]["Location"];
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "state": "withdrawn",
+                     *       "batchId": "9",
+                     *       "decisions": 1,
+                     *       "workflowId": null,
+                     *       "runId": null,
+                     *       "links": {
+                     *         "self": "/api/secretary/data-sync/runs/17"
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["TakenBackView"];
+                };
+            };
+            /** @description `validation_failed`: The request is not valid. `idempotency_key_required`: An Idempotency-Key is needed. */
+            400: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `unauthenticated`: There is no valid API key. */
+            401: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `forbidden`: Not with this role. `origin_refused`: Sent from elsewhere. */
+            403: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `not_found`: There is no such thing. */
+            404: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `idempotency_in_flight`: The first request is still at work. `state_forbids`: Not in this state. `preview_outdated`: The preview no longer holds. */
+            409: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `body_too_large`: The body is too large. */
+            413: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `media_type_unsupported`: Not in this form. */
+            415: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `idempotency_key_reused`: The Idempotency-Key was used for something else. */
+            422: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `rate_limited`: Too many requests. */
+            429: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `unavailable`: Not available just now. */
+            503: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+        };
+    };
+    listDeliveries: {
+        parameters: {
+            query?: {
+                /** @description Items of a page (50 where it is absent). */
+                limit?: number;
+                /** @description nextCursor of the page before. */
+                cursor?: string;
+                /** @description Only of this system. */
+                system?: string;
+                /** @description Only in these states. Several with commas between: seen, accepted, refused, rolled_back. */
+                state?: string;
+                /** @description Only those that this run took. */
+                run?: string;
+                /** @description Only those that were seen at this moment or later. */
+                from?: string;
+                /** @description Only those that were seen before this moment. */
+                to?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of deliveries. */
+            200: {
+                headers: {
+                    Link: components["headers"]["Link"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "id": "17",
+                     *           "systemId": "2",
+                     *           "system": "hr",
+                     *           "name": "2026-11-20",
+                     *           "state": "accepted",
+                     *           "digest": "2c26b46b68ffc68f…",
+                     *           "files": [
+                     *             {
+                     *               "entity": "staff",
+                     *               "name": "staff.csv",
+                     *               "bytes": 48213,
+                     *               "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+                     *             }
+                     *           ],
+                     *           "manifest": {
+                     *             "complete": true,
+                     *             "scope": {}
+                     *           },
+                     *           "errorCode": null,
+                     *           "reason": null,
+                     *           "runId": "17",
+                     *           "seenAt": "2026-11-20T07:10:00.000Z",
+                     *           "links": {
+                     *             "self": "/api/secretary/data-sync/runs/17"
+                     *           }
+                     *         }
+                     *       ],
+                     *       "nextCursor": null
+                     *     }
+                     */
+                    "application/json": components["schemas"]["DeliveryPage"];
+                };
+            };
+            /** @description `validation_failed`: The request is not valid. `cursor_mismatch`: The cursor does not fit the question. */
+            400: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `unauthenticated`: There is no valid API key. */
+            401: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `forbidden`: Not with this role. */
+            403: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `not_found`: There is no such thing. */
+            404: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `rate_limited`: Too many requests. */
+            429: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `unavailable`: Not available just now. */
+            503: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+        };
+    };
+    getDelivery: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The delivery. */
+                deliveryId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The delivery. */
+            200: {
+                headers: {
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "17",
+                     *       "systemId": "2",
+                     *       "system": "hr",
+                     *       "name": "2026-11-20",
+                     *       "state": "accepted",
+                     *       "digest": "2c26b46b68ffc68f…",
+                     *       "files": [
+                     *         {
+                     *           "entity": "staff",
+                     *           "name": "staff.csv",
+                     *           "bytes": 48213,
+                     *           "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+                     *         }
+                     *       ],
+                     *       "manifest": {
+                     *         "complete": true,
+                     *         "scope": {}
+                     *       },
+                     *       "errorCode": null,
+                     *       "reason": null,
+                     *       "runId": "17",
+                     *       "seenAt": "2026-11-20T07:10:00.000Z",
+                     *       "links": {
+                     *         "self": "/api/secretary/data-sync/runs/17"
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["DeliveryView"];
                 };
             };
             /** @description `validation_failed`: The request is not valid. */
@@ -10092,6 +12528,191 @@ export interface operations {
             };
         };
     };
+    watchEvents: {
+        parameters: {
+            query?: {
+                /** @description Only of these topics, with commas between (default: all): run, progress, inbox, held, job, delivery. */
+                topics?: string;
+                /** @description Only of this run. */
+                run?: string;
+                /** @description Only of this job. */
+                job?: string;
+                /** @description Where to go on, for clients that cannot send the header Last-Event-ID. */
+                lastEventId?: string;
+                /** @description A ticket in place of the header Authorization. */
+                ticket?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The stream, until one side ends it. */
+            200: {
+                headers: {
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example id: 1042
+                     *     event: concord.job.progressed
+                     *     data: {"specversion":"1.0","id":"1042","source":"/api/secretary/data-sync","type":"concord.job.progressed","subject":"runs/17","data":{"topic":"progress","runId":"17","step":"extract"}}
+                     */
+                    "text/event-stream": string;
+                };
+            };
+            /** @description `validation_failed`: The request is not valid. */
+            400: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `unauthenticated`: There is no valid API key. */
+            401: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `forbidden`: Not with this role. */
+            403: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `not_found`: There is no such thing. */
+            404: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `rate_limited`: Too many requests. */
+            429: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `unavailable`: Not available just now. */
+            503: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+        };
+    };
+    issueEventTicket: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The ticket. */
+            201: {
+                headers: {
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "ticket": "ticket_k2J…",
+                     *       "expiresAt": "2026-11-20T07:10:00.000Z",
+                     *       "links": {
+                     *         "self": "/api/secretary/data-sync/runs/17"
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["TicketView"];
+                };
+            };
+            /** @description `validation_failed`: The request is not valid. */
+            400: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `unauthenticated`: There is no valid API key. */
+            401: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `forbidden`: Not with this role. `origin_refused`: Sent from elsewhere. */
+            403: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `rate_limited`: Too many requests. */
+            429: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `unavailable`: Not available just now. */
+            503: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+        };
+    };
     findGoldenRecords: {
         parameters: {
             query: {
@@ -11097,6 +13718,179 @@ export interface operations {
             };
             /** @description `closed`: It is closed. */
             410: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `body_too_large`: The body is too large. */
+            413: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `media_type_unsupported`: Not in this form. */
+            415: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `idempotency_key_reused`: The Idempotency-Key was used for something else. */
+            422: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `rate_limited`: Too many requests. */
+            429: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `unavailable`: Not available just now. */
+            503: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+        };
+    };
+    takeBackHeldDecision: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description A text of your own for this request. Sent again with the same body it has no second effect, and the first reply is given again for 24 hours. */
+                "Idempotency-Key": string;
+            };
+            path: {
+                /** @description The held change. */
+                heldId: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TakeBackBody"];
+            };
+        };
+        responses: {
+            /** @description Withdrawn. */
+            200: {
+                headers: {
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "state": "withdrawn",
+                     *       "batchId": "9",
+                     *       "decisions": 1,
+                     *       "workflowId": null,
+                     *       "runId": null,
+                     *       "links": {
+                     *         "self": "/api/secretary/data-sync/runs/17"
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["TakenBackView"];
+                };
+            };
+            /** @description It is rolled back. */
+            202: {
+                headers: {
+                    Location: components["headers"]["Location"];
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "state": "withdrawn",
+                     *       "batchId": "9",
+                     *       "decisions": 1,
+                     *       "workflowId": null,
+                     *       "runId": null,
+                     *       "links": {
+                     *         "self": "/api/secretary/data-sync/runs/17"
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["TakenBackView"];
+                };
+            };
+            /** @description `validation_failed`: The request is not valid. `idempotency_key_required`: An Idempotency-Key is needed. */
+            400: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `unauthenticated`: There is no valid API key. */
+            401: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `forbidden`: Not with this role. `origin_refused`: Sent from elsewhere. */
+            403: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `not_found`: There is no such thing. */
+            404: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `idempotency_in_flight`: The first request is still at work. `state_forbids`: Not in this state. `preview_outdated`: The preview no longer holds. */
+            409: {
                 headers: {
                     "Content-Language": components["headers"]["Content-Language"];
                     [name: string]: unknown;
@@ -16915,6 +19709,928 @@ export interface operations {
             };
         };
     };
+    findRejectedRecords: {
+        parameters: {
+            query?: {
+                /** @description Items of a page (50 where it is absent). */
+                limit?: number;
+                /** @description nextCursor of the page before. */
+                cursor?: string;
+                /** @description Only of this kind. */
+                kind?: "rejected" | "waiting";
+                /** @description Only in this state. */
+                state?: "open" | "replaying" | "resolved";
+                /** @description Only of this mapping: `system.entity`. */
+                mapping?: string;
+                /** @description Only for this reason. */
+                reason?: string;
+                /** @description Only where this column is at fault. */
+                field?: string;
+                /** @description Only with this key in the source. */
+                key?: string;
+                /** @description Only of this run. */
+                run?: string;
+                /** @description Only of this job. */
+                job?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of records. */
+            200: {
+                headers: {
+                    Link: components["headers"]["Link"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "id": "17",
+                     *           "runId": "17",
+                     *           "mapping": "sis.students",
+                     *           "kind": "rejected",
+                     *           "sourceKey": "S-1042",
+                     *           "position": "318",
+                     *           "field": "birth_date",
+                     *           "reason": "birth_date_is_a_date",
+                     *           "detail": "expected a date like 31.12.2001",
+                     *           "raw": null,
+                     *           "values": {
+                     *             "id": "S-1042",
+                     *             "birth_date": "31.13.1999"
+                     *           },
+                     *           "masked": [
+                     *             "tax_number"
+                     *           ],
+                     *           "state": "open",
+                     *           "version": 1,
+                     *           "correction": {
+                     *             "values": {
+                     *               "birth_date": "1999-04-02"
+                     *             },
+                     *             "reason": "Typing error, seen in the passport",
+                     *             "by": "steward:Data office",
+                     *             "at": "2026-11-20T07:10:00.000Z"
+                     *           },
+                     *           "batchId": null,
+                     *           "replayedByRunId": null,
+                     *           "createdAt": "2026-11-20T07:10:00.000Z",
+                     *           "links": {
+                     *             "self": "/api/secretary/data-sync/runs/17"
+                     *           }
+                     *         }
+                     *       ],
+                     *       "nextCursor": null
+                     *     }
+                     */
+                    "application/json": components["schemas"]["RejectedPage"];
+                };
+            };
+            /** @description `validation_failed`: The request is not valid. `cursor_mismatch`: The cursor does not fit the question. */
+            400: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `unauthenticated`: There is no valid API key. */
+            401: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `forbidden`: Not with this role. */
+            403: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `not_found`: There is no such thing. */
+            404: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `rate_limited`: Too many requests. */
+            429: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `unavailable`: Not available just now. */
+            503: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+        };
+    };
+    getRejectedRecord: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The record aside. */
+                rejectedId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The record. */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "17",
+                     *       "runId": "17",
+                     *       "mapping": "sis.students",
+                     *       "kind": "rejected",
+                     *       "sourceKey": "S-1042",
+                     *       "position": "318",
+                     *       "field": "birth_date",
+                     *       "reason": "birth_date_is_a_date",
+                     *       "detail": "expected a date like 31.12.2001",
+                     *       "raw": null,
+                     *       "values": {
+                     *         "id": "S-1042",
+                     *         "birth_date": "31.13.1999"
+                     *       },
+                     *       "masked": [
+                     *         "tax_number"
+                     *       ],
+                     *       "state": "open",
+                     *       "version": 1,
+                     *       "correction": {
+                     *         "values": {
+                     *           "birth_date": "1999-04-02"
+                     *         },
+                     *         "reason": "Typing error, seen in the passport",
+                     *         "by": "steward:Data office",
+                     *         "at": "2026-11-20T07:10:00.000Z"
+                     *       },
+                     *       "batchId": null,
+                     *       "replayedByRunId": null,
+                     *       "createdAt": "2026-11-20T07:10:00.000Z",
+                     *       "links": {
+                     *         "self": "/api/secretary/data-sync/runs/17"
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["RejectedView"];
+                };
+            };
+            /** @description `validation_failed`: The request is not valid. */
+            400: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `unauthenticated`: There is no valid API key. */
+            401: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `forbidden`: Not with this role. */
+            403: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `not_found`: There is no such thing. */
+            404: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `rate_limited`: Too many requests. */
+            429: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `unavailable`: Not available just now. */
+            503: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+        };
+    };
+    correctRejectedRecord: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description The ETag of the version that the change is made on. */
+                "If-Match": string;
+            };
+            path: {
+                /** @description The record aside. */
+                rejectedId: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CorrectionBody"];
+            };
+        };
+        responses: {
+            /** @description The record with its correction. */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "17",
+                     *       "runId": "17",
+                     *       "mapping": "sis.students",
+                     *       "kind": "rejected",
+                     *       "sourceKey": "S-1042",
+                     *       "position": "318",
+                     *       "field": "birth_date",
+                     *       "reason": "birth_date_is_a_date",
+                     *       "detail": "expected a date like 31.12.2001",
+                     *       "raw": null,
+                     *       "values": {
+                     *         "id": "S-1042",
+                     *         "birth_date": "31.13.1999"
+                     *       },
+                     *       "masked": [
+                     *         "tax_number"
+                     *       ],
+                     *       "state": "open",
+                     *       "version": 1,
+                     *       "correction": {
+                     *         "values": {
+                     *           "birth_date": "1999-04-02"
+                     *         },
+                     *         "reason": "Typing error, seen in the passport",
+                     *         "by": "steward:Data office",
+                     *         "at": "2026-11-20T07:10:00.000Z"
+                     *       },
+                     *       "batchId": null,
+                     *       "replayedByRunId": null,
+                     *       "createdAt": "2026-11-20T07:10:00.000Z",
+                     *       "links": {
+                     *         "self": "/api/secretary/data-sync/runs/17"
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["RejectedView"];
+                };
+            };
+            /** @description `validation_failed`: The request is not valid. */
+            400: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `unauthenticated`: There is no valid API key. */
+            401: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `forbidden`: Not with this role. `origin_refused`: Sent from elsewhere. */
+            403: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `not_found`: There is no such thing. */
+            404: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `state_forbids`: Not in this state. */
+            409: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `precondition_failed`: It changed since you read it. */
+            412: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `body_too_large`: The body is too large. */
+            413: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `media_type_unsupported`: Not in this form. */
+            415: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `row_still_rejected`: The row would be set aside still. */
+            422: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `precondition_required`: If-Match is needed. */
+            428: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `rate_limited`: Too many requests. */
+            429: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `unavailable`: Not available just now. */
+            503: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+        };
+    };
+    withdrawCorrection: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description The ETag of the version that the change is made on. */
+                "If-Match": string;
+            };
+            path: {
+                /** @description The record aside. */
+                rejectedId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The record without it. */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "17",
+                     *       "runId": "17",
+                     *       "mapping": "sis.students",
+                     *       "kind": "rejected",
+                     *       "sourceKey": "S-1042",
+                     *       "position": "318",
+                     *       "field": "birth_date",
+                     *       "reason": "birth_date_is_a_date",
+                     *       "detail": "expected a date like 31.12.2001",
+                     *       "raw": null,
+                     *       "values": {
+                     *         "id": "S-1042",
+                     *         "birth_date": "31.13.1999"
+                     *       },
+                     *       "masked": [
+                     *         "tax_number"
+                     *       ],
+                     *       "state": "open",
+                     *       "version": 1,
+                     *       "correction": {
+                     *         "values": {
+                     *           "birth_date": "1999-04-02"
+                     *         },
+                     *         "reason": "Typing error, seen in the passport",
+                     *         "by": "steward:Data office",
+                     *         "at": "2026-11-20T07:10:00.000Z"
+                     *       },
+                     *       "batchId": null,
+                     *       "replayedByRunId": null,
+                     *       "createdAt": "2026-11-20T07:10:00.000Z",
+                     *       "links": {
+                     *         "self": "/api/secretary/data-sync/runs/17"
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["RejectedView"];
+                };
+            };
+            /** @description `validation_failed`: The request is not valid. */
+            400: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `unauthenticated`: There is no valid API key. */
+            401: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `forbidden`: Not with this role. `origin_refused`: Sent from elsewhere. */
+            403: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `not_found`: There is no such thing. */
+            404: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `state_forbids`: Not in this state. */
+            409: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `precondition_failed`: It changed since you read it. */
+            412: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `precondition_required`: If-Match is needed. */
+            428: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `rate_limited`: Too many requests. */
+            429: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `unavailable`: Not available just now. */
+            503: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+        };
+    };
+    replayRejectedRecord: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description A text of your own for this request. Sent again with the same body it has no second effect, and the first reply is given again for 24 hours. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description The record aside. */
+                rejectedId: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ReplayBody"];
+            };
+        };
+        responses: {
+            /** @description It is on its way. */
+            200: {
+                headers: {
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "state": "decided",
+                     *       "kind": "decision",
+                     *       "batchId": "9",
+                     *       "links": {
+                     *         "self": "/api/secretary/data-sync/runs/17"
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["AcceptedView"];
+                };
+            };
+            /** @description `validation_failed`: The request is not valid. */
+            400: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `unauthenticated`: There is no valid API key. */
+            401: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `forbidden`: Not with this role. `origin_refused`: Sent from elsewhere. */
+            403: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `not_found`: There is no such thing. */
+            404: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `idempotency_in_flight`: The first request is still at work. `conflict_changed`: It changed meanwhile. `state_forbids`: Not in this state. */
+            409: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `body_too_large`: The body is too large. */
+            413: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `media_type_unsupported`: Not in this form. */
+            415: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `idempotency_key_reused`: The Idempotency-Key was used for something else. `row_still_rejected`: The row would be set aside still. */
+            422: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `rate_limited`: Too many requests. */
+            429: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `unavailable`: Not available just now. */
+            503: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+        };
+    };
+    replayRejectedRecords: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description A text of your own for this request. Sent again with the same body it has no second effect, and the first reply is given again for 24 hours. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ReplayManyBody"];
+            };
+        };
+        responses: {
+            /** @description A result for each. */
+            200: {
+                headers: {
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "accepted": 40,
+                     *       "rejected": 0,
+                     *       "batches": [
+                     *         {
+                     *           "batchId": "9",
+                     *           "parentRunId": "17",
+                     *           "jobId": "3",
+                     *           "decisions": 40,
+                     *           "links": {
+                     *             "self": "/api/secretary/data-sync/runs/17"
+                     *           }
+                     *         }
+                     *       ],
+                     *       "items": [
+                     *         {
+                     *           "pointer": "/records/0",
+                     *           "rejectedId": "17",
+                     *           "result": "replaying",
+                     *           "batchId": "9",
+                     *           "detail": null
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ReplayResultsView"];
+                };
+            };
+            /** @description `validation_failed`: The request is not valid. */
+            400: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `unauthenticated`: There is no valid API key. */
+            401: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `forbidden`: Not with this role. `origin_refused`: Sent from elsewhere. */
+            403: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `idempotency_in_flight`: The first request is still at work. */
+            409: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `body_too_large`: The body is too large. */
+            413: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `media_type_unsupported`: Not in this form. */
+            415: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `idempotency_key_reused`: The Idempotency-Key was used for something else. */
+            422: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `rate_limited`: Too many requests. */
+            429: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `unavailable`: Not available just now. */
+            503: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+        };
+    };
     listRules: {
         parameters: {
             query?: {
@@ -18272,14 +21988,22 @@ export interface operations {
                 cursor?: string;
                 /** @description Only of this job. */
                 job?: string;
-                /** @description Only of this kind. */
-                kind?: "sync" | "decision" | "release" | "rollback" | "due" | "remap";
-                /** @description Only in this state. */
-                state?: "opened" | "extract" | "diff" | "guard" | "standardize" | "match" | "merge" | "apply" | "publish" | "verify" | "rollback" | "completed" | "completed_with_questions" | "failed" | "cancelled" | "rolled_back" | "skipped";
+                /** @description Only of these kinds. Several with commas between: sync, decision, release, rollback, due, remap. */
+                kind?: string;
+                /** @description Only in these states. Several with commas between: opened, extract, diff, guard, standardize, match, merge, apply, publish, verify, rollback, completed, completed_with_questions, failed, cancelled, rolled_back, skipped. */
+                state?: string;
                 /** @description Only the run of this workflow. */
                 workflowId?: string;
                 /** @description Only runs that belong to this one. */
                 parent?: string;
+                /** @description Only those that this actor started, or a role: what stands before the colon. */
+                actor?: string;
+                /** @description Only those that were opened at this moment or later. */
+                from?: string;
+                /** @description Only those that were opened before this moment. */
+                to?: string;
+                /** @description The order: newest first (default), or oldest first. */
+                sort?: "-startedAt" | "startedAt";
             };
             header?: never;
             path?: never;
@@ -18459,6 +22183,15 @@ export interface operations {
                      *       "error": {
                      *         "code": "source_unreachable",
                      *         "detail": "hr did not answer"
+                     *       },
+                     *       "cancellation": {
+                     *         "effect": "ends",
+                     *         "words": "It has changed nothing yet, and ends."
+                     *       },
+                     *       "cancelled": {
+                     *         "by": "operator:Night desk",
+                     *         "at": "2026-11-20T07:10:00.000Z",
+                     *         "reason": "HR sent the file of last month"
                      *       }
                      *     }
                      */
@@ -18466,6 +22199,284 @@ export interface operations {
                 };
             };
             /** @description `validation_failed`: The request is not valid. */
+            400: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `unauthenticated`: There is no valid API key. */
+            401: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `forbidden`: Not with this role. */
+            403: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `not_found`: There is no such thing. */
+            404: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `rate_limited`: Too many requests. */
+            429: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `unavailable`: Not available just now. */
+            503: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+        };
+    };
+    cancelRun: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description A text of your own for this request. Sent again with the same body it has no second effect, and the first reply is given again for 24 hours. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description The run. */
+                runId: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CancelBody"];
+            };
+        };
+        responses: {
+            /** @description It ends. */
+            202: {
+                headers: {
+                    Location: components["headers"]["Location"];
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "runId": "17",
+                     *       "state": "publish",
+                     *       "effect": "ends",
+                     *       "words": "It stops after the step at hand and takes back what it wrote.",
+                     *       "links": {
+                     *         "self": "/api/secretary/data-sync/runs/17"
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["CancelledView"];
+                };
+            };
+            /** @description `validation_failed`: The request is not valid. */
+            400: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `unauthenticated`: There is no valid API key. */
+            401: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `forbidden`: Not with this role. `origin_refused`: Sent from elsewhere. */
+            403: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `not_found`: There is no such thing. */
+            404: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `idempotency_in_flight`: The first request is still at work. `state_forbids`: Not in this state. */
+            409: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `body_too_large`: The body is too large. */
+            413: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `media_type_unsupported`: Not in this form. */
+            415: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `idempotency_key_reused`: The Idempotency-Key was used for something else. */
+            422: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `rate_limited`: Too many requests. */
+            429: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `unavailable`: Not available just now. */
+            503: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+        };
+    };
+    listRunChanges: {
+        parameters: {
+            query?: {
+                /** @description Items of a page (50 where it is absent). */
+                limit?: number;
+                /** @description nextCursor of the page before. */
+                cursor?: string;
+                /** @description Only changes of golden records, of what systems said (image), or of rows in targets. Several with commas between: golden, image, target. */
+                kind?: string;
+                /** @description Only what this system said, or was told. Golden records belong to none. */
+                system?: string;
+                /** @description Only with these outcomes. Several with commas between: intended, written, already, origin_differs, refused. */
+                outcome?: string;
+            };
+            header?: never;
+            path: {
+                /** @description The run. */
+                runId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of changes. */
+            200: {
+                headers: {
+                    Link: components["headers"]["Link"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "kind": "golden",
+                     *           "id": "5012",
+                     *           "goldenId": "5012",
+                     *           "entityType": "person",
+                     *           "mapping": "finance.people",
+                     *           "system": "finance",
+                     *           "sourceKey": "P-17",
+                     *           "operation": "update",
+                     *           "outcome": "written",
+                     *           "rollbackOutcome": null,
+                     *           "fields": [
+                     *             {
+                     *               "name": "phone",
+                     *               "before": "+41 44 000 02 02",
+                     *               "after": "+41 44 111 11 11",
+                     *               "masked": false
+                     *             }
+                     *           ],
+                     *           "links": {
+                     *             "self": "/api/secretary/data-sync/runs/17"
+                     *           }
+                     *         }
+                     *       ],
+                     *       "nextCursor": null
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ChangePage"];
+                };
+            };
+            /** @description `validation_failed`: The request is not valid. `cursor_mismatch`: The cursor does not fit the question. */
             400: {
                 headers: {
                     "Content-Language": components["headers"]["Content-Language"];
@@ -18644,6 +22655,243 @@ export interface operations {
             };
         };
     };
+    groupFindings: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The run. */
+                runId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The kinds. */
+            200: {
+                headers: {
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "count": 52,
+                     *       "items": [
+                     *         {
+                     *           "kind": "not_authoritative",
+                     *           "system": "hr",
+                     *           "mapping": "hr.staff",
+                     *           "count": 40,
+                     *           "detail": "hr may not speak for the phone of a student",
+                     *           "exampleId": "17",
+                     *           "exampleKey": "E-77",
+                     *           "links": {
+                     *             "self": "/api/secretary/data-sync/runs/17"
+                     *           }
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["FindingGroupsView"];
+                };
+            };
+            /** @description `validation_failed`: The request is not valid. */
+            400: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `unauthenticated`: There is no valid API key. */
+            401: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `forbidden`: Not with this role. */
+            403: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `not_found`: There is no such thing. */
+            404: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `rate_limited`: Too many requests. */
+            429: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `unavailable`: Not available just now. */
+            503: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+        };
+    };
+    getRunProgress: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The run. */
+                runId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The progress. */
+            200: {
+                headers: {
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "runId": "17",
+                     *       "state": "extract",
+                     *       "startedAt": "2026-11-20T07:10:00.000Z",
+                     *       "finishedAt": "2026-11-20T07:10:00.000Z",
+                     *       "seconds": 31.8,
+                     *       "steps": [
+                     *         {
+                     *           "step": "extract",
+                     *           "state": "at_work",
+                     *           "startedAt": "2026-11-20T07:10:00.000Z",
+                     *           "lastAt": "2026-11-20T07:10:00.000Z",
+                     *           "seconds": 2.4,
+                     *           "counts": {
+                     *             "rows": 200000,
+                     *             "rejected": 3
+                     *           },
+                     *           "partsPlanned": 2,
+                     *           "rowsEstimated": 1000000,
+                     *           "parts": [
+                     *             {
+                     *               "part": "7/0",
+                     *               "name": "sis.students",
+                     *               "attempts": 1,
+                     *               "chunks": 4,
+                     *               "chunksIntended": 0,
+                     *               "counts": {
+                     *                 "rows": 200000,
+                     *                 "rejected": 3
+                     *               },
+                     *               "startedAt": "2026-11-20T07:10:00.000Z",
+                     *               "lastAt": "2026-11-20T07:10:00.000Z"
+                     *             }
+                     *           ]
+                     *         }
+                     *       ],
+                     *       "links": {
+                     *         "self": "/api/secretary/data-sync/runs/17"
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["RunProgressView"];
+                };
+            };
+            /** @description `validation_failed`: The request is not valid. */
+            400: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `unauthenticated`: There is no valid API key. */
+            401: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `forbidden`: Not with this role. */
+            403: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `not_found`: There is no such thing. */
+            404: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `rate_limited`: Too many requests. */
+            429: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `unavailable`: Not available just now. */
+            503: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+        };
+    };
     listRejectedRecords: {
         parameters: {
             query?: {
@@ -18653,8 +22901,16 @@ export interface operations {
                 cursor?: string;
                 /** @description Only of this kind. */
                 kind?: "rejected" | "waiting";
+                /** @description Only in this state. */
+                state?: "open" | "replaying" | "resolved";
+                /** @description Only of this mapping: `system.entity`. */
+                mapping?: string;
                 /** @description Only for this reason. */
                 reason?: string;
+                /** @description Only where this column is at fault. */
+                field?: string;
+                /** @description Only with this key in the source. */
+                key?: string;
             };
             header?: never;
             path: {
@@ -18679,6 +22935,7 @@ export interface operations {
                      *       "items": [
                      *         {
                      *           "id": "17",
+                     *           "runId": "17",
                      *           "mapping": "sis.students",
                      *           "kind": "rejected",
                      *           "sourceKey": "S-1042",
@@ -18687,7 +22944,29 @@ export interface operations {
                      *           "reason": "birth_date_is_a_date",
                      *           "detail": "expected a date like 31.12.2001",
                      *           "raw": null,
-                     *           "state": "open"
+                     *           "values": {
+                     *             "id": "S-1042",
+                     *             "birth_date": "31.13.1999"
+                     *           },
+                     *           "masked": [
+                     *             "tax_number"
+                     *           ],
+                     *           "state": "open",
+                     *           "version": 1,
+                     *           "correction": {
+                     *             "values": {
+                     *               "birth_date": "1999-04-02"
+                     *             },
+                     *             "reason": "Typing error, seen in the passport",
+                     *             "by": "steward:Data office",
+                     *             "at": "2026-11-20T07:10:00.000Z"
+                     *           },
+                     *           "batchId": null,
+                     *           "replayedByRunId": null,
+                     *           "createdAt": "2026-11-20T07:10:00.000Z",
+                     *           "links": {
+                     *             "self": "/api/secretary/data-sync/runs/17"
+                     *           }
                      *         }
                      *       ],
                      *       "nextCursor": null
@@ -18697,6 +22976,116 @@ export interface operations {
                 };
             };
             /** @description `validation_failed`: The request is not valid. `cursor_mismatch`: The cursor does not fit the question. */
+            400: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `unauthenticated`: There is no valid API key. */
+            401: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `forbidden`: Not with this role. */
+            403: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `not_found`: There is no such thing. */
+            404: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `rate_limited`: Too many requests. */
+            429: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `unavailable`: Not available just now. */
+            503: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+        };
+    };
+    groupRejectedRecords: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The run. */
+                runId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The causes. */
+            200: {
+                headers: {
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "count": 12,
+                     *       "items": [
+                     *         {
+                     *           "mapping": "sis.students",
+                     *           "kind": "rejected",
+                     *           "reason": "birth_date_is_a_date",
+                     *           "field": "birth_date",
+                     *           "detail": "expected a date like 31.12.2001",
+                     *           "count": 12,
+                     *           "open": 11,
+                     *           "exampleId": "17",
+                     *           "exampleKey": "S-1042",
+                     *           "links": {
+                     *             "self": "/api/secretary/data-sync/runs/17"
+                     *           }
+                     *         }
+                     *       ],
+                     *       "more": false
+                     *     }
+                     */
+                    "application/json": components["schemas"]["RejectedGroupsView"];
+                };
+            };
+            /** @description `validation_failed`: The request is not valid. */
             400: {
                 headers: {
                     "Content-Language": components["headers"]["Content-Language"];
@@ -20311,6 +24700,264 @@ export interface operations {
             };
         };
     };
+    deliver: {
+        parameters: {
+            query?: {
+                /** @description With `text/csv`: the name of the file. */
+                file?: string;
+                /** @description With `text/csv`: who is not in it is gone, within the scope. */
+                complete?: "true" | "false";
+                /** @description With `text/csv`: the part of the source that it is of. */
+                scope?: string;
+                /** @description With `text/csv`: its rows. */
+                rows?: number;
+            };
+            header?: never;
+            path: {
+                /** @description The system. */
+                systemId: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AnnouncementBody"];
+                "text/csv": string;
+            };
+        };
+        responses: {
+            /** @description These contents are known. */
+            200: {
+                headers: {
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "17",
+                     *       "systemId": "2",
+                     *       "digest": "2c26b46b68ffc68f…",
+                     *       "state": "open",
+                     *       "known": false,
+                     *       "files": [
+                     *         {
+                     *           "name": "staff.csv",
+                     *           "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *           "bytes": 48213,
+                     *           "received": 0,
+                     *           "links": {
+                     *             "self": "/api/secretary/data-sync/runs/17"
+                     *           }
+                     *         }
+                     *       ],
+                     *       "delivery": {
+                     *         "id": "17",
+                     *         "systemId": "2",
+                     *         "system": "hr",
+                     *         "name": "2026-11-20",
+                     *         "state": "accepted",
+                     *         "digest": "2c26b46b68ffc68f…",
+                     *         "files": [
+                     *           {
+                     *             "entity": "staff",
+                     *             "name": "staff.csv",
+                     *             "bytes": 48213,
+                     *             "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+                     *           }
+                     *         ],
+                     *         "manifest": {
+                     *           "complete": true,
+                     *           "scope": {}
+                     *         },
+                     *         "errorCode": null,
+                     *         "reason": null,
+                     *         "runId": "17",
+                     *         "seenAt": "2026-11-20T07:10:00.000Z",
+                     *         "links": {
+                     *           "self": "/api/secretary/data-sync/runs/17"
+                     *         }
+                     *       },
+                     *       "errorCode": null,
+                     *       "reason": null,
+                     *       "links": {
+                     *         "self": "/api/secretary/data-sync/runs/17"
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["UploadView"];
+                };
+            };
+            /** @description Begun; whole where it was sent at once. */
+            201: {
+                headers: {
+                    Location: components["headers"]["Location"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "17",
+                     *       "systemId": "2",
+                     *       "digest": "2c26b46b68ffc68f…",
+                     *       "state": "open",
+                     *       "known": false,
+                     *       "files": [
+                     *         {
+                     *           "name": "staff.csv",
+                     *           "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *           "bytes": 48213,
+                     *           "received": 0,
+                     *           "links": {
+                     *             "self": "/api/secretary/data-sync/runs/17"
+                     *           }
+                     *         }
+                     *       ],
+                     *       "delivery": {
+                     *         "id": "17",
+                     *         "systemId": "2",
+                     *         "system": "hr",
+                     *         "name": "2026-11-20",
+                     *         "state": "accepted",
+                     *         "digest": "2c26b46b68ffc68f…",
+                     *         "files": [
+                     *           {
+                     *             "entity": "staff",
+                     *             "name": "staff.csv",
+                     *             "bytes": 48213,
+                     *             "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+                     *           }
+                     *         ],
+                     *         "manifest": {
+                     *           "complete": true,
+                     *           "scope": {}
+                     *         },
+                     *         "errorCode": null,
+                     *         "reason": null,
+                     *         "runId": "17",
+                     *         "seenAt": "2026-11-20T07:10:00.000Z",
+                     *         "links": {
+                     *           "self": "/api/secretary/data-sync/runs/17"
+                     *         }
+                     *       },
+                     *       "errorCode": null,
+                     *       "reason": null,
+                     *       "links": {
+                     *         "self": "/api/secretary/data-sync/runs/17"
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["UploadView"];
+                };
+            };
+            /** @description `validation_failed`: The request is not valid. */
+            400: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `unauthenticated`: There is no valid API key. */
+            401: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `forbidden`: Not with this role. `origin_refused`: Sent from elsewhere. */
+            403: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `not_found`: There is no such thing. */
+            404: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `state_forbids`: Not in this state. */
+            409: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `body_too_large`: The body is too large. */
+            413: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `media_type_unsupported`: Not in this form. */
+            415: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `delivery_unreadable`: The file cannot be read. `delivery_incomplete`: The delivery is cut off. */
+            422: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `rate_limited`: Too many requests. */
+            429: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `unavailable`: Not available just now. */
+            503: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+        };
+    };
     getSystemDependents: {
         parameters: {
             query?: never;
@@ -21321,6 +25968,428 @@ export interface operations {
             };
             /** @description `not_found`: There is no such thing. */
             404: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `rate_limited`: Too many requests. */
+            429: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `unavailable`: Not available just now. */
+            503: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+        };
+    };
+    wakeJobs: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The system. */
+                systemId: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["WebhookBody"];
+            };
+        };
+        responses: {
+            /** @description Heard. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "state": "woken",
+                     *       "jobs": 1
+                     *     }
+                     */
+                    "application/json": components["schemas"]["WebhookView"];
+                };
+            };
+            /** @description `validation_failed`: The request is not valid. `body_malformed`: The body cannot be read. */
+            400: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `unauthenticated`: There is no valid API key. */
+            401: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `not_found`: There is no such thing. */
+            404: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `body_too_large`: The body is too large. */
+            413: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `media_type_unsupported`: Not in this form. */
+            415: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `unavailable`: Not available just now. */
+            503: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+        };
+    };
+    getUpload: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The upload. */
+                uploadId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The upload. */
+            200: {
+                headers: {
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "17",
+                     *       "systemId": "2",
+                     *       "digest": "2c26b46b68ffc68f…",
+                     *       "state": "open",
+                     *       "known": false,
+                     *       "files": [
+                     *         {
+                     *           "name": "staff.csv",
+                     *           "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *           "bytes": 48213,
+                     *           "received": 0,
+                     *           "links": {
+                     *             "self": "/api/secretary/data-sync/runs/17"
+                     *           }
+                     *         }
+                     *       ],
+                     *       "delivery": {
+                     *         "id": "17",
+                     *         "systemId": "2",
+                     *         "system": "hr",
+                     *         "name": "2026-11-20",
+                     *         "state": "accepted",
+                     *         "digest": "2c26b46b68ffc68f…",
+                     *         "files": [
+                     *           {
+                     *             "entity": "staff",
+                     *             "name": "staff.csv",
+                     *             "bytes": 48213,
+                     *             "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+                     *           }
+                     *         ],
+                     *         "manifest": {
+                     *           "complete": true,
+                     *           "scope": {}
+                     *         },
+                     *         "errorCode": null,
+                     *         "reason": null,
+                     *         "runId": "17",
+                     *         "seenAt": "2026-11-20T07:10:00.000Z",
+                     *         "links": {
+                     *           "self": "/api/secretary/data-sync/runs/17"
+                     *         }
+                     *       },
+                     *       "errorCode": null,
+                     *       "reason": null,
+                     *       "links": {
+                     *         "self": "/api/secretary/data-sync/runs/17"
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["UploadView"];
+                };
+            };
+            /** @description `validation_failed`: The request is not valid. */
+            400: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `unauthenticated`: There is no valid API key. */
+            401: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `forbidden`: Not with this role. */
+            403: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `not_found`: There is no such thing. */
+            404: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `rate_limited`: Too many requests. */
+            429: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `unavailable`: Not available just now. */
+            503: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+        };
+    };
+    sendFile: {
+        parameters: {
+            query?: {
+                /** @description The offset in the file: `received`, as it was told (default: 0). */
+                offset?: number;
+            };
+            header?: never;
+            path: {
+                /** @description The upload. */
+                uploadId: string;
+                /** @description The name of the file. */
+                fileName: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/octet-stream": string;
+            };
+        };
+        responses: {
+            /** @description What is there now. */
+            200: {
+                headers: {
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "17",
+                     *       "systemId": "2",
+                     *       "digest": "2c26b46b68ffc68f…",
+                     *       "state": "open",
+                     *       "known": false,
+                     *       "files": [
+                     *         {
+                     *           "name": "staff.csv",
+                     *           "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *           "bytes": 48213,
+                     *           "received": 0,
+                     *           "links": {
+                     *             "self": "/api/secretary/data-sync/runs/17"
+                     *           }
+                     *         }
+                     *       ],
+                     *       "delivery": {
+                     *         "id": "17",
+                     *         "systemId": "2",
+                     *         "system": "hr",
+                     *         "name": "2026-11-20",
+                     *         "state": "accepted",
+                     *         "digest": "2c26b46b68ffc68f…",
+                     *         "files": [
+                     *           {
+                     *             "entity": "staff",
+                     *             "name": "staff.csv",
+                     *             "bytes": 48213,
+                     *             "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+                     *           }
+                     *         ],
+                     *         "manifest": {
+                     *           "complete": true,
+                     *           "scope": {}
+                     *         },
+                     *         "errorCode": null,
+                     *         "reason": null,
+                     *         "runId": "17",
+                     *         "seenAt": "2026-11-20T07:10:00.000Z",
+                     *         "links": {
+                     *           "self": "/api/secretary/data-sync/runs/17"
+                     *         }
+                     *       },
+                     *       "errorCode": null,
+                     *       "reason": null,
+                     *       "links": {
+                     *         "self": "/api/secretary/data-sync/runs/17"
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["UploadView"];
+                };
+            };
+            /** @description `validation_failed`: The request is not valid. */
+            400: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `unauthenticated`: There is no valid API key. */
+            401: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `forbidden`: Not with this role. `origin_refused`: Sent from elsewhere. */
+            403: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `not_found`: There is no such thing. */
+            404: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `offset_mismatch`: The bytes do not follow on. */
+            409: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `body_too_large`: The body is too large. */
+            413: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `media_type_unsupported`: Not in this form. */
+            415: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `delivery_incomplete`: The delivery is cut off. `delivery_unreadable`: The file cannot be read. */
+            422: {
                 headers: {
                     "Content-Language": components["headers"]["Content-Language"];
                     [name: string]: unknown;

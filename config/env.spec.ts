@@ -31,6 +31,7 @@ describe('readConfig', () => {
       tracesUrl: null,
       logLevel: 'info',
       dataFolder: '.concord',
+      spoolFolder: '.concord/spool',
       corpus: null,
     });
   });

@@ -55,6 +55,8 @@ export interface Config {
   readonly logLevel: LogLevel;
   /** Where embedded servers keep their data, relative to the project's folder. */
   readonly dataFolder: string;
+  /** Where the API leaves uploaded deliveries and the worker takes them over: both have to reach it. */
+  readonly spoolFolder: string;
   /** Folder of real data sets for the tests that want them, null: those tests are left out. */
   readonly corpus: string | null;
 }
@@ -86,6 +88,7 @@ export const variableNames = [
   'OTEL_EXPORTER_OTLP_ENDPOINT',
   'CONCORD_LOG_LEVEL',
   'CONCORD_DATA_FOLDER',
+  'CONCORD_SPOOL_FOLDER',
   'CONCORD_CORPUS',
   'CONCORD_URL',
   'CONCORD_API_KEY',
@@ -118,6 +121,7 @@ export function readConfig(environment: Environment = process.env): Config {
     tracesUrl: reader.webAddress('OTEL_EXPORTER_OTLP_ENDPOINT'),
     logLevel: reader.oneOf('CONCORD_LOG_LEVEL', logLevels, 'info'),
     dataFolder: reader.text('CONCORD_DATA_FOLDER') ?? '.concord',
+    spoolFolder: reader.text('CONCORD_SPOOL_FOLDER') ?? `${reader.text('CONCORD_DATA_FOLDER') ?? '.concord'}/spool`,
     corpus: reader.text('CONCORD_CORPUS'),
   };
   if (reader.problems.length > 0) throw new ConfigError(reader.problems);

@@ -118,6 +118,20 @@ export interface DeliveryReader {
   openDelivery(delivery: Delivery): SnapshotReader & Catalogue;
 }
 
+/** Files that came by another way than the system's own, with the text of their manifest (null: none). */
+export interface PlacedDelivery {
+  readonly name: string;
+  readonly files: readonly { readonly name: string; readonly path: string; readonly sha256: string }[];
+  readonly manifest: string | null;
+}
+
+/** Puts a delivery where those of the system come in: whole and at once, so that no reader sees a part of it. Placing one of the
+ *  same name again does nothing.
+ *  @throws SyncError source_unreachable (retryable), source_forbidden, delivery_incomplete where a file is not what it should be */
+export interface DeliveryInbox {
+  place(delivery: PlacedDelivery): Promise<void>;
+}
+
 /** The rows of one entity that we write: `columns` are those we own or compare, key columns included. */
 export interface TargetEntity {
   readonly entity: string;
@@ -188,6 +202,7 @@ export interface Connector {
   readonly snapshots?: SnapshotReader;
   readonly watermarks?: WatermarkReader;
   readonly deliveries?: DeliveryReader;
+  readonly inbox?: DeliveryInbox;
   readonly rows?: RowTarget;
   readonly copy?: CopyTarget;
   readonly file?: WholeFileTarget;

@@ -51,8 +51,23 @@ export const capabilitiesOf = (kind: string, settings: ConnectorSettings): reado
 export const unknownSecret = 'postgresql://unknown/unknown';
 
 /** The same for settings as they are configured, with `{ env: NAME }` in place of secrets. */
-export const checkConfiguredSettings = (kind: string, settings: ConnectorSettings): string[] =>
-  checkConnectorSettings(kind, withSecrets(settings, unknownSecret) as ConnectorSettings);
+export const checkConfiguredSettings = (kind: string, settings: ConnectorSettings): string[] => {
+  const { webhook, ...own } = settings;
+  return [
+    ...checkConnectorSettings(kind, withSecrets(own, unknownSecret) as ConnectorSettings),
+    ...(webhook === undefined || isReference(webhook)
+      ? []
+      : ['"webhook" has to name a secret: { env: CONCORD_SECRET_… }']),
+  ];
+};
+
+/* By which the API knows the system when it calls: of any kind of system. */
+const isReference = (value: unknown): boolean =>
+  typeof value === 'object' &&
+  value !== null &&
+  Object.keys(value).length === 1 &&
+  'env' in value &&
+  typeof value.env === 'string';
 
 const withSecrets = (value: unknown, secret: string): unknown => {
   if (Array.isArray(value)) return value.map((item) => withSecrets(item, secret));

@@ -17,8 +17,10 @@ import { askReadiness } from './readiness.js';
 import { reap } from './reaper.js';
 import { startRelay } from './relay.js';
 import { reconcileSchedules } from './schedules.js';
+import { placeUpload } from './place-upload.js';
 import { wakeReview } from './start-workflows.js';
 import { traceActivities, tracingSinks } from './trace-activities.js';
+import { wakeJob } from './wake-job.js';
 
 export interface WorkerProcessOptions {
   readonly config: Config;
@@ -37,6 +39,7 @@ export interface WorkerProcess {
 }
 
 const reapEveryMilliseconds = 60_000;
+const forgetEveryMilliseconds = 10 * 60_000;
 
 /** The worker: three task queues, the relay of the outbox, the reaper of lost runs. Once a process. */
 export async function startWorkerProcess(options: WorkerProcessOptions): Promise<WorkerProcess> {
@@ -91,17 +94,23 @@ export async function startWorkerProcess(options: WorkerProcessOptions): Promise
     ...{ hub, log, databaseUrl: addresses.databaseUrl },
     topics: {
       review: ({ institutionId, subject }) => wakeReview(starting, institutionId, Number(subject)),
+      upload: ({ institutionId, subject }) =>
+        placeUpload({ hub, log, spoolFolder: config.spoolFolder }, institutionId, subject),
+      job: (row) => wakeJob(starting, row),
       schedules: ({ institutionId }) => reconcileSchedules(starting, institutionId),
     },
   });
   const reaper = every(reapEveryMilliseconds, log, () => reap({ ...starting, activities }));
+  const forgetter = every(forgetEveryMilliseconds, log, () =>
+    hub.system((database) => database.query('select concord.forget_passed()')),
+  );
   log.info({ scope, namespace, metricsPort: operators?.port ?? null }, 'the worker is up');
   return {
     ended: workers.ended,
     async stop() {
       ending = true;
       log.info('the worker takes no more work');
-      await Promise.all([relay.stop(), reaper.stop()]);
+      await Promise.all([relay.stop(), reaper.stop(), forgetter.stop()]);
       await workers.drain();
       await operators?.close();
       await closeAll(hub, connection, native);

@@ -3,11 +3,11 @@ import { Reflector } from '@nestjs/core';
 import { rolesWith, scopeOf, type Permission } from '../../domain/access.js';
 import type { Cookies } from '../access/cookies.js';
 import { say, type Said } from '../languages/say.js';
-import { rememberCaller, type Caller, type Callers } from './caller.js';
+import { rememberCaller, type Caller, type Callers, type Tickets } from './caller.js';
 import { headerOf, type HttpReply, type HttpRequest } from './http.js';
 import { partOf, Problem } from './problem.js';
 import type { RateClass, RateLimits } from './rate-limits.js';
-import { CALLERS, COOKIES, PUBLIC_URL, RATE_LIMITS } from './tokens.js';
+import { CALLERS, COOKIES, PUBLIC_URL, RATE_LIMITS, TICKETS } from './tokens.js';
 
 /** Who may call a route: anybody, or the roles of a cell of the table of permissions. */
 export type Admission = 'anybody' | Permission;
@@ -15,6 +15,7 @@ export type Admission = 'anybody' | Permission;
 const admissionKey = 'concord:admission';
 const queryKey = 'concord:query';
 const rateKey = 'concord:rate';
+const ticketKey = 'concord:ticket';
 
 /** Names who may call a route. A route without it admits nobody. */
 export const Admit = (admission: Admission): MethodDecorator & ClassDecorator => SetMetadata(admissionKey, admission);
@@ -25,6 +26,9 @@ export const ReadsQuery = (reads: boolean): MethodDecorator => SetMetadata(query
 /** Says by which limit requests are counted; null: by none. */
 export const Rate = (rate: RateClass | null): MethodDecorator => SetMetadata(rateKey, rate);
 
+/** Says that a ticket among the parameters may stand in for a key. */
+export const AcceptsTicket = (accepts: boolean): MethodDecorator => SetMetadata(ticketKey, accepts);
+
 /** Finds out who asks, counts the request, and lets in whom the route admits. */
 @Injectable()
 export class AccessGuard implements CanActivate {
@@ -34,6 +38,7 @@ export class AccessGuard implements CanActivate {
     @Inject(COOKIES) private readonly cookies: Cookies,
     @Inject(RATE_LIMITS) private readonly limits: RateLimits,
     @Inject(PUBLIC_URL) private readonly publicUrl: string,
+    @Inject(TICKETS) private readonly tickets: Tickets,
   ) {}
 
   async canActivate(context: ExecutionContext): Promise<boolean> {
@@ -43,7 +48,9 @@ export class AccessGuard implements CanActivate {
     const http = context.switchToHttp();
     const request = http.getRequest<HttpRequest>();
     const reply = http.getResponse<HttpReply>();
-    if (admission !== 'anybody') await this.admit(request, reply, { permission: admission, rate });
+    const accepts = this.reflector.getAllAndOverride<boolean | undefined>(ticketKey, places) === true;
+    const ticket = accepts ? ticketOf(request.query) : null;
+    if (admission !== 'anybody') await this.admit(request, reply, { permission: admission, rate, ticket });
     else if (rate !== null) await this.limits.take(reply, rate, request.ip);
     if (this.reflector.getAllAndOverride<boolean | undefined>(queryKey, places) !== true)
       refuseParameters(request.query);
@@ -53,9 +60,13 @@ export class AccessGuard implements CanActivate {
   private async admit(
     request: HttpRequest,
     reply: HttpReply,
-    { permission, rate }: { readonly permission: Permission | undefined; readonly rate: RateClass | null },
+    {
+      permission,
+      rate,
+      ticket,
+    }: { readonly permission: Permission | undefined; readonly rate: RateClass | null; readonly ticket: string | null },
   ): Promise<void> {
-    const caller = await this.callerOf(request, reply);
+    const caller = ticket === null ? await this.callerOf(request, reply) : await this.holderOf(ticket, request, reply);
     if (rate !== null) await this.limits.take(reply, rate, `${caller.institutionId} ${caller.actor}`);
     if (permission === undefined || scopeOf(caller.role, permission) === null) {
       const admitted = permission === undefined ? [] : rolesWith(permission);
@@ -80,11 +91,15 @@ export class AccessGuard implements CanActivate {
     return (await this.callers.ofBearer(token)) ?? (await this.refuse(request, reply, 'unauthenticated.wrong'));
   }
 
+  private async holderOf(ticket: string, request: HttpRequest, reply: HttpReply): Promise<Caller> {
+    return (await this.tickets.redeem(ticket)) ?? (await this.refuse(request, reply, 'unauthenticated.ticket'));
+  }
+
   /* Guesses are counted by address. A caller that is known is never refused for the guesses of others there. */
   private async refuse(
     request: HttpRequest,
     reply: HttpReply,
-    why: 'unauthenticated.session' | 'unauthenticated.wrong',
+    why: 'unauthenticated.session' | 'unauthenticated.wrong' | 'unauthenticated.ticket',
   ): Promise<never> {
     await this.limits.take(reply, 'signIn', request.ip);
     throw unauthenticated(say(why));
@@ -98,6 +113,11 @@ const harmless: readonly string[] = ['GET', 'HEAD', 'OPTIONS'];
 export function refuseOtherOrigins(request: HttpRequest, publicUrl: string): void {
   if (harmless.includes(request.method) || headerOf(request, 'origin') === publicUrl) return;
   throw new Problem('origin_refused', say('origin_refused.other', { origin: publicUrl }));
+}
+
+function ticketOf(query: unknown): string | null {
+  if (typeof query !== 'object' || query === null || !('ticket' in query)) return null;
+  return typeof query.ticket === 'string' ? query.ticket : null;
 }
 
 function bearerOf(header: string | null): string | null {

@@ -23,6 +23,11 @@ export interface Callers {
   ofSession(token: string): Promise<Caller | null>;
 }
 
+/** Finds whom a ticket lets in, and uses it up. null: unknown, used or too old. */
+export interface Tickets {
+  redeem(ticket: string): Promise<Caller | null>;
+}
+
 const callers = new WeakMap<HttpRequest, Caller>();
 
 export const rememberCaller = (request: HttpRequest, caller: Caller): void => void callers.set(request, caller);

@@ -13,7 +13,7 @@ import {
   type ApiResponseOptions,
 } from '@nestjs/swagger';
 import { rolesWith } from '../../domain/access.js';
-import { Admit, Rate, ReadsQuery, type Admission } from './access.guard.js';
+import { AcceptsTicket, Admit, Rate, ReadsQuery, type Admission } from './access.guard.js';
 import { describeCode, type ProblemCode } from './problem.js';
 import { ProblemView } from './problem.view.js';
 import type { RateClass } from './rate-limits.js';
@@ -25,6 +25,8 @@ export interface SuccessReply {
   readonly type?: Type<unknown>;
   readonly description: string;
   readonly example?: unknown;
+  /** Of a reply that is not JSON. */
+  readonly mediaType?: string;
   readonly headers?: readonly ReplyHeader[];
 }
 
@@ -46,6 +48,8 @@ export interface EndpointOptions {
   /** What each `{name}` of the path is. */
   readonly parameters?: Readonly<Record<string, string>>;
   readonly readsQuery?: boolean;
+  /** A ticket among the parameters may stand in for a key. */
+  readonly ticket?: boolean;
   readonly body?: {
     readonly example: unknown;
     readonly types?: readonly string[];
@@ -71,6 +75,7 @@ export const Endpoint = (options: EndpointOptions): MethodDecorator =>
     ApiExtension('x-permission', options.may),
     ReadsQuery(options.readsQuery ?? false),
     Rate(rateOf(options)),
+    AcceptsTicket(options.ticket ?? false),
     ApiTags(options.tag),
     ApiOperation({
       operationId: options.operationId,
@@ -141,7 +146,12 @@ const describeReply = (reply: SuccessReply, rate: RateClass | null): ApiResponse
     ...Object.fromEntries((reply.headers ?? []).map((name) => [name, { $ref: `#/components/headers/${name}` }])),
     ...(rate === null ? {} : countHeaders),
   },
-  ...(reply.example === undefined ? {} : { examples: { example: { summary: 'An example', value: reply.example } } }),
+  ...(reply.mediaType === undefined
+    ? {}
+    : { content: { [reply.mediaType]: { schema: { type: 'string' }, example: reply.example } } }),
+  ...(reply.example === undefined || reply.mediaType !== undefined
+    ? {}
+    : { examples: { example: { summary: 'An example', value: reply.example } } }),
 });
 
 const commonProblems = (options: EndpointOptions): readonly ProblemCode[] => [

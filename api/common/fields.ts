@@ -9,6 +9,7 @@ import {
   IsDefined,
   IsIn,
   IsInt,
+  IsNumber,
   IsObject,
   IsString,
   Length,
@@ -126,6 +127,36 @@ export const Day = (options: FieldOptions): PropertyDecorator =>
     }),
   ]);
 
+/** A moment among the parameters, RFC 3339 with its offset. */
+export const MomentParameter = (options: FieldOptions): PropertyDecorator =>
+  field(
+    { optional: true, example: '2026-11-20T07:10:00Z', ...options },
+    { type: 'string', format: 'date-time', maxLength: 35 },
+    [
+      IsString(),
+      ValidateBy({
+        name: 'isMoment',
+        validator: {
+          validate: (value: unknown) =>
+            typeof value === 'string' &&
+            /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?(Z|[+-]\d{2}:\d{2})$/.test(value) &&
+            !Number.isNaN(Date.parse(value)),
+          defaultMessage: () => '$property must be a moment like 2026-11-20T07:10:00Z',
+        },
+      }),
+    ],
+  );
+
+/** Several of some words, with commas between. */
+export const Choices = (values: readonly string[], options: FieldOptions): PropertyDecorator => {
+  const one = `(${values.map((value) => value.replaceAll(/[.*+?^${}()|[\]\\]/g, '\\$&')).join('|')})`;
+  return Text({
+    ...{ optional: true, max: 1000, pattern: new RegExp(`^${one}(,${one})*$`), example: values[0] },
+    ...options,
+    description: `${options.description} Several with commas between: ${values.join(', ')}.`,
+  });
+};
+
 /** An object of one class. */
 export const Nested = (of: () => Class, options: FieldOptions): PropertyDecorator =>
   field(options, { type: () => of() }, [IsObject(), ValidateNested(), asClass(of)]);
@@ -197,6 +228,10 @@ export const FreeList = (options: FieldOptions & { readonly max: number }): Prop
 
 /** Any JSON value. */
 export const AnyJson = (options: FieldOptions): PropertyDecorator => field(options, anyJson, [NoNul()]);
+
+/** A time that passed, in seconds. */
+export const Seconds = (options: FieldOptions): PropertyDecorator =>
+  field({ example: 2.4, ...options }, { type: 'number', minimum: 0 }, [IsNumber(), Min(0)]);
 
 /** Numbers by name. */
 export const Numbers = (options: FieldOptions): PropertyDecorator =>

@@ -37,6 +37,8 @@ export const problemCodes = {
   conflict_changed: { status: 409, title: 'It changed meanwhile' },
   /** The first request with this Idempotency-Key is not done yet. Remedy: repeat it in a moment. */
   idempotency_in_flight: { status: 409, title: 'The first request is still at work' },
+  /** The bytes do not begin where what was received ends. Remedy: send from `received` on. */
+  offset_mismatch: { status: 409, title: 'The bytes do not follow on' },
   /** Something of this name exists already. Remedy: take another name, or change what is there. */
   name_taken: { status: 409, title: 'The name is taken' },
   /** Others refer to it: `dependents` names them. Remedy: change or archive those first. */
@@ -55,6 +57,8 @@ export const problemCodes = {
   idempotency_key_reused: { status: 422, title: 'The Idempotency-Key was used for something else' },
   /** The choice cannot be made for this question: `detail` says why and which can. */
   choice_not_possible: { status: 422, title: 'This cannot be chosen here' },
+  /** The row would be set aside still, for the cause that `errors` names. Remedy: correct that too, or mend the mapping. */
+  row_still_rejected: { status: 422, title: 'The row would be set aside still' },
   /** A change needs If-Match with the ETag of what it is made on. */
   precondition_required: { status: 428, title: 'If-Match is needed' },
   /** More requests than the limit that `RateLimit-Policy` names. Remedy: wait as long as `Retry-After` says. */

@@ -35,7 +35,8 @@ export const toConflict = (row: ConflictRow, role: Role): Plain<ConflictView> =>
     decision: decidedOf(row, masked),
     links: {
       self,
-      ...(row.state === 'open' ? { decision: `${self}/decision` } : {}),
+      ...(row.state === 'open' ? { decision: `${self}/decision`, assignee: `${self}/assignee` } : {}),
+      ...(row.state === 'decided' || row.state === 'settled' ? { takeBack: `${self}/decision/take-back` } : {}),
       goldenRecord: linkTo(`golden-records/${row.golden_id}`),
       run: linkTo(`runs/${row.opened_run}`),
       ...(row.batch_id === null ? {} : { batch: linkTo(`decisions/${row.batch_id}`) }),

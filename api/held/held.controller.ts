@@ -6,11 +6,13 @@ import { cursorShapes, decodeCursor, decodeIdCursor, pageOf, type Page } from '.
 import { Endpoint, type EndpointOptions } from '../common/endpoint.js';
 import { etagOf } from '../common/etag.js';
 import { Answer, type HttpRequest } from '../common/http.js';
-import { Idempotency } from '../common/idempotency.js';
+import { Idempotency, requireIdempotencyKey } from '../common/idempotency.js';
 import { idOf, notFound, smallIdOf } from '../common/ids.js';
 import { defaultLimit, ListQuery } from '../common/list-query.js';
 import { HUB } from '../common/tokens.js';
-import { AcceptedView } from '../decisions/decision.view.js';
+import { AcceptedView, TakenBackView } from '../decisions/decision.view.js';
+import { TakeBack } from '../decisions/take-back.js';
+import { TakeBackBody } from '../decisions/take-back.dto.js';
 import { DecideHeld, toHeldChange, type HeldDecision } from './decide-held.js';
 import { HeldDecisionBody, HeldListQuery } from './held.dto.js';
 import { findHeld, listHeld, listHeldRecords } from './held.queries.js';
@@ -45,6 +47,7 @@ export class HeldController {
     @Inject(HUB) private readonly hub: Hub,
     private readonly decideHeld: DecideHeld,
     private readonly idempotency: Idempotency,
+    private readonly takingBack: TakeBack,
   ) {}
 
   @Endpoint({
@@ -167,6 +170,44 @@ export class HeldController {
     @Body() body: HeldDecisionBody,
   ): Promise<Answer<unknown>> {
     return await this.decide(caller, request, heldId, 'discard', body);
+  }
+
+  @Endpoint({
+    method: 'post',
+    path: '{heldId}/take-back',
+    operationId: 'takeBackHeldDecision',
+    summary: 'Take the release or discard of a held change back',
+    description:
+      'One that waits is withdrawn, and the change is held again. One that was carried out is rolled back with its run.',
+    tag,
+    may: 'decision:take_back',
+    parameters,
+    body: { type: TakeBackBody, example: { reason: 'HR called: it was a mistake' } },
+    idempotencyKey: 'required',
+    replies: [
+      { status: 200, type: TakenBackView, description: 'Withdrawn.', headers: ['Idempotency-Replayed'] },
+      {
+        status: 202,
+        type: TakenBackView,
+        description: 'It is rolled back.',
+        headers: ['Location', 'Idempotency-Replayed'],
+      },
+    ],
+    problems: ['state_forbids', 'preview_outdated'],
+  })
+  async takeBack(
+    @CurrentCaller() caller: Caller,
+    @CurrentRequest() request: HttpRequest,
+    @Param('heldId') heldId: string,
+    @Body() body: TakeBackBody,
+  ): Promise<Answer<unknown>> {
+    const id = idOf(heldId, 'held change');
+    const key = requireIdempotencyKey(request);
+    return await this.idempotency.once(caller, request, body, async () => {
+      const row = await this.hub.read(caller.institutionId, (client) => findHeld(client, id));
+      if (row === null) throw notFound('held change', id);
+      return await this.takingBack.one(caller, { of: 'held change', id }, row.batch_id, key, body);
+    });
   }
 
   private async decide(

@@ -17,6 +17,8 @@ export const german: Catalogue = {
     origin_refused: 'Von anderer Seite gesendet',
     conflict_changed: 'Es hat sich inzwischen geändert',
     idempotency_in_flight: 'Die erste Anfrage ist noch in Arbeit',
+    offset_mismatch: 'Die Bytes schließen nicht an',
+    row_still_rejected: 'Die Zeile würde weiterhin zurückgestellt',
     name_taken: 'Der Name ist vergeben',
     in_use: 'Anderes verweist darauf',
     freeze_window: 'Der Auftrag ruht in dieser Zeit',
@@ -67,6 +69,9 @@ export const german: Catalogue = {
     in_use: 'Anderes verweist darauf: dependents nennt es. Ändern oder archivieren Sie erst jenes.',
     freeze_window:
       'Der Auftrag läuft in dieser Zeit nicht. Warten Sie ihr Ende ab, oder nehmen Sie die Sperrzeit heraus.',
+    offset_mismatch: 'Was Sie senden, beginnt nicht dort, wo das Empfangene endet. Senden Sie ab `received` weiter.',
+    row_still_rejected:
+      'Die Zeile würde aus dem Grund zurückgestellt, den `errors` nennt. Berichtigen Sie auch das, oder die Zuordnung.',
     name_taken: 'Etwas dieses Namens gibt es schon. Nehmen Sie einen anderen, oder ändern Sie, was da ist.',
     closed: 'Es ist entschieden, zurückgezogen oder hat sich erledigt; current sagt, wie.',
     precondition_failed: 'Lesen Sie es neu und wiederholen Sie die Änderung.',
@@ -134,6 +139,7 @@ export const german: Catalogue = {
       'Diese Anmeldung wurde anderswo begonnen oder ist zu lange her. Beginnen Sie von vorn.',
     'unauthenticated.none': 'Senden Sie einen API-Schlüssel: Authorization: Bearer concord_…',
     'unauthenticated.wrong': 'Dieser API-Schlüssel ist unbekannt, abgelaufen oder widerrufen.',
+    'unauthenticated.ticket': 'Diese Eintrittskarte ist unbekannt, verbraucht oder zu alt; holen Sie eine neue.',
     'unauthenticated.session': 'Die Sitzung ist zu Ende. Melden Sie sich wieder an.',
     'unavailable.part': 'Ein Teil, der nötig ist, antwortet nicht. Versuchen Sie es noch einmal.',
     'unavailable.provider': '{provider} antwortet nicht. Versuchen Sie es noch einmal.',

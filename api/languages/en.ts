@@ -28,6 +28,7 @@ export const sentences = {
   'sign_in_failed.other_browser': 'This sign-in was begun elsewhere, or too long ago. Begin again.',
   'unauthenticated.none': 'Send an API key: Authorization: Bearer concord_…',
   'unauthenticated.wrong': 'This API key is unknown, expired or revoked.',
+  'unauthenticated.ticket': 'This ticket is unknown, used or too old; get another one.',
   'unauthenticated.session': 'The session is over. Sign in again.',
   'unavailable.part': 'A part that is needed does not answer. Try again.',
   'unavailable.provider': '{provider} does not answer. Try again.',

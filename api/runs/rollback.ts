@@ -34,7 +34,7 @@ export class Rollback {
   async preview(caller: Caller, runId: string): Promise<Plain<RollbackPreviewView>> {
     const run = await this.hub.read(caller.institutionId, (client) => findRun(client, runId));
     refuseUnlessOver(run, runId);
-    return toView(runId, await this.previewRollback(this.hub, caller.institutionId, runId));
+    return toPreview(runId, await this.previewRollback(this.hub, caller.institutionId, runId));
   }
 
   /** @throws Problem not_found, state_forbids, preview_outdated with the preview as it is now */
@@ -63,7 +63,7 @@ export class Rollback {
       const preview = await this.previewRollback(this.hub, institutionId, runId);
       if (preview.hash !== request.previewHash) {
         throw new Problem('preview_outdated', 'Data moved since the preview that you saw. Look at the new one.', {
-          extensions: { preview: toView(runId, preview) },
+          extensions: { preview: toPreview(runId, preview) },
         });
       }
       await this.starter.startRollbackRun(workflowId, {
@@ -95,7 +95,8 @@ const reasons: Readonly<Record<string, string>> = {
   erased: 'erased',
 };
 
-const toView = (runId: string, preview: RollbackPreview): Plain<RollbackPreviewView> => ({
+/** A preview as it is shown. */
+export const toPreview = (runId: string, preview: RollbackPreview): Plain<RollbackPreviewView> => ({
   previewHash: preview.hash,
   runs: preview.runs,
   reversed: preview.reversed,

@@ -1,4 +1,4 @@
-import { WorkflowExecutionAlreadyStartedError, type WorkflowClient } from '@temporalio/client';
+import { WorkflowExecutionAlreadyStartedError, WorkflowNotFoundError, type WorkflowClient } from '@temporalio/client';
 import { WorkflowIdConflictPolicy, WorkflowIdReusePolicy } from '@temporalio/common';
 import { taskQueues } from '../../domain/run.js';
 import {
@@ -22,6 +22,9 @@ export interface RunStarter {
   startSyncRun(workflowId: string, input: SyncRunInput, jobName: string): Promise<void>;
   /** Idempotent by the id. */
   startRollbackRun(workflowId: string, input: RollbackRunInput): Promise<void>;
+  /** Asks a run's workflow to end. It needs no worker, and does nothing where the workflow is over: its run is closed by itself, or by
+   *  the reaper. */
+  cancelRun(workflowId: string): Promise<void>;
   /** Has a worker answer what was asked. `what`: for operators, in words. */
   startInquiry(input: InquiryInput, what: string): Promise<void>;
 }
@@ -77,6 +80,13 @@ export const createRunStarter = (client: WorkflowClient, scope = '', publicUrl: 
         queue: taskQueues.rollback,
         summary: summaries.rollbackRun(input.rollbackOf),
       }),
+    async cancelRun(workflowId) {
+      try {
+        await client.withDeadline(Date.now() + patienceMilliseconds, () => client.getHandle(workflowId).cancel());
+      } catch (error) {
+        if (!(error instanceof WorkflowNotFoundError)) throw error;
+      }
+    },
     startInquiry: (input, what) =>
       start('inquiry', workflowIds.inquiry(input.inquiryId, scope), {
         ...{ input, kind: 'inquiry', queue: taskQueues.interactive, summary: what },

@@ -1,3 +1,6 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { expect } from '@jest/globals';
 import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js';
 import { WorkflowClient, type WorkflowStartInput } from '@temporalio/client';
@@ -8,6 +11,7 @@ import type { PreviewRollback } from '../../api/runs/rollback.js';
 import { createRunStarter } from '../../api/temporal/run-starter.js';
 import { createApiKey } from '../../database/api-keys.js';
 import { createHub, type Hub } from '../../database/hub.js';
+import { listen } from '../../database/listen.js';
 import { roles, type Role } from '../../domain/access.js';
 import { ManualClock } from '../../platform/clock.js';
 import { createLog } from '../../platform/log.js';
@@ -50,6 +54,8 @@ export interface Started {
 /** The API over real HTTP and PostgreSQL, with two institutions and a key of each role. */
 export class ApiHarness {
   readonly started: Started[] = [];
+  /** Workflows that were asked to end. */
+  readonly cancelled: string[] = [];
   readonly clock = new ManualClock('2026-11-20T07:10:00Z');
   /** What the preview of a rollback says, by run. */
   readonly previews = new Map<string, Awaited<ReturnType<PreviewRollback>>>();
@@ -70,6 +76,7 @@ export class ApiHarness {
   ) {}
 
   url = '';
+  readonly spoolFolder = mkdtempSync(join(tmpdir(), 'concord-spool-'));
   private access: Partial<ApiAccess> = {};
   private closeApi: () => Promise<void> = async () => undefined;
 
@@ -96,6 +103,7 @@ export class ApiHarness {
     await this.hub.close();
     await this.owner.end();
     await this.database.drop();
+    rmSync(this.spoolFolder, { recursive: true, force: true });
   }
 
   get(path: string, ask: Ask = {}): Promise<Reply> {
@@ -125,7 +133,10 @@ export class ApiHarness {
       },
       ...(body === undefined ? {} : { body }),
     });
-    const text = await response.text();
+    const type = response.headers.get('content-type') ?? '';
+    // A stream does not end by itself: that it begins is all that is asked here.
+    if (type.startsWith('text/event-stream')) await response.body?.cancel();
+    const text = response.bodyUsed ? '' : await response.text();
     const reply = {
       status: response.status,
       headers: response.headers,
@@ -133,6 +144,10 @@ export class ApiHarness {
     };
     await this.checkAgainstDocument(method, address, reply);
     return reply;
+  }
+
+  get databaseUrl(): string {
+    return this.database.url;
   }
 
   token(role: Role | 'stranger'): string {
@@ -170,6 +185,13 @@ export class ApiHarness {
         if (preview === undefined) throw new Error('no preview was prepared');
         return preview;
       },
+      listenForEvents: (heard) =>
+        listen({
+          ...{ url: this.database.url, role: 'concord_api', channel: 'concord_events', heard },
+          failed: () => undefined,
+        }),
+      spoolFolder: this.spoolFolder,
+      mostUploadBytes: 64 * 1024 * 1024,
       runWaitMilliseconds: 0,
       access: { ...testAccess, ...this.access },
       inquiryWaitMilliseconds: 0,
@@ -190,6 +212,10 @@ export class ApiHarness {
             const { workflowId, taskQueue, args } = input.options;
             this.started.push({ type: input.workflowType, workflowId, taskQueue, args });
             return { runId: 'one', eagerlyStarted: false };
+          },
+          cancel: async ({ workflowExecution }) => {
+            this.cancelled.push(workflowExecution.workflowId);
+            return {};
           },
         },
       ],

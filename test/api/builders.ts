@@ -279,6 +279,22 @@ export class World {
     );
   }
 
+  /** A row of hr.staff that was set aside. */
+  async setAside(
+    run: string,
+    facts: { raw?: readonly (string | null)[] | string; key?: string; reason?: string; kind?: string } = {},
+  ): Promise<string> {
+    const { raw = ['E-77', 'Amara', '', 'amara@hr.example', '2026-01-01'], reason = 'family_is_there' } = facts;
+    return await this.insert(
+      `insert into rejected_records (institution_id, run_id, mapping_id, kind, source_key, position, raw, field, reason, detail)
+       values ($1, $2, $3, $4, $5, '', $6, 'family', $7, 'a value is required') returning id`,
+      [
+        ...[this.api.institutionId, run, this.mappingIds['hr.staff'], facts.kind ?? 'rejected', facts.key ?? 'E-77'],
+        ...[typeof raw === 'string' ? raw : JSON.stringify(raw), reason],
+      ],
+    );
+  }
+
   async finding(run: string, kind: string, system = 'hr'): Promise<void> {
     await this.api.owner.query(
       `insert into findings (institution_id, run_id, kind, system_id, detail) values ($1, $2, $3, $4, 'in words')`,

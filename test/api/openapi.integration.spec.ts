@@ -58,9 +58,9 @@ test('every reply but 302 and 304 has a schema and an example; every error is a 
         if (status === '304' || status === '302') return content !== undefined;
         const [[type, media] = ['', undefined]] = Object.entries(content ?? {});
         const problem = Number(status) >= 400 && !(status === '503' && place.endsWith('/readyz'));
+        const success = place.endsWith('/events') ? 'text/event-stream' : 'application/json';
         return (
-          type !== (problem ? 'application/problem+json' : 'application/json') ||
-          (media?.examples ?? media?.example) === undefined
+          type !== (problem ? 'application/problem+json' : success) || (media?.examples ?? media?.example) === undefined
         );
       })
       .map(([status]) => `${place} ${status}`),
@@ -101,7 +101,7 @@ test('texts and lists are bounded; properties are camelCase', () => {
     if (types.includes('array') && maxItems === undefined) wrong.push(`${place}: no maxItems`);
     look(items, `${place}[]`);
     for (const [name, member] of Object.entries(properties ?? {})) {
-      if (!/^[a-z][a-zA-Z]*$/.test(name)) wrong.push(`${place}.${name}: not camelCase`);
+      if (!/^[a-z][a-zA-Z0-9]*$/.test(name)) wrong.push(`${place}.${name}: not camelCase`);
       look(member, `${place}.${name}`);
     }
   };

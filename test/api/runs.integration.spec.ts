@@ -212,29 +212,6 @@ describe('looking at runs', () => {
     });
   });
 
-  test('records set aside come with their reasons, and with the row for those who may see it', async () => {
-    const run = await world.run();
-    await world.rejected(run, 3);
-    expect(await api.get(`runs/${run}/rejected?limit=2`, { as: 'secretary' })).toMatchObject({
-      body: {
-        items: [
-          {
-            mapping: 'hr.staff',
-            sourceKey: 'E-1',
-            reason: 'family_is_there',
-            field: 'family',
-            raw: '["E-77","Amara"]',
-          },
-          {},
-        ],
-        nextCursor: expect.any(String),
-      },
-    });
-    expect(await api.get(`runs/${run}/rejected?reason=none`)).toMatchObject({ body: { items: [] } });
-    const masked = await api.get(`runs/${run}/rejected`, { as: 'auditor' });
-    expect(masked).toMatchObject({ body: { items: [{ raw: null }, {}, {}] } });
-  });
-
   test('findings', async () => {
     const run = await world.run();
     await world.finding(run, 'outranked');

@@ -8,6 +8,8 @@ export const createUnconnectedApi = async (): Promise<NestFastifyApplication> =>
   const nothing = {} as never;
   return await createApi({
     ...{ hub: nothing, clock: nothing, starter: nothing, readiness: nothing, previewRollback: nothing },
+    listenForEvents: () => ({ stop: async () => undefined }),
+    spoolFolder: '',
     access: testAccess,
     log: createLog({ level: 'silent', name: 'test' }),
   });

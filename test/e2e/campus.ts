@@ -292,6 +292,11 @@ export class Campus {
       create trigger refuse before insert or update on concord.${table} for each row when (${condition}) execute function public.refuse()`);
   }
 
+  /** What the owner of the tables finds, or does. */
+  async asOwner<Row extends pg.QueryResultRow>(sql: string, values: readonly unknown[] = []): Promise<readonly Row[]> {
+    return (await this.owner.query<Row>(sql, [...values])).rows;
+  }
+
   async admit(table: string): Promise<void> {
     await this.owner.query(`drop trigger refuse on concord.${table}`);
   }
