@@ -263,7 +263,6 @@ const stageHeldRows = async (
       `delete from rolled_back_inputs b using (${held}) r where b.mapping_id = r.mapping_id and b.source_key = r.source_key
          and b.raw_hash = coalesce(r.raw_hash, '${missingHash}')`,
     );
-    await markAlive(client, staging.delta(id));
     await recordAsRead(client, lease, id);
   }
   return rows.map(({ id }) => id);

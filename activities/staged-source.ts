@@ -12,6 +12,7 @@ const plan: SourcePlan = {
   deliveryId: null,
   deliveryDigest: null,
   atOnce: false,
+  compare: false,
   partitions: [],
 };
 
