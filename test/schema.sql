@@ -3,6 +3,7 @@ create schema concord;
 create schema staging;
 
 -- sequences
+create sequence concord.event_positions as bigint;
 create sequence concord.golden_ids as bigint;
 create sequence concord.image_ids as bigint;
 
@@ -149,11 +150,11 @@ create table concord.decision_batches (
   created_at timestamp with time zone not null default now(),
   constraint decision_batches_institution_id_fkey FOREIGN KEY (institution_id) REFERENCES concord.institutions(id),
   constraint decision_batches_job_id_fkey FOREIGN KEY (job_id) REFERENCES concord.synchronization_jobs(id),
-  constraint decision_batches_kind_check CHECK ((kind = ANY (ARRAY['decision'::text, 'release'::text, 'discard'::text, 'override'::text]))),
+  constraint decision_batches_kind_check CHECK ((kind = ANY (ARRAY['decision'::text, 'release'::text, 'discard'::text, 'override'::text, 'replay'::text]))),
   constraint decision_batches_parent_run_id_fkey FOREIGN KEY (parent_run_id) REFERENCES concord.sync_runs(id),
   constraint decision_batches_pkey PRIMARY KEY (id),
   constraint decision_batches_settle_run_id_fkey FOREIGN KEY (settle_run_id) REFERENCES concord.sync_runs(id),
-  constraint decision_batches_state_check CHECK ((state = ANY (ARRAY['pending'::text, 'applied'::text, 'failed'::text])))
+  constraint decision_batches_state_check CHECK ((state = ANY (ARRAY['pending'::text, 'applied'::text, 'failed'::text, 'withdrawn'::text])))
 );
 alter table concord.decision_batches enable row level security;
 create table concord.deliveries (
@@ -168,6 +169,7 @@ create table concord.deliveries (
   error_code text,
   reason text,
   seen_at timestamp with time zone not null default now(),
+  files jsonb not null default '[]'::jsonb,
   constraint deliveries_institution_id_fkey FOREIGN KEY (institution_id) REFERENCES concord.institutions(id),
   constraint deliveries_pkey PRIMARY KEY (id),
   constraint deliveries_run_id_fkey FOREIGN KEY (run_id) REFERENCES concord.sync_runs(id),
@@ -192,6 +194,30 @@ create table concord.entity_types (
   constraint entity_types_pkey PRIMARY KEY (id)
 );
 alter table concord.entity_types enable row level security;
+create table concord.event_tickets (
+  secret_hash text not null,
+  institution_id integer not null,
+  caller jsonb not null,
+  expires_at timestamp with time zone not null,
+  constraint event_tickets_institution_id_fkey FOREIGN KEY (institution_id) REFERENCES concord.institutions(id),
+  constraint event_tickets_pkey PRIMARY KEY (secret_hash)
+);
+alter table concord.event_tickets enable row level security;
+create table concord.events (
+  id bigint not null generated always as identity,
+  institution_id integer not null,
+  "position" bigint,
+  topic text not null,
+  type text not null,
+  run_id bigint,
+  job_id integer,
+  data jsonb not null default '{}'::jsonb,
+  created_at timestamp with time zone not null default clock_timestamp(),
+  constraint events_institution_id_fkey FOREIGN KEY (institution_id) REFERENCES concord.institutions(id),
+  constraint events_pkey PRIMARY KEY (id),
+  constraint events_topic_check CHECK ((topic = ANY (ARRAY['run'::text, 'progress'::text, 'inbox'::text, 'held'::text, 'job'::text, 'delivery'::text])))
+);
+alter table concord.events enable row level security;
 create table concord.findings (
   id bigint not null generated always as identity,
   institution_id integer not null,
@@ -436,12 +462,19 @@ create table concord.rejected_records (
   corrected jsonb,
   subject_key bigint,
   created_at timestamp with time zone not null default now(),
+  version integer not null default 1,
+  corrected_key text collate "C",
+  corrected_by text,
+  corrected_at timestamp with time zone,
+  correction_reason text,
+  batch_id bigint,
+  settle_run_id bigint,
   constraint rejected_records_institution_id_fkey FOREIGN KEY (institution_id) REFERENCES concord.institutions(id),
   constraint rejected_records_kind_check CHECK ((kind = ANY (ARRAY['rejected'::text, 'waiting'::text]))),
   constraint rejected_records_mapping_id_fkey FOREIGN KEY (mapping_id) REFERENCES concord.cross_system_mappings(id),
   constraint rejected_records_pkey PRIMARY KEY (id),
   constraint rejected_records_run_id_fkey FOREIGN KEY (run_id) REFERENCES concord.sync_runs(id),
-  constraint rejected_records_state_check CHECK ((state = ANY (ARRAY['open'::text, 'resolved'::text])))
+  constraint rejected_records_state_check CHECK ((state = ANY (ARRAY['open'::text, 'replaying'::text, 'resolved'::text])))
 );
 alter table concord.rejected_records enable row level security;
 create table concord.restrictions (
@@ -486,6 +519,7 @@ create table concord.run_chunks (
   cursor text,
   counts jsonb not null default '{}'::jsonb,
   digest text,
+  recorded_at timestamp with time zone default clock_timestamp(),
   constraint run_chunks_institution_id_fkey FOREIGN KEY (institution_id) REFERENCES concord.institutions(id),
   constraint run_chunks_pkey PRIMARY KEY (run_id, step, part, chunk),
   constraint run_chunks_run_id_fkey FOREIGN KEY (run_id) REFERENCES concord.sync_runs(id),
@@ -498,6 +532,7 @@ create table concord.run_leases (
   part text not null,
   institution_id integer not null,
   token bigint not null default 1,
+  taken_at timestamp with time zone default clock_timestamp(),
   constraint run_leases_institution_id_fkey FOREIGN KEY (institution_id) REFERENCES concord.institutions(id),
   constraint run_leases_pkey PRIMARY KEY (run_id, step, part),
   constraint run_leases_run_id_fkey FOREIGN KEY (run_id) REFERENCES concord.sync_runs(id)
@@ -587,6 +622,9 @@ create table concord.sync_runs (
   apply_started boolean not null default false,
   started_at timestamp with time zone not null default now(),
   finished_at timestamp with time zone,
+  cancelled_by text,
+  cancelled_at timestamp with time zone,
+  cancel_reason text,
   constraint sync_runs_institution_id_fkey FOREIGN KEY (institution_id) REFERENCES concord.institutions(id),
   constraint sync_runs_job_id_fkey FOREIGN KEY (job_id) REFERENCES concord.synchronization_jobs(id),
   constraint sync_runs_kind_check CHECK ((kind = ANY (ARRAY['sync'::text, 'decision'::text, 'release'::text, 'rollback'::text, 'due'::text, 'remap'::text]))),
@@ -645,6 +683,25 @@ create table concord.target_pending (
   constraint target_pending_run_id_fkey FOREIGN KEY (run_id) REFERENCES concord.sync_runs(id)
 );
 alter table concord.target_pending enable row level security;
+create table concord.uploads (
+  id bigint not null generated always as identity,
+  institution_id integer not null,
+  system_id integer not null,
+  digest text not null,
+  files jsonb not null,
+  manifest text,
+  state text not null default 'open'::text,
+  error_code text,
+  reason text,
+  actor text not null,
+  created_at timestamp with time zone not null default now(),
+  updated_at timestamp with time zone not null default now(),
+  constraint uploads_institution_id_fkey FOREIGN KEY (institution_id) REFERENCES concord.institutions(id),
+  constraint uploads_pkey PRIMARY KEY (id),
+  constraint uploads_state_check CHECK ((state = ANY (ARRAY['open'::text, 'received'::text, 'placed'::text, 'refused'::text]))),
+  constraint uploads_system_id_fkey FOREIGN KEY (system_id) REFERENCES concord.data_source_configurations(id)
+);
+alter table concord.uploads enable row level security;
 create table concord.watermarks (
   mapping_id integer not null,
   kind text not null,
@@ -658,15 +715,28 @@ create table concord.watermarks (
   constraint watermarks_run_id_fkey FOREIGN KEY (run_id) REFERENCES concord.sync_runs(id)
 );
 alter table concord.watermarks enable row level security;
+create table concord.webhook_receipts (
+  system_id integer not null,
+  webhook_id text not null,
+  institution_id integer not null,
+  received_at timestamp with time zone not null default now(),
+  constraint webhook_receipts_institution_id_fkey FOREIGN KEY (institution_id) REFERENCES concord.institutions(id),
+  constraint webhook_receipts_pkey PRIMARY KEY (system_id, webhook_id),
+  constraint webhook_receipts_system_id_fkey FOREIGN KEY (system_id) REFERENCES concord.data_source_configurations(id)
+);
+alter table concord.webhook_receipts enable row level security;
 
 -- indexes
 CREATE INDEX api_keys_institution ON concord.api_keys USING btree (institution_id);
 CREATE INDEX cross_system_mappings_system ON concord.cross_system_mappings USING btree (system_id);
 CREATE INDEX decision_batches_pending ON concord.decision_batches USING btree (job_id, id) WHERE (state = 'pending'::text);
 CREATE INDEX deliveries_run ON concord.deliveries USING btree (run_id);
+CREATE INDEX events_created ON concord.events USING btree (created_at);
+CREATE UNIQUE INDEX events_position ON concord.events USING btree (institution_id, "position");
 CREATE INDEX findings_golden ON concord.findings USING btree (golden_id);
 CREATE INDEX findings_run ON concord.findings USING btree (run_id, id);
 CREATE INDEX golden_record_versions_run ON concord.golden_record_versions USING btree (superseded_run);
+CREATE INDEX golden_records_created ON concord.golden_records USING brin (created_run);
 CREATE INDEX golden_records_merged ON concord.golden_records USING btree (merged_into) WHERE (merged_into IS NOT NULL);
 CREATE INDEX golden_records_subject ON concord.golden_records USING btree (subject_key) WHERE ((subject_key IS NOT NULL) AND (subject_key <> id));
 CREATE INDEX golden_records_touched ON concord.golden_records USING btree (entity_type_id, updated_run);
@@ -678,10 +748,15 @@ CREATE INDEX held_changes_run ON concord.held_changes USING btree (run_id);
 CREATE INDEX inquiries_asked ON concord.inquiries USING btree (institution_id, asked_at);
 CREATE INDEX outbox_undelivered ON concord.outbox USING btree (id) WHERE (delivered_at IS NULL);
 CREATE INDEX record_identifiers_value ON concord.record_identifiers USING btree (entity_type_id, value, scheme);
+CREATE INDEX record_images_created ON concord.record_images USING brin (created_run);
 CREATE INDEX record_images_golden ON concord.record_images USING btree (golden_id);
 CREATE UNIQUE INDEX record_images_key ON concord.record_images USING btree (mapping_id, entity_type_id, source_key, sub_key);
 CREATE INDEX record_images_untold ON concord.record_images USING btree (mapping_id) WHERE untold;
+CREATE INDEX rejected_records_batch ON concord.rejected_records USING btree (batch_id) WHERE (batch_id IS NOT NULL);
+CREATE INDEX rejected_records_corrected ON concord.rejected_records USING btree (mapping_id, source_key) WHERE (corrected IS NOT NULL);
+CREATE INDEX rejected_records_key ON concord.rejected_records USING btree (institution_id, source_key);
 CREATE INDEX rejected_records_run ON concord.rejected_records USING btree (run_id, id);
+CREATE INDEX rejected_records_settled ON concord.rejected_records USING btree (settle_run_id) WHERE (settle_run_id IS NOT NULL);
 CREATE INDEX rejected_records_waiting ON concord.rejected_records USING btree (mapping_id, source_key) WHERE ((kind = 'waiting'::text) AND (state = 'open'::text));
 CREATE UNIQUE INDEX restrictions_standing ON concord.restrictions USING btree (golden_id, recipient_class) WHERE (released_at IS NULL);
 CREATE INDEX rolled_back_inputs_run ON concord.rolled_back_inputs USING btree (rollback_run_id);
@@ -697,6 +772,7 @@ CREATE INDEX sync_runs_parent ON concord.sync_runs USING btree (parent_run_id);
 CREATE INDEX sync_runs_rolled_back_by ON concord.sync_runs USING btree (rolled_back_by);
 CREATE INDEX target_due_golden ON concord.target_due USING btree (golden_id);
 CREATE INDEX target_pending_run ON concord.target_pending USING btree (run_id);
+CREATE UNIQUE INDEX uploads_one_of_a_digest ON concord.uploads USING btree (system_id, digest) WHERE (state <> 'refused'::text);
 
 -- policies
 create policy institution on concord.api_keys for all to public using ((institution_id = ( SELECT (NULLIF(current_setting('concord.institution'::text, true), ''::text))::integer AS "nullif")));
@@ -710,6 +786,8 @@ create policy institution on concord.data_source_configurations for all to publi
 create policy institution on concord.decision_batches for all to public using ((institution_id = ( SELECT (NULLIF(current_setting('concord.institution'::text, true), ''::text))::integer AS "nullif")));
 create policy institution on concord.deliveries for all to public using ((institution_id = ( SELECT (NULLIF(current_setting('concord.institution'::text, true), ''::text))::integer AS "nullif")));
 create policy institution on concord.entity_types for all to public using ((institution_id = ( SELECT (NULLIF(current_setting('concord.institution'::text, true), ''::text))::integer AS "nullif")));
+create policy institution on concord.event_tickets for all to public using ((institution_id = ( SELECT (NULLIF(current_setting('concord.institution'::text, true), ''::text))::integer AS "nullif")));
+create policy institution on concord.events for all to public using ((institution_id = ( SELECT (NULLIF(current_setting('concord.institution'::text, true), ''::text))::integer AS "nullif")));
 create policy institution on concord.findings for all to public using ((institution_id = ( SELECT (NULLIF(current_setting('concord.institution'::text, true), ''::text))::integer AS "nullif")));
 create policy institution on concord.golden_record_versions for all to public using ((institution_id = ( SELECT (NULLIF(current_setting('concord.institution'::text, true), ''::text))::integer AS "nullif")));
 create policy institution on concord.golden_records for all to public using ((institution_id = ( SELECT (NULLIF(current_setting('concord.institution'::text, true), ''::text))::integer AS "nullif")));
@@ -736,10 +814,21 @@ create policy institution on concord.synchronization_jobs for all to public usin
 create policy institution on concord.target_due for all to public using ((institution_id = ( SELECT (NULLIF(current_setting('concord.institution'::text, true), ''::text))::integer AS "nullif")));
 create policy institution on concord.target_files for all to public using ((institution_id = ( SELECT (NULLIF(current_setting('concord.institution'::text, true), ''::text))::integer AS "nullif")));
 create policy institution on concord.target_pending for all to public using ((institution_id = ( SELECT (NULLIF(current_setting('concord.institution'::text, true), ''::text))::integer AS "nullif")));
+create policy institution on concord.uploads for all to public using ((institution_id = ( SELECT (NULLIF(current_setting('concord.institution'::text, true), ''::text))::integer AS "nullif")));
 create policy institution on concord.watermarks for all to public using ((institution_id = ( SELECT (NULLIF(current_setting('concord.institution'::text, true), ''::text))::integer AS "nullif")));
+create policy institution on concord.webhook_receipts for all to public using ((institution_id = ( SELECT (NULLIF(current_setting('concord.institution'::text, true), ''::text))::integer AS "nullif")));
 
 -- triggers
+CREATE TRIGGER tell AFTER INSERT OR UPDATE ON concord.deliveries FOR EACH ROW EXECUTE FUNCTION concord.tell_delivery();
+CREATE CONSTRAINT TRIGGER number_at_commit AFTER INSERT ON concord.events DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION concord.number_event();
+CREATE TRIGGER tell AFTER INSERT OR UPDATE ON concord.held_changes FOR EACH ROW EXECUTE FUNCTION concord.tell_held();
+CREATE TRIGGER tell AFTER INSERT OR UPDATE ON concord.run_chunks FOR EACH ROW WHEN (((new.state = 'done'::text) AND (new.step <> ALL (ARRAY['plan'::text, 'dispositions'::text])))) EXECUTE FUNCTION concord.tell_chunk();
+CREATE TRIGGER tell_changed AFTER UPDATE ON concord.sync_conflict_resolutions REFERENCING OLD TABLE AS was NEW TABLE AS became FOR EACH STATEMENT EXECUTE FUNCTION concord.tell_changed_questions();
+CREATE TRIGGER tell_opened AFTER INSERT ON concord.sync_conflict_resolutions REFERENCING NEW TABLE AS made FOR EACH STATEMENT EXECUTE FUNCTION concord.tell_opened_questions();
 CREATE TRIGGER measure AFTER INSERT OR UPDATE OF finished_at ON concord.sync_runs FOR EACH ROW EXECUTE FUNCTION concord.measure_run();
+CREATE TRIGGER tell AFTER INSERT OR UPDATE OF state, finished_at, rolled_back_by ON concord.sync_runs FOR EACH ROW EXECUTE FUNCTION concord.tell_run();
+CREATE TRIGGER tell AFTER INSERT OR UPDATE ON concord.synchronization_jobs FOR EACH ROW EXECUTE FUNCTION concord.tell_job();
+CREATE TRIGGER tell AFTER UPDATE ON concord.uploads FOR EACH ROW EXECUTE FUNCTION concord.tell_upload();
 
 -- functions
 CREATE OR REPLACE FUNCTION concord.ensure_institution(wanted_code text, wanted_name text, wanted_time_zone text, actor text)
@@ -754,6 +843,17 @@ AS $function$
     on conflict (code) do nothing;
     return (select id from concord.institutions where code = wanted_code);
   end $function$;
+CREATE OR REPLACE FUNCTION concord.forget_passed()
+ RETURNS void
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO 'concord', 'pg_temp'
+AS $function$
+    delete from concord.events where created_at < now() - interval '1 day';
+    delete from concord.event_tickets where expires_at < now() - interval '1 hour';
+    delete from concord.webhook_receipts where received_at < now() - interval '1 day';
+    delete from concord.idempotency_keys where created_at < now() - interval '2 days';
+  $function$;
 CREATE OR REPLACE FUNCTION concord.institution_by_code(wanted text)
  RETURNS integer
  LANGUAGE sql
@@ -772,6 +872,12 @@ CREATE OR REPLACE FUNCTION concord.institution_of_run(wanted bigint)
  STABLE SECURITY DEFINER
  SET search_path TO 'concord', 'pg_temp'
 AS $function$ select institution_id from concord.sync_runs where id = wanted $function$;
+CREATE OR REPLACE FUNCTION concord.institution_of_system(wanted integer)
+ RETURNS integer
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'concord', 'pg_temp'
+AS $function$ select institution_id from concord.data_source_configurations where id = wanted and not archived $function$;
 CREATE OR REPLACE FUNCTION concord.key_by_prefix(wanted text)
  RETURNS TABLE(id integer, institution_id integer, secret_hash text, role text, name text, expires_at timestamp with time zone, revoked_at timestamp with time zone)
  LANGUAGE sql
@@ -837,6 +943,24 @@ CREATE OR REPLACE FUNCTION concord.migration_applied(wanted text)
  STABLE SECURITY DEFINER
  SET search_path TO 'concord', 'pg_temp'
 AS $function$ select exists (select from public.concord_migrations m where m.name = wanted) $function$;
+CREATE OR REPLACE FUNCTION concord.number_event()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'concord', 'pg_temp'
+AS $function$
+  begin
+    perform pg_advisory_xact_lock(2147480006, new.institution_id);
+    update events set position = nextval('event_positions'), data = data || case new.topic
+        when 'inbox' then jsonb_build_object('open', (select count(*) from (
+          select from sync_conflict_resolutions q where q.institution_id = new.institution_id and q.state = 'open' limit 10000) q))
+        when 'held' then jsonb_build_object('held', (select count(*) from (
+          select from held_changes h where h.institution_id = new.institution_id and h.state = 'held' limit 10000) h))
+        else '{}' end
+      where id = new.id;
+    perform pg_notify('concord_events', new.institution_id::text);
+    return null;
+  end $function$;
 CREATE OR REPLACE FUNCTION concord.operational_metrics()
  RETURNS TABLE(metric text, labels jsonb, value double precision)
  LANGUAGE sql
@@ -914,12 +1038,144 @@ CREATE OR REPLACE FUNCTION concord.plain_word(word text)
  IMMUTABLE
  SET search_path TO 'concord', 'pg_temp'
 AS $function$ select case when word ~ '^[A-Za-z0-9_.-]{1,100}$' then word else 'other' end $function$;
+CREATE OR REPLACE FUNCTION concord.redeem_ticket(wanted text, at timestamp with time zone)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'concord', 'pg_temp'
+AS $function$
+  declare found_caller jsonb;
+  begin
+    delete from event_tickets where secret_hash = wanted returning case when expires_at > at then caller end into found_caller;
+    return found_caller;
+  end $function$;
 CREATE OR REPLACE FUNCTION concord.session_by_token(wanted text)
  RETURNS TABLE(id bigint, institution_id integer)
  LANGUAGE sql
  STABLE SECURITY DEFINER
  SET search_path TO 'concord', 'pg_temp'
 AS $function$ select s.id, s.institution_id from concord.sessions s where s.token_hash = wanted $function$;
+CREATE OR REPLACE FUNCTION concord.tell_changed_questions()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'concord', 'pg_temp'
+AS $function$
+  begin
+    insert into events (institution_id, topic, type, run_id, job_id, data)
+    select c.institution_id, 'inbox', 'concord.conflict.' || c.happened, c.changed_run, c.job_id,
+      jsonb_build_object('count', count(*), 'ids', to_jsonb((array_agg(c.id::text order by c.id))[1:20]))
+    from (
+      select a.id, a.institution_id, a.changed_run, a.job_id, case
+          when b.state = 'open' and a.state = 'open' then
+            case when b.version <> a.version then 'changed' when b.assignee is distinct from a.assignee then 'assigned' end
+          when a.state = 'open' then 'reopened'
+          when b.state = a.state then null
+          else a.state end as happened
+      from was b join became a on a.id = b.id) c
+    where c.happened is not null group by c.institution_id, c.happened, c.changed_run, c.job_id;
+    return null;
+  end $function$;
+CREATE OR REPLACE FUNCTION concord.tell_chunk()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'concord', 'pg_temp'
+AS $function$
+  begin
+    insert into events (institution_id, topic, type, run_id, job_id, data)
+    select new.institution_id, 'progress', 'concord.job.progressed', r.id, r.job_id,
+      jsonb_build_object('kind', r.kind, 'state', r.state, 'step', new.step, 'part', new.part, 'chunk', new.chunk)
+    from sync_runs r where r.id = new.run_id;
+    return null;
+  end $function$;
+CREATE OR REPLACE FUNCTION concord.tell_delivery()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'concord', 'pg_temp'
+AS $function$
+  begin
+    if tg_op = 'UPDATE' and old.state = new.state then
+      return null;
+    end if;
+    insert into events (institution_id, topic, type, run_id, data)
+    values (new.institution_id, 'delivery', 'concord.delivery.' || new.state, new.run_id,
+      jsonb_strip_nulls(jsonb_build_object('deliveryId', new.id::text, 'systemId', new.system_id::text, 'errorCode', new.error_code)));
+    return null;
+  end $function$;
+CREATE OR REPLACE FUNCTION concord.tell_held()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'concord', 'pg_temp'
+AS $function$
+  begin
+    if tg_op = 'UPDATE' and old.state = new.state and old.version = new.version then
+      return null;
+    end if;
+    insert into events (institution_id, topic, type, run_id, job_id, data)
+    values (new.institution_id, 'held', 'concord.change.' || case
+        when tg_op = 'UPDATE' and old.state = new.state then 'changed' else new.state end, new.run_id, new.job_id,
+      jsonb_build_object('heldChangeId', new.id::text, 'cause', new.cause, 'operation', new.operation, 'rows', new.row_count));
+    return null;
+  end $function$;
+CREATE OR REPLACE FUNCTION concord.tell_job()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'concord', 'pg_temp'
+AS $function$
+  begin
+    insert into events (institution_id, topic, type, job_id, data)
+    values (new.institution_id, 'job', 'concord.job.updated', new.id,
+      jsonb_build_object('version', new.version, 'archived', new.archived, 'paused', new.paused_at is not null));
+    return null;
+  end $function$;
+CREATE OR REPLACE FUNCTION concord.tell_opened_questions()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'concord', 'pg_temp'
+AS $function$
+  begin
+    insert into events (institution_id, topic, type, run_id, job_id, data)
+    select n.institution_id, 'inbox', 'concord.conflict.opened', n.opened_run, n.job_id,
+      jsonb_build_object('count', count(*), 'ids', to_jsonb((array_agg(n.id::text order by n.id))[1:20]))
+    from made n where n.state = 'open' group by n.institution_id, n.opened_run, n.job_id;
+    return null;
+  end $function$;
+CREATE OR REPLACE FUNCTION concord.tell_run()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'concord', 'pg_temp'
+AS $function$
+  declare happened text;
+  begin
+    happened := case
+      when tg_op = 'INSERT' then 'concord.job.started'
+      when old.rolled_back_by is null and new.rolled_back_by is not null then 'concord.job.rolled_back'
+      when old.rolled_back_by is not null and new.rolled_back_by is null then 'concord.job.reinstated'
+      when old.finished_at is null and new.finished_at is not null then case
+        when new.state in ('failed', 'cancelled', 'rolled_back') then 'concord.job.' || new.state else 'concord.job.completed' end
+      when old.state <> new.state then 'concord.job.progressed' end;
+    if happened is null then
+      return null;
+    end if;
+    insert into events (institution_id, topic, type, run_id, job_id, data)
+    values (new.institution_id, case happened when 'concord.job.progressed' then 'progress' else 'run' end, happened, new.id, new.job_id,
+      jsonb_strip_nulls(jsonb_build_object('kind', new.kind, 'state', new.state, 'parentRunId', new.parent_run_id::text,
+        'errorCode', new.error_code, 'rolledBackBy', new.rolled_back_by::text, 'summary', new.counts -> 'summary')));
+    return null;
+  end $function$;
+CREATE OR REPLACE FUNCTION concord.tell_upload()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'concord', 'pg_temp'
+AS $function$
+  begin
+    if old.state = new.state then
+      return null;
+    end if;
+    insert into events (institution_id, topic, type, data)
+    values (new.institution_id, 'delivery', 'concord.upload.' || new.state,
+      jsonb_strip_nulls(jsonb_build_object('uploadId', new.id::text, 'systemId', new.system_id::text, 'errorCode', new.error_code)));
+    return null;
+  end $function$;
 CREATE OR REPLACE FUNCTION concord.trigger_of(actor text)
  RETURNS text
  LANGUAGE sql
@@ -939,6 +1195,22 @@ CREATE OR REPLACE FUNCTION concord.unfinished_runs()
  STABLE SECURITY DEFINER
  SET search_path TO 'concord', 'pg_temp'
 AS $function$ select r.id, r.institution_id, r.workflow_id, r.state, r.started_at from concord.sync_runs r where r.finished_at is null order by r.id $function$;
+CREATE OR REPLACE FUNCTION concord.wake_jobs_of_system(wanted integer, told_by text)
+ RETURNS integer
+ LANGUAGE plpgsql
+ SET search_path TO 'concord', 'pg_temp'
+AS $function$
+  declare woken integer;
+  begin
+    insert into outbox (institution_id, topic, subject)
+    select j.institution_id, 'job', j.id || ' ' || told_by from synchronization_jobs j
+    where not j.archived and exists (
+      select from cross_system_mappings m where m.system_id = wanted and not m.archived and j.definition -> 'sources' ? m.name)
+    order by j.id;
+    get diagnostics woken = row_count;
+    perform pg_notify('concord_outbox', '');
+    return woken;
+  end $function$;
 
 -- grants
 grant create, usage on schema staging to concord_worker;
@@ -968,6 +1240,10 @@ grant delete, insert, select, update on table concord.deliveries to concord_api;
 grant delete, insert, select, update on table concord.deliveries to concord_worker;
 grant delete, insert, select, update on table concord.entity_types to concord_api;
 grant delete, insert, select, update on table concord.entity_types to concord_worker;
+grant delete, insert, select, update on table concord.event_tickets to concord_api;
+grant delete, insert, select, update on table concord.event_tickets to concord_worker;
+grant delete, insert, select, update on table concord.events to concord_api;
+grant delete, insert, select, update on table concord.events to concord_worker;
 grant delete, insert, select, update on table concord.findings to concord_api;
 grant delete, insert, select, update on table concord.findings to concord_worker;
 grant delete, insert, select, update on table concord.golden_record_versions to concord_api;
@@ -1016,16 +1292,24 @@ grant delete, insert, select, update on table concord.target_files to concord_ap
 grant delete, insert, select, update on table concord.target_files to concord_worker;
 grant delete, insert, select, update on table concord.target_pending to concord_api;
 grant delete, insert, select, update on table concord.target_pending to concord_worker;
+grant delete, insert, select, update on table concord.uploads to concord_api;
+grant delete, insert, select, update on table concord.uploads to concord_worker;
 grant delete, insert, select, update on table concord.watermarks to concord_api;
 grant delete, insert, select, update on table concord.watermarks to concord_worker;
+grant delete, insert, select, update on table concord.webhook_receipts to concord_api;
+grant delete, insert, select, update on table concord.webhook_receipts to concord_worker;
 grant execute on function concord.ensure_institution(text,text,text,text) to concord_api;
 grant execute on function concord.ensure_institution(text,text,text,text) to concord_worker;
+grant execute on function concord.forget_passed() to concord_api;
+grant execute on function concord.forget_passed() to concord_worker;
 grant execute on function concord.institution_by_code(text) to concord_api;
 grant execute on function concord.institution_by_code(text) to concord_worker;
 grant execute on function concord.institution_of_job(integer) to concord_api;
 grant execute on function concord.institution_of_job(integer) to concord_worker;
 grant execute on function concord.institution_of_run(bigint) to concord_api;
 grant execute on function concord.institution_of_run(bigint) to concord_worker;
+grant execute on function concord.institution_of_system(integer) to concord_api;
+grant execute on function concord.institution_of_system(integer) to concord_worker;
 grant execute on function concord.key_by_prefix(text) to concord_api;
 grant execute on function concord.key_by_prefix(text) to concord_worker;
 grant execute on function concord.measure_run() to concord_api;
@@ -1037,6 +1321,8 @@ grant execute on function concord.migration_applied(text) to concord_worker;
 grant execute on function concord.operational_metrics() to concord_worker;
 grant execute on function concord.plain_word(text) to concord_api;
 grant execute on function concord.plain_word(text) to concord_worker;
+grant execute on function concord.redeem_ticket(text,timestamp with time zone) to concord_api;
+grant execute on function concord.redeem_ticket(text,timestamp with time zone) to concord_worker;
 grant execute on function concord.session_by_token(text) to concord_api;
 grant execute on function concord.session_by_token(text) to concord_worker;
 grant execute on function concord.trigger_of(text) to concord_api;
@@ -1045,6 +1331,8 @@ grant execute on function concord.undelivered_outbox(integer) to concord_api;
 grant execute on function concord.undelivered_outbox(integer) to concord_worker;
 grant execute on function concord.unfinished_runs() to concord_api;
 grant execute on function concord.unfinished_runs() to concord_worker;
+grant execute on function concord.wake_jobs_of_system(integer,text) to concord_api;
+grant execute on function concord.wake_jobs_of_system(integer,text) to concord_worker;
 grant usage on schema concord to concord_api;
 grant usage on schema concord to concord_worker;
 grant usage on sequence concord.api_keys_id_seq to concord_api;
@@ -1063,6 +1351,10 @@ grant usage on sequence concord.deliveries_id_seq to concord_api;
 grant usage on sequence concord.deliveries_id_seq to concord_worker;
 grant usage on sequence concord.entity_types_id_seq to concord_api;
 grant usage on sequence concord.entity_types_id_seq to concord_worker;
+grant usage on sequence concord.event_positions to concord_api;
+grant usage on sequence concord.event_positions to concord_worker;
+grant usage on sequence concord.events_id_seq to concord_api;
+grant usage on sequence concord.events_id_seq to concord_worker;
 grant usage on sequence concord.findings_id_seq to concord_api;
 grant usage on sequence concord.findings_id_seq to concord_worker;
 grant usage on sequence concord.golden_ids to concord_api;
@@ -1089,3 +1381,5 @@ grant usage on sequence concord.sync_runs_id_seq to concord_api;
 grant usage on sequence concord.sync_runs_id_seq to concord_worker;
 grant usage on sequence concord.synchronization_jobs_id_seq to concord_api;
 grant usage on sequence concord.synchronization_jobs_id_seq to concord_worker;
+grant usage on sequence concord.uploads_id_seq to concord_api;
+grant usage on sequence concord.uploads_id_seq to concord_worker;
