@@ -28,6 +28,7 @@ const typesOnly = {
   workflows: ['domain', 'activities'],
   api: ['workflows'],
   samples: ['domain'],
+  cli: ['domain'],
 };
 
 /** Pure packages that `domain/` may use. */

@@ -55,6 +55,42 @@ export async function findJob(api: ConcordClient, wanted: string): Promise<Schem
   });
 }
 
+/** A system by its name or its id. @throws Failure where there is none */
+export async function findSystem(api: ConcordClient, wanted: string): Promise<Schemas['SystemView']> {
+  const known: string[] = [];
+  for await (const system of itemsOf((cursor) => api.GET('/systems', { params: { query: pageOf(cursor, 199) } }))) {
+    if (system.name === wanted || system.id === wanted) return system;
+    known.push(system.name);
+  }
+  throw new Failure(exitCodes.failed, 'not_found', `There is no system ${wanted}.`, {
+    remedy: known.length === 0 ? 'There is none yet: `concord apply FOLDER`.' : `There are: ${known.join(', ')}.`,
+  });
+}
+
+/** A mapping by its name, `system.entity`, or its id. @throws Failure where there is none */
+export async function findMapping(api: ConcordClient, wanted: string): Promise<{ readonly id: string }> {
+  for await (const mapping of itemsOf((cursor) => api.GET('/mappings', { params: { query: pageOf(cursor, 199) } })))
+    if (mapping.name === wanted || mapping.id === wanted) return mapping;
+  throw new Failure(exitCodes.failed, 'not_found', `There is no mapping ${wanted}.`);
+}
+
+type Inquiry = Schemas['InquiryView'];
+
+/** The answer to what a system was asked, once a worker has it. Sound: the type is that of the kind that was asked.
+ *  @throws Failure where the system did not answer as it should */
+export async function answerOf<Answer>(call: Call, asked: Inquiry): Promise<Answer> {
+  let inquiry = asked;
+  for (let pauses = firstPause; inquiry.state === 'asked'; pauses = Math.min(longestPause, pauses * 1.3)) {
+    call.progress.now('Waiting for a worker to ask the system …');
+    await pause(pauses);
+    const inquiryId = inquiry.id ?? '';
+    inquiry = await dataOf(call.api().GET('/inquiries/{inquiryId}', { params: { path: { inquiryId } } }));
+  }
+  if (inquiry.failure === null) return inquiry.answer as Answer;
+  const { code, detail, remedy } = inquiry.failure;
+  throw new Failure(exitCodes.failed, code, detail, { remedy });
+}
+
 type Started = Schemas['StartedRunView'];
 type Run = Schemas['RunView'];
 

@@ -145,6 +145,8 @@ export const arabic: Catalogue = {
     isFuture: 'يجب أن يكون {field} في المستقبل، خلال عشر سنوات على الأكثر',
     isIn: 'يجب أن يكون {field} أحد هذه: {values}',
     isInt: 'يجب أن يكون {field} عددًا صحيحًا',
+    isNumber: 'يجب أن يكون {field} عددًا',
+    isDuration: 'يجب أن يكون {field} مدة وفق ISO 8601، مثل P2D',
     isLength: 'يجب أن يكون طول {field} من {min, number} إلى {max, number} من الأحرف',
     isMoment: 'يجب أن يكون {field} لحظة بصيغة YYYY-MM-DDThh:mm:ssZ',
     isObject: 'يجب أن يكون {field} كائنًا',

@@ -160,6 +160,8 @@ export const german: Catalogue = {
     isFuture: '{field} muss in der Zukunft liegen, höchstens zehn Jahre voraus',
     isIn: '{field} muss eines davon sein: {values}',
     isInt: '{field} muss eine ganze Zahl sein',
+    isNumber: '{field} muss eine Zahl sein',
+    isDuration: '{field} muss eine Dauer nach ISO 8601 sein, etwa P2D',
     isLength: '{field} muss {min, number} bis {max, number} Zeichen haben',
     isMoment: '{field} muss ein Zeitpunkt sein, JJJJ-MM-TTThh:mm:ssZ',
     isObject: '{field} muss ein Objekt sein',

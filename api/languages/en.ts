@@ -51,6 +51,8 @@ export const fields = {
   isFuture: '{field} must lie in the future, and at most ten years away',
   isIn: '{field} must be one of {values}',
   isInt: '{field} must be a whole number',
+  isNumber: '{field} must be a number',
+  isDuration: '{field} must be a duration of ISO 8601, such as P2D',
   isLength: '{field} must have {min, number} to {max, number} characters',
   isMoment: '{field} must be a moment, YYYY-MM-DDThh:mm:ssZ',
   isObject: '{field} must be an object',

@@ -16,7 +16,8 @@ export const apply: Command = {
     { name: 'local', description: 'straight into the database of this machine, which needs no key' },
     {
       name: 'keep-keys',
-      description: 'of a new institution: keep its first keys as profiles `secretary`, `steward` and `operator`',
+      description:
+        'of a new institution: keep its first keys as profiles `secretary`, `steward`, `operator` and `admin`',
     },
   ],
   examples: [

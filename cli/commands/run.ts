@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { dataOf } from '../../client/client.js';
 import { exitCodeOfRun, findJob, watchRun } from '../asking.js';
 import type { Call, Command, Outcome } from '../command.js';
+import { tryJob } from '../mapping-trial.js';
 import { runText } from '../showing.js';
 
 /** `concord run` */
@@ -15,6 +16,7 @@ export const run: Command = {
       short: 'w',
       description: 'follow it to its end; the exit code tells how it ended (3: questions or held changes wait)',
     },
+    { name: 'dry-run', description: 'only show what the first rows of each source would become; nothing is stored' },
     { name: 'as-of', value: 'DATE', description: 'project targets as of this date (default: today)' },
     { name: 'idempotency-key', value: 'KEY', description: 'a text of your own: the same never starts two runs' },
   ],
@@ -25,11 +27,13 @@ export const run: Command = {
       command: 'concord run people --idempotency-key 2026-11-26',
       does: 'starts it once, however often this is repeated',
     },
+    { command: 'concord run people --dry-run', does: 'what its first rows would become' },
     { command: 'concord run show 17', does: 'the state of run 17 in words, and its counts' },
   ],
   async run(call) {
     const api = call.api();
     const job = await findJob(api, call.argument('job'));
+    if (call.flag('dry-run')) return await tryJob(call, job.definition.sources);
     const asOf = call.given('as-of');
     const started = await dataOf(
       api.POST('/jobs/{jobId}/runs', {

@@ -1,4 +1,6 @@
-import { readFileSync, statSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { ApiHarness } from '../api/api-harness.js';
 import { World } from '../api/builders.js';
@@ -191,6 +193,54 @@ describe('starting and taking back', () => {
       exitCode: 0,
     });
     expect(api.started.at(-1)).toMatchObject({ type: 'rollbackRun' });
+  });
+});
+
+describe('configuration and keys', () => {
+  test('what is configured is exported as files, which agree with it', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'concord-export-'));
+    expect(await steward.run(`export ${folder}`)).toMatchObject({ exitCode: 0, err: '' });
+    // What the tests seed is no configuration that a person could apply: mended first.
+    const settings = '{ incoming: /data/hr, files: { staff: { file: staff.csv, key: [staff_no] } } }';
+    writeFileSync(join(folder, 'systems', 'hr.yaml'), `name: hr\nkind: csv\nsettings: ${settings}\nowner: hr-office\n`);
+    expect(await steward.run(`apply ${folder}/systems/hr.yaml --yes`)).toMatchObject({ exitCode: 0, err: '' });
+    expect(await steward.run(`diff ${folder}`)).toMatchObject({
+      exitCode: 0,
+      out: 'The platform is as the files say.\n',
+    });
+    expect(await steward.run(`export ${folder}`)).toMatchObject({ exitCode: 2 });
+    const job = join(folder, 'jobs', 'people.yaml');
+    writeFileSync(job, 'name: people\nsources: [sis.students]\ntargets: [finance.people]\n');
+    const differs = await steward.run(`diff ${job} --json`);
+    expect(differs.exitCode).toBe(3);
+    expect(JSON.parse(differs.out)).toMatchObject({ changes: [{ kind: 'job', name: 'people', action: 'change' }] });
+    expect(await steward.run(`apply ${job}`)).toMatchObject({ exitCode: 3 });
+    expect(await steward.run(`apply ${job} --yes`)).toMatchObject({ exitCode: 0 });
+    expect((await steward.run('jobs show people')).out).toMatch(/^reads +sis\.students$/m);
+    writeFileSync(job, 'name: people\nsources: [nowhere.at.all]\ntargets: []\n');
+    const wrong = await steward.run(`apply ${job} --yes`);
+    expect(wrong).toMatchObject({ exitCode: 2, out: '' });
+    expect(wrong.err).toMatch(/people\.yaml:2: /);
+    expect(await operator.run(`diff ${folder}`)).toMatchObject({ exitCode: 5 });
+    rmSync(folder, { recursive: true });
+  });
+
+  test('keys are made, shown once, rotated and revoked by an admin', async () => {
+    const admin = concord(api.token('admin'));
+    expect(await steward.run('keys')).toMatchObject({ exitCode: 5 });
+    const { out } = await admin.run('keys create "Registry import" --role operator --json');
+    const made = JSON.parse(out) as { id: string; key: string };
+    expect(await concord(made.key).run('jobs')).toMatchObject({ exitCode: 0 });
+    expect((await admin.run('keys --role operator')).out).toMatch(
+      new RegExp(`^${made.id} +Registry import +operator +active`, 'm'),
+    );
+    expect((await admin.run('keys')).out).not.toContain(made.key);
+    const rotated = JSON.parse((await admin.run(`keys rotate ${made.id} --json`)).out) as { id: string; key: string };
+    expect(await concord(made.key).run('jobs')).toMatchObject({ exitCode: 5 });
+    expect(await concord(rotated.key).run('jobs')).toMatchObject({ exitCode: 0 });
+    expect(await admin.run(`keys revoke ${rotated.id}`)).toMatchObject({ exitCode: 0 });
+    expect(await concord(rotated.key).run('jobs')).toMatchObject({ exitCode: 5 });
+    expect(await admin.run('keys create somebody')).toMatchObject({ exitCode: 2 });
   });
 });
 

@@ -55,7 +55,7 @@ describe('completion', () => {
   };
 
   test('offers commands, subcommands, options and fixed values', () => {
-    expect(complete('concord con')).toEqual(['conflicts']);
+    expect(complete('concord conf')).toEqual(['conflicts']);
     expect(complete('concord held re')).toEqual(['release']);
     expect(complete('concord held release --rea')).toEqual(['--reason']);
     expect(complete('concord runs --state fa')).toEqual(['failed']);
