@@ -144,6 +144,9 @@ export interface SyncRun {
   readonly applyStarted: boolean;
   readonly startedAt: Date;
   readonly finishedAt: Date | null;
+  readonly cancelledBy: string | null;
+  readonly cancelledAt: Date | null;
+  readonly cancelReason: string | null;
 }
 
 export type QuestionKind = 'value' | 'duplicate' | 'identity';

@@ -52,4 +52,13 @@ export class SyncRunEntity implements SyncRun {
 
   @Column({ name: 'finished_at', type: 'timestamptz', nullable: true, insert: false, update: false })
   finishedAt: Date | null;
+
+  @Column({ name: 'cancelled_by', type: 'text', nullable: true, insert: false, update: false })
+  cancelledBy: string | null;
+
+  @Column({ name: 'cancelled_at', type: 'timestamptz', nullable: true, insert: false, update: false })
+  cancelledAt: Date | null;
+
+  @Column({ name: 'cancel_reason', type: 'text', nullable: true, insert: false, update: false })
+  cancelReason: string | null;
 }
