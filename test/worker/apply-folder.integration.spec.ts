@@ -40,7 +40,7 @@ test('a folder is applied whole, and once; its first keys are made once', async 
       { code: configuration.institution.code, hasKeys: false },
     ]);
     const keys = await createFirstKeys(database.url, first.institutionId, 'test');
-    expect(Object.keys(keys)).toEqual(['secretary', 'steward', 'operator']);
+    expect(Object.keys(keys)).toEqual(['secretary', 'steward', 'operator', 'admin']);
     expect(await listInstitutions(database.url)).toMatchObject([{ hasKeys: true }]);
   } finally {
     await database.drop();
