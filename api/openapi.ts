@@ -17,6 +17,8 @@ const tags: Readonly<Record<string, string>> = {
   Questions: 'What the rules could not settle waits for a person.',
   'Held changes': 'What was too much, or came back, waits for a person.',
   'Golden records': 'What we hold to be true, and why.',
+  Restrictions: 'What is kept from whom.',
+  Organisations: 'The parts of the institution, by which is decided who sees whom.',
   Quality: 'What the rules say of records.',
   Access: 'Who people and programs are, and what they may do.',
   Health: 'For whoever watches over the process.',

@@ -1,7 +1,13 @@
 import type { PoolClient } from 'pg';
 import { SyncError } from '../domain/errors.js';
 import type { EntityTypeDefinition } from '../domain/entity-type.js';
-import type { CodeTableDefinition, Configuration, JobDefinition, SystemDefinition } from '../domain/job-definition.js';
+import type {
+  CodeTableDefinition,
+  Configuration,
+  VisibilityDefinition,
+  JobDefinition,
+  SystemDefinition,
+} from '../domain/job-definition.js';
 import type { MappingDefinition } from '../domain/mapping-definition.js';
 import { layoutProblems } from '../domain/layout.js';
 import { codeTablesReadBy, readsDifferently } from '../domain/mapping-reading.js';
@@ -154,9 +160,12 @@ async function storeInstitution(
   // A new one may have been made a moment ago without its recipient classes: that is its first version still.
   const next = begins ? version : version + 1;
   await client.query(
-    `update institutions set name = $2, time_zone = $3, recipient_classes = $4, version = $5, updated_by = $6, updated_at = now()
+    `update institutions set name = $2, time_zone = $3, recipient_classes = $4, visibility = $5, version = $6, updated_by = $7, updated_at = now()
      where id = $1`,
-    [id, wanted.name, wanted.timeZone, wanted.recipientClasses ?? null, next, by.actor],
+    [
+      ...[id, wanted.name, wanted.timeZone, wanted.recipientClasses ?? null],
+      ...[wanted.visibility === undefined ? null : JSON.stringify(wanted.visibility), next, by.actor],
+    ],
   );
   await record(next, begins ? 'created' : 'changed');
   return 'changed';
@@ -308,18 +317,23 @@ export interface StoredConfiguration {
  *  @throws SyncError not_found */
 export async function readStoredConfiguration(client: PoolClient): Promise<StoredConfiguration> {
   const found = await client.query<
-    Omit<StoredInstitution, 'definition'> & Configuration['institution'] & { classes: string[] | null }
+    Omit<StoredInstitution, 'definition'> &
+      Configuration['institution'] & { classes: string[] | null; sights: VisibilityDefinition | null }
   >(
     `select id, version, updated_by as "changedBy", updated_at as "changedAt", code, name, time_zone as "timeZone",
-       recipient_classes as classes from institutions`,
+       recipient_classes as classes, visibility as sights from institutions`,
   );
   const [row] = found.rows;
   if (row === undefined) throw new SyncError('not_found', 'There is no such institution.');
-  const { id, version, changedBy, changedAt, code, name, timeZone, classes } = row;
+  const { id, version, changedBy, changedAt, code, name, timeZone, classes, sights } = row;
   return {
     institution: {
       ...{ id, version, changedBy, changedAt },
-      definition: { code, name, timeZone, ...(classes === null ? {} : { recipientClasses: classes }) },
+      definition: {
+        ...{ code, name, timeZone },
+        ...(classes === null ? {} : { recipientClasses: classes }),
+        ...(sights === null ? {} : { visibility: sights }),
+      },
     },
     systems: await readStored(client, systemTable),
     entityTypes: await readStored(client, entityTypeTable),

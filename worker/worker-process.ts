@@ -13,7 +13,7 @@ import { readCrashPoints } from './faults.js';
 import { reap } from './reaper.js';
 import { startRelay } from './relay.js';
 import { reconcileSchedules } from './schedules.js';
-import { wakeReview } from './start-workflows.js';
+import { startDueRun, startIndexing, wakeReview } from './start-workflows.js';
 
 export interface WorkerProcessOptions {
   readonly config: Config;
@@ -52,6 +52,8 @@ export async function startWorkerProcess(options: WorkerProcessOptions): Promise
     topics: {
       review: ({ institutionId, subject }) => wakeReview(starting, institutionId, Number(subject)),
       schedules: ({ institutionId }) => reconcileSchedules(starting, institutionId),
+      due: ({ institutionId, subject }) => startDueRun(starting, institutionId, subject),
+      names: ({ institutionId, subject }) => startIndexing(starting, institutionId, subject),
     },
   });
   const reaper = every(reapEveryMilliseconds, log, () => reap({ ...starting, activities }));

@@ -1,3 +1,7 @@
+import type { LoadedConfiguration } from '../../database/configuration-store.js';
+import type { Role } from '../../domain/access.js';
+import { rowInSight } from '../../domain/masks.js';
+import type { RawRow } from '../../domain/rows.js';
 import { dispositions } from '../../domain/run.js';
 import { linkTo } from '../common/base-path.js';
 import type { RunRow, RejectedRow, FindingRow } from './run.queries.js';
@@ -63,9 +67,9 @@ const balanceOf = ({ rows }: Readonly<Record<string, unknown>>): Plain<BalanceVi
   return { balances: rowsIn === rowsAccounted, rowsIn, rowsAccounted };
 };
 
-/** `showsRaw`: whether the reader may see rows as they were read. */
+/** `inSight`: a row of a mapping, as the reader may see it. */
 export const toRejected =
-  (showsRaw: boolean) =>
+  (inSight: (mapping: string, raw: string | null) => string | null) =>
   (row: RejectedRow): Plain<RejectedView> => ({
     id: row.id,
     mapping: row.mapping,
@@ -75,7 +79,7 @@ export const toRejected =
     field: row.field,
     reason: row.reason,
     detail: row.detail,
-    raw: showsRaw ? row.raw : null,
+    raw: inSight(row.mapping, row.raw),
     state: row.state,
   });
 
@@ -90,3 +94,25 @@ export const toFinding = (row: FindingRow): Plain<FindingView> => ({
   field: row.field,
   detail: row.detail,
 });
+
+/** What a role sees of the rows that were set aside: a steward what was read, others no cell that is masked for them. */
+export const rowSight =
+  (role: Role, loaded: LoadedConfiguration) =>
+  (mappingName: string, raw: string | null): string | null => {
+    if (raw === null || role === 'steward') return raw;
+    const mapping = loaded.mappings.find(({ definition }) => definition.name === mappingName)?.definition;
+    const types = loaded.entityTypes.map(({ definition }) => definition);
+    const shown = rowInSight(role, mapping, types, readRow(raw));
+    return shown === null ? null : JSON.stringify(shown);
+  };
+
+/* What a reader could not take apart is kept as it came. */
+const readRow = (raw: string): RawRow | null => {
+  try {
+    const cells: unknown = JSON.parse(raw);
+    return Array.isArray(cells) && cells.every((cell) => cell === null || typeof cell === 'string') ? cells : null;
+  } catch (error) {
+    if (error instanceof SyntaxError) return null;
+    throw error;
+  }
+};

@@ -1,4 +1,5 @@
 import { Body, Controller, Inject, Param, Query } from '@nestjs/common';
+import { loadConfiguration } from '../../database/configuration-store.js';
 import type { Hub } from '../../database/hub.js';
 import { basePath } from '../common/base-path.js';
 import { CurrentCaller, CurrentRequest, type Caller } from '../common/caller.js';
@@ -11,7 +12,7 @@ import { defaultLimit } from '../common/list-query.js';
 import { HUB } from '../common/tokens.js';
 import { FindingListQuery, RejectedListQuery, RollbackBody, RunListQuery, StartRunBody } from './run.dto.js';
 import { findRun, listFindings, listRejected, listRuns, type RunRow } from './run.queries.js';
-import { toFinding, toRejected, toRun, toRunItem } from './run-presenter.js';
+import { rowSight, toFinding, toRejected, toRun, toRunItem } from './run-presenter.js';
 import {
   FindingPage,
   RejectedPage,
@@ -130,7 +131,7 @@ export class RunsController {
     operationId: 'listRejectedRecords',
     summary: 'List the records that a run set aside',
     description:
-      'Each with the reason, and with the row as it was read where the role may see it (secretary, steward).',
+      'Each with the reason, and with the row as it was read: whole for the steward, with dots for what is sensitive for the secretary.',
     tag,
     may: 'run_record:read',
     parameters: runParameter,
@@ -151,7 +152,7 @@ export class RunsController {
     const rows = await this.hub.read(caller.institutionId, (client) =>
       listRejected(client, run.id, { kind, reason }, after, limit + 1),
     );
-    const toItem = toRejected(caller.role !== 'auditor');
+    const toItem = toRejected(rowSight(caller.role, await loadConfiguration(this.hub, caller.institutionId)));
     return pageOf({ rows, limit, filter: scope, url: request.url, position: (row) => [row.id], toItem });
   }
 

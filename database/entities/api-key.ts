@@ -22,6 +22,9 @@ export class ApiKeyEntity implements ApiKey {
   @Column({ type: 'text' })
   name: string;
 
+  @Column({ type: 'text', array: true, default: () => "'{}'" })
+  organisations: string[];
+
   @Column({ name: 'created_by', type: 'text' })
   createdBy: string;
 
@@ -33,6 +36,15 @@ export class ApiKeyEntity implements ApiKey {
 
   @Column({ name: 'revoked_at', type: 'timestamptz', nullable: true })
   revokedAt: Date | null;
+
+  @Column({ type: 'integer', default: 1 })
+  version: number;
+
+  @Column({ name: 'changed_by', type: 'text', nullable: true })
+  changedBy: string | null;
+
+  @Column({ name: 'changed_at', type: 'timestamptz', nullable: true })
+  changedAt: Date | null;
 
   @Column({ name: 'last_used_at', type: 'timestamptz', nullable: true })
   lastUsedAt: Date | null;
