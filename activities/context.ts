@@ -63,6 +63,24 @@ export class InstitutionContext {
     return this.mappings.filter(({ definition }) => names.has(definition.name));
   }
 
+  /** Names of the mappings that some job reads. */
+  get readSources(): readonly string[] {
+    return this.configuration.jobs.flatMap(({ definition }) => definition.sources);
+  }
+
+  /** Every class of recipients that restrictions may name. */
+  get recipientClasses(): ReadonlySet<string> {
+    return new Set([
+      ...(this.configuration.institution.recipientClasses ?? []),
+      ...this.mappings.flatMap(({ definition }) => [
+        ...(definition.target === undefined ? [] : [definition.target.recipientClass]),
+        ...(definition.source?.records ?? []).flatMap((record) =>
+          (record.restrictions ?? []).map(({ recipientClass }) => recipientClass),
+        ),
+      ]),
+    ]);
+  }
+
   get definitions(): readonly EntityTypeDefinition[] {
     return this.configuration.entityTypes.map(({ definition }) => definition);
   }

@@ -131,6 +131,39 @@ const insertMissing = (
   );
 };
 
+/** Of a run that reads one person: rows of theirs that were asked for by their keys and are gone. */
+const insertGone = async (
+  client: PoolClient,
+  run: RunRef,
+  mapping: MappingRef,
+  subjectKey: string,
+  recipientClasses: readonly string[],
+): Promise<void> => {
+  const staging = stagingOf(run.runId);
+  await client.query(
+    `insert into ${staging.delta(mapping.id)} (key, class, hash)
+     select i.source_key, 'm', i.raw_hash from record_images i
+     where i.mapping_id = $1 and i.main and i.raw_hash is not null and (i.deleted_run is null or i.deleted_run = $2) and i.read_run is not null
+       and i.golden_id in (${recordsOf('$3')})
+       and not exists (select 1 from ${staging.raw(mapping.id)} r where r.key = i.source_key)
+       and not exists (
+         select 1 from restrictions h
+         where h.released_at is null and h.recipient_class = any ($4)
+           and (h.golden_id = i.golden_id or exists (select 1 from golden_references g where g.golden_id = i.golden_id and g.target_id = h.golden_id)))`,
+    [mapping.id, run.runId, subjectKey, recipientClasses],
+  );
+  // Rows of other people wait on; what was read now takes the place of what waited.
+  await client.query(
+    `update rejected_records w set state = 'resolved' from ${staging.raw(mapping.id)} r
+     where w.mapping_id = $1 and w.source_key = r.key and w.kind = 'waiting' and w.state = 'open' and w.run_id <> $2`,
+    [mapping.id, run.runId],
+  );
+};
+
+/** The golden records of a person: their own, and those that are about them. */
+export const recordsOf = (subject: string): string =>
+  `select ${subject}::bigint union select g.id from golden_records g where g.subject_key = ${subject}::bigint and g.subject_key <> g.id`;
+
 /** Who receives rows of this system: what we withhold from them may be missing from what the system sends. */
 const recipientClassesOf = (context: InstitutionContext, mapping: MappingRef): string[] =>
   context.mappings
@@ -166,7 +199,9 @@ export const createDiff = ({ hub, configurations, heartbeat, cancelled, crashPoi
       await insertMissing(client, run, mapping, plan, recipientClasses, known !== null);
       await spareUnreadable(client, run, mapping);
     }
-    const rejoined = await rejoinWaiting(client, run, mapping);
+    const { subjectKey } = run;
+    if (subjectKey !== undefined) await insertGone(client, run, mapping, subjectKey, recipientClasses);
+    const rejoined = subjectKey === undefined ? await rejoinWaiting(client, run, mapping) : 0;
     await client.query(`analyze ${staging.delta(mapping.id)}`);
     await markAlive(client, staging.delta(mapping.id));
     const { rows } = await client.query<{ class: string; count: string }>(

@@ -54,7 +54,8 @@ const describeMissing = async (reader: Connector['catalogue'], mapping: MappingR
   throw new SyncError('source_schema_changed', `${mapping.definition.name} has no column ${missing.join(', ')}`);
 };
 
-const retried = async <T>(deed: () => Promise<T>): Promise<T> => {
+/** Tries an error again that may pass by itself, three times in all. */
+export const retried = async <T>(deed: () => Promise<T>): Promise<T> => {
   for (let attempt = 1; ; attempt += 1) {
     try {
       return await deed();
@@ -62,6 +63,16 @@ const retried = async <T>(deed: () => Promise<T>): Promise<T> => {
       if (!(error instanceof SyncError) || !error.retryable || attempt === 3) throw error;
     }
   }
+};
+
+/** Forgets what a run has read, so that it reads again. */
+export const resetReading = async (client: PoolClient, run: RunRef): Promise<void> => {
+  await client.query(
+    `delete from run_chunks where run_id = $1 and step in ('plan', 'extract', 'diff', 'guard', 'standardize', 'match', 'merge', 'apply')`,
+    [run.runId],
+  );
+  await client.query(`delete from rejected_records where run_id = $1`, [run.runId]);
+  await client.query(`delete from findings where run_id = $1 and golden_id is null`, [run.runId]);
 };
 
 export const createExtract = (dependencies: ActivityDependencies) => {
@@ -203,15 +214,6 @@ export const createExtract = (dependencies: ActivityDependencies) => {
     };
   };
 
-  const reset = async (client: PoolClient, run: RunRef): Promise<void> => {
-    await client.query(
-      `delete from run_chunks where run_id = $1 and step in ('plan', 'extract', 'diff', 'guard', 'standardize', 'match', 'merge', 'apply')`,
-      [run.runId],
-    );
-    await client.query(`delete from rejected_records where run_id = $1`, [run.runId]);
-    await client.query(`delete from findings where run_id = $1 and golden_id is null`, [run.runId]);
-  };
-
   return {
     async planExtract(run: RunRef): Promise<ExtractPlan> {
       const context = await configurations.of(run.institutionId);
@@ -220,7 +222,7 @@ export const createExtract = (dependencies: ActivityDependencies) => {
       const [made] = await hub.read(run.institutionId, (client) => readChunks(client, run.runId, 'plan', ''));
       // A late attempt would take away what was read by this plan.
       if (made !== undefined) return made.counts as unknown as ExtractPlan;
-      await fenced(hub, lease, (client) => reset(client, run));
+      await fenced(hub, lease, (client) => resetReading(client, run));
       const plan: { partitions: PartitionRef[]; posted: PartitionRef[]; dropped: { name: string; code: string }[] } = {
         partitions: [],
         posted: [],
@@ -380,7 +382,7 @@ export const createExtract = (dependencies: ActivityDependencies) => {
       // What is published is in logged tables: its candidates are gathered anew, and nothing is read again.
       if (publishing) return;
       const lease = await takeLease(hub, run, 'plan', '');
-      await fenced(hub, lease, (client) => reset(client, run));
+      await fenced(hub, lease, (client) => resetReading(client, run));
     },
   };
 };

@@ -63,9 +63,19 @@ export const keepHeld = async (client: PoolClient, run: RunRef, held: Held): Pro
   );
   const count = Number(rows[0]?.count ?? 0);
   const hash = rows[0]?.hash ?? null;
-  if (count > 0 && hash !== null) await ask(client, run, held, count, hash);
+  // A run that reads one person asks nothing that a run over whole sources asks: there these rows are held again.
+  if (count > 0 && run.subjectKey !== undefined) await leaveToSync(client, run, held, count);
+  else if (count > 0 && hash !== null) await ask(client, run, held, count, hash);
   return count;
 };
+
+const leaveToSync = (client: PoolClient, run: RunRef, held: Held, count: number): Promise<void> =>
+  addFinding(client, run, {
+    kind: 'left_to_sync',
+    mappingId: held.mapping?.id ?? null,
+    systemId: held.mapping?.systemId ?? null,
+    detail: `${count} rows were left out (${held.reason}); the next run over the whole source holds them`,
+  });
 
 /** Holds rows and takes them out of the run. Returns how many left it. */
 const hold = async (client: PoolClient, run: RunRef, held: Held, mappingIds: readonly number[]): Promise<number> => {
@@ -247,7 +257,7 @@ export const createGuard = ({ hub, configurations, heartbeat, crashPoint }: Acti
             for (const held of await judgeSource(client, run, context, mapping)) await take(held, [mapping.id]);
             crashPoint('guard');
           }
-          await withdraw(client, run, ids, holding);
+          if (run.subjectKey === undefined) await withdraw(client, run, ids, holding);
           for (const mapping of mappings) {
             const left = await countsOf(client, run, mapping);
             await recordChunk(client, { ...lease, part: String(mapping.id) }, 0, { counts: left });

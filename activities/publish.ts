@@ -1,12 +1,13 @@
 import type { PoolClient } from 'pg';
 import type { RowTarget, RowWrite, TargetEntity } from '../connectors/capabilities.js';
+import type { Hub } from '../database/hub.js';
 import { stagingOf } from '../database/staging.js';
 import { SyncError } from '../domain/errors.js';
 import { keySeparator, type RawRow } from '../domain/rows.js';
 import type { RunRef } from '../domain/run.js';
 import { checkCandidates, collectCandidates, hasBaseline, pendingRuns } from './candidates.js';
 import type { StepCounts, TargetRef } from './contract.js';
-import { readRun } from './context.js';
+import { readRun, type MappingRef } from './context.js';
 import type { ActivityDependencies } from './dependencies.js';
 import { fenced, readChunks, recordChunk, takeLease } from './lease.js';
 import { hashOfRow, TargetJudge, type Judged, type TargetChange } from './projecting.js';
@@ -26,11 +27,14 @@ export const createPublish = (dependencies: ActivityDependencies) => {
     async listTargets(run: RunRef): Promise<readonly TargetRef[]> {
       const context = await configurations.of(run.institutionId);
       if (run.jobId === null) return [];
-      return context
+      const targets = context
         .job(run.jobId)
         .definition.targets.map((name) => context.mappingNamed(name))
-        .filter((mapping) => !context.isPosted(mapping))
-        .map((mapping) => ({ mappingId: mapping.id, name: mapping.definition.name }));
+        .filter((mapping) => !context.isPosted(mapping));
+      return (run.subjectKey === undefined ? targets : await knownTargets(hub, run, targets)).map((mapping) => ({
+        mappingId: mapping.id,
+        name: mapping.definition.name,
+      }));
     },
 
     /** Writes to one target what golden records say on the run's date and it does not hold yet: intent, then compare-and-set
@@ -44,7 +48,8 @@ export const createPublish = (dependencies: ActivityDependencies) => {
       try {
         return await holdingTarget(hub, run, mapping, async () => {
           const { pending, baseline } = await hub.read(run.institutionId, async (client) => ({
-            pending: await pendingRuns(client, run, mapping),
+            // A run that reads one person tells no more than what it wrote itself, and what of that person is due.
+            pending: run.subjectKey === undefined ? await pendingRuns(client, run, mapping) : [run.runId],
             baseline: await hasBaseline(client, mapping),
           }));
           const compiled = context.target(mapping);
@@ -81,6 +86,14 @@ export const createPublish = (dependencies: ActivityDependencies) => {
     },
   };
 };
+
+/** A target that nothing was published to yet is left to a run over whole sources: it begins with everything. */
+const knownTargets = (hub: Hub, run: RunRef, targets: readonly MappingRef[]): Promise<MappingRef[]> =>
+  hub.read(run.institutionId, async (client) => {
+    const known: MappingRef[] = [];
+    for (const target of targets) if (await hasBaseline(client, target)) known.push(target);
+    return known;
+  });
 
 /** The target has been offered everything: nothing of it is pending any more. */
 const finishTarget = async (

@@ -3,12 +3,21 @@ import { recreate, stagingColumns, stagingOf } from '../database/staging.js';
 import { EMPTY, type Stated } from '../domain/canonical.js';
 import type { PlannedStatement } from '../domain/merge.js';
 import { packStatements, type GoldenState, type ImageState } from '../domain/record-merge.js';
-import { applyStatement, planDecision, planDiscard, planOverride, type SettlementPlan } from '../domain/settlement.js';
+import {
+  applyStatement,
+  planDecision,
+  planDiscard,
+  planLift,
+  planOverride,
+  type SettlementPlan,
+} from '../domain/settlement.js';
+import { compilePolicies } from '../domain/authority.js';
 import type { RawRow } from '../domain/rows.js';
 import type { RunRef } from '../domain/run.js';
+import type { GroupPolicy } from '../domain/strategy.js';
 import { CopySink } from '../platform/copy-sink.js';
 import type { PreparedRun } from './contract.js';
-import type { EntityTypeRef, InstitutionContext } from './context.js';
+import { readRun, type EntityTypeRef, type InstitutionContext } from './context.js';
 import type { ActivityDependencies } from './dependencies.js';
 import { missingHash } from './diff.js';
 import { fenced, takeLease, type Lease } from './lease.js';
@@ -39,6 +48,8 @@ interface Choice {
   readonly keep?: boolean;
   readonly value?: Stated;
   readonly override: boolean;
+  /** An override ends. */
+  readonly lift?: boolean;
 }
 
 interface Batch {
@@ -70,7 +81,7 @@ const choicesOf = async (client: PoolClient, batch: Batch, only: readonly string
         goldenId: String(item['goldenId']),
         typeId,
         group: String(item['group']),
-        value: String(item['value']),
+        ...(item['lift'] === true ? { lift: true } : { value: String(item['value']) }),
         override: true,
       });
     }
@@ -104,18 +115,20 @@ const settlementOf = (
   group: number,
   golden: GoldenState,
   images: readonly ImageState[],
-  sticky: boolean,
+  policy: GroupPolicy,
 ): SettlementPlan => {
   const live = images.filter((image) => !image.deleted);
   const parties = live.map((image) => ({
     image: image.id,
+    system: image.system,
     target: image.target,
     stored: image.statements[group] ?? { value: null, state: 'live' as const, settled: 0 },
   }));
+  if (choice.lift === true) return planLift(parties, golden.values[group] ?? EMPTY, policy);
   if (choice.override) return planOverride(parties, choice.value ?? EMPTY);
   const taken = live.find((image) => image.system === choice.take && image.statements[group]?.state === 'open');
   const value = choice.keep === true ? golden.values[group] : (taken?.statements[group]?.value ?? choice.value);
-  return planDecision(parties, value ?? EMPTY, { sticky });
+  return planDecision(parties, value ?? EMPTY, { sticky: policy.strategy === 'sticky_human' });
 };
 
 const withStatements = (
@@ -167,6 +180,8 @@ const stageChoices = async (
   const table = stagingOf(run.runId).plan(type.id);
   const tools = canonicalRecordTools(type.definition);
   const reader = new ImageReader(dependencies, context, type);
+  const policies = compilePolicies(type.definition);
+  const { asOf } = await readRun(dependencies.hub, run);
   const ids = [...new Set(choices.map(({ goldenId }) => goldenId))];
   const { rows } = await dependencies.hub.read(run.institutionId, (client) =>
     client.query<{ id: string; golden: GoldenJson; images: readonly ImageJson[] | null; stamp: string | null }>(
@@ -192,13 +207,9 @@ const stageChoices = async (
         for (const choice of choices.filter(({ goldenId }) => goldenId === row.id)) {
           const group = type.definition.groups.findIndex(({ name }) => name === choice.group);
           if (group < 0) continue;
-          const plan = settlementOf(
-            choice,
-            group,
-            golden,
-            images,
-            type.definition.groups[group]?.strategy === 'sticky_human',
-          );
+          const policy = policies(golden.values, asOf)[group];
+          if (policy === undefined) continue;
+          const plan = settlementOf(choice, group, golden, images, policy);
           planned.set(group, plan.statements);
           next = setGroup(next, group, plan, version);
           if (choice.override)

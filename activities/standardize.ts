@@ -49,6 +49,7 @@ const holdOtherPersons = async (client: PoolClient, run: RunRef, mapping: Mappin
   const reason = 'a known key arrived with another name and another birth date';
   const held = await keepHeld(client, run, { cause: 'identity', operation: 'update', mapping, reason, base: 0, rows });
   if (held === 0) {
+    if (run.subjectKey !== undefined) return;
     await client.query(
       `update held_changes set state = 'withdrawn' where state = 'held' and cause = 'identity' and mapping_id = $1`,
       [mapping.id],

@@ -22,6 +22,7 @@ import { Idempotency } from './common/idempotency.js';
 import { beginTrace, endTrace, withinTrace } from './common/request-trace.js';
 import { ProblemFilter, sendProblem, toProblem } from './common/problem.filter.js';
 import { RateLimits } from './common/rate-limits.js';
+import { SightInterceptor, withSight } from './common/sight.js';
 import { CALLERS, CLOCK, COOKIES, DIRECTORY, HUB, LOG, PUBLIC_URL, RATE_LIMITS } from './common/tokens.js';
 import { INQUIRY_WAIT, READINESS, ROLLBACK_PREVIEW, RUN_STARTER, RUN_WAIT } from './common/tokens.js';
 import { HEARTBEAT, LISTEN, SPOOL, TICKETS } from './common/tokens.js';
@@ -38,7 +39,12 @@ import { EventFeed, type ListenForEvents } from './events/event-feed.js';
 import { EventsController } from './events/events.controller.js';
 import { redeemTicket } from './events/tickets.js';
 import { GoldenController } from './golden/golden.controller.js';
+import { LiveSync } from './golden/live-sync.js';
+import { LiveSyncController } from './golden/live-sync.controller.js';
 import { Override } from './golden/override.js';
+import { RevealController } from './golden/reveal.controller.js';
+import { Reveal } from './golden/reveal.js';
+import { GoldenStoryController } from './golden/story.controller.js';
 import { HealthController } from './health/health.controller.js';
 import { ProblemsController } from './health/problems.controller.js';
 import type { Readiness } from './health/readiness.js';
@@ -58,6 +64,7 @@ import { Uploads } from './deliveries/uploads.js';
 import { mountDocs } from './docs-page.js';
 import type { ApiMetrics } from './metrics.js';
 import { createDocument } from './openapi.js';
+import { OrganisationsController } from './organisations/organisations.controller.js';
 import { QualityController } from './quality/quality.controller.js';
 import { ValidateRecords } from './quality/validate.js';
 import { CorrectRejected } from './rejected/correct.js';
@@ -65,6 +72,8 @@ import { RejectedController } from './rejected/rejected.controller.js';
 import { ReplayRejected } from './rejected/replay.js';
 import { CancelRun } from './runs/cancel.js';
 import { RunChanges } from './runs/changes.js';
+import { Restrict } from './restrictions/restrict.js';
+import { RestrictionsController } from './restrictions/restrictions.controller.js';
 import { Rollback, type PreviewRollback } from './runs/rollback.js';
 import { RunsController } from './runs/runs.controller.js';
 import { StartRun } from './runs/start-run.js';
@@ -123,9 +132,16 @@ class ApiModule {
         ...[SignInController, MeController, KeysController],
         ...configurationControllers,
         ...[InquiriesController, MappingTrialsController],
+        ...[
+          GoldenStoryController,
+          RevealController,
+          LiveSyncController,
+          RestrictionsController,
+          OrganisationsController,
+        ],
       ],
       providers: [
-        { provide: HUB, useValue: hub },
+        { provide: HUB, useValue: withSight(hub, clock) },
         { provide: CLOCK, useValue: clock },
         { provide: LOG, useValue: dependencies.log },
         { provide: TICKETS, useValue: tickets },
@@ -142,16 +158,23 @@ class ApiModule {
         { provide: RATE_LIMITS, useValue: new RateLimits(access.rates, access.processes) },
         { provide: RUN_STARTER, useValue: dependencies.starter },
         { provide: READINESS, useValue: dependencies.readiness },
-        { provide: ROLLBACK_PREVIEW, useValue: dependencies.previewRollback },
+        // What a rollback would do is the same whoever looks.
+        {
+          provide: ROLLBACK_PREVIEW,
+          useValue: (_shown: Hub, institutionId: number, runId: string) =>
+            dependencies.previewRollback(hub, institutionId, runId),
+        },
         { provide: RUN_WAIT, useValue: dependencies.runWaitMilliseconds ?? 1_500 },
         { provide: INQUIRY_WAIT, useValue: dependencies.inquiryWaitMilliseconds ?? 8_000 },
         { provide: APP_FILTER, useClass: ProblemFilter },
         { provide: APP_GUARD, useClass: AccessGuard },
+        { provide: APP_INTERCEPTOR, useClass: SightInterceptor },
         { provide: APP_INTERCEPTOR, useClass: AnswerInterceptor },
         { provide: APP_PIPE, useFactory: createValidationPipe },
         ...[ConfigurationStore, Changes, RuleChanges, PauseJob, AskSystem],
         ...[Idempotency, StartRun, Rollback, Decide, DecideHeld, Override, CreateJob, PutMapping, ValidateRecords],
         ...[EventFeed, CorrectRejected, ReplayRejected, CancelRun, RunChanges, TakeBack, Uploads],
+        ...[Reveal, Restrict, LiveSync],
       ],
     };
   }

@@ -19,6 +19,8 @@ const tags: Readonly<Record<string, string>> = {
   'Held changes': 'What was too much, or came back, waits for a person.',
   'Golden records': 'What we hold to be true, and why.',
   Deliveries: 'Files that systems deliver, and files that are delivered over HTTP.',
+  Restrictions: 'What is kept from whom.',
+  Organisations: 'The parts of the institution, by which is decided who sees whom.',
   Quality: 'What the rules say of records.',
   Events: 'What happens, as it happens.',
   Access: 'Who people and programs are, and what they may do.',

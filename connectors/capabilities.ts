@@ -78,6 +78,12 @@ export interface SnapshotReader {
   readTexts?(request: ReadRequest, partition: Partition, signal: AbortSignal): AsyncIterable<readonly string[]>;
 }
 
+/** Reads single rows by their keys, as `SnapshotReader` would give them: by key text (`keyOf`); absent ones are absent. Idempotent.
+ *  @throws SyncError source_unreachable (retryable), source_schema_changed (secretary) */
+export interface KeyedReader {
+  readKeys(request: Omit<ReadRequest, 'watermark'>, keys: readonly RawRow[]): Promise<Map<string, RawRow>>;
+}
+
 /** Tells the newest value of a rising column, minus a declared lag, as text of that column's type; null where there are no rows.
  *  The lag holds back the last moments, in which rows may still become visible; a column of numbers has none. */
 export interface WatermarkReader {
@@ -200,6 +206,7 @@ export interface Connector {
   readonly checker: ConnectionChecker;
   readonly catalogue: Catalogue;
   readonly snapshots?: SnapshotReader;
+  readonly keyed?: KeyedReader;
   readonly watermarks?: WatermarkReader;
   readonly deliveries?: DeliveryReader;
   readonly inbox?: DeliveryInbox;

@@ -1,5 +1,5 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
-import type { Role } from '../domain/access.js';
+import { boundRoles, type Role } from '../domain/access.js';
 import { SyncError } from '../domain/errors.js';
 import { randomIds } from '../platform/ids.js';
 import type { Ids } from '../platform/ids.js';
@@ -13,6 +13,8 @@ export interface NewApiKey {
   /** Who makes it. */
   readonly actor: string;
   readonly expiresAt?: Date;
+  /** Codes of the organisations that it is bound to; none: not bound. */
+  readonly organisations?: readonly string[];
 }
 
 export interface CreatedApiKey {
@@ -27,23 +29,27 @@ export interface ApiKeyHolder {
   readonly institutionId: number;
   readonly role: Role;
   readonly name: string;
+  /** Codes of the organisations that it is bound to; none: not bound. */
+  readonly organisations: readonly string[];
 }
 
 const keyPattern = /^concord_([0-9a-f]{12})_([\w-]{32})$/;
 
-/** Makes a key. */
+/** Makes a key. @throws SyncError configuration_invalid where keys of the role are not bound to organisations */
 export async function createApiKey(
   hub: Hub,
   institutionId: number,
-  { role, name, actor, expiresAt }: NewApiKey,
+  { role, name, actor, expiresAt, organisations = [] }: NewApiKey,
   ids: Ids = randomIds,
 ): Promise<CreatedApiKey> {
+  if (organisations.length > 0 && !boundRoles.includes(role))
+    throw new SyncError('configuration_invalid', `the role ${role} is not bound to organisations`);
   const { key, prefix, secretHash } = newSecret(ids);
   const answer = await hub.transaction(institutionId, (client) =>
     client.query<{ id: number }>(
-      `insert into api_keys (institution_id, prefix, secret_hash, role, name, created_by, expires_at)
-       values ($1, $2, $3, $4, $5, $6, $7) returning id`,
-      [institutionId, prefix, secretHash, role, name, actor, expiresAt ?? null],
+      `insert into api_keys (institution_id, prefix, secret_hash, role, name, created_by, expires_at, organisations)
+       values ($1, $2, $3, $4, $5, $6, $7, $8) returning id`,
+      [institutionId, prefix, secretHash, role, name, actor, expiresAt ?? null, [...organisations]],
     ),
   );
   const [row] = answer.rows;
@@ -76,12 +82,15 @@ export async function verifyApiKey(hub: Hub, key: string, now: Date): Promise<Ap
     const fits = timingSafeEqual(hashOf(secret), row === undefined ? hashOf('') : Buffer.from(row.secret_hash, 'hex'));
     if (row === undefined || !fits || !isValid(row, now)) return null;
     await enterInstitution(client, row.institution_id);
-    await client.query(
-      `update api_keys set last_used_at = $2
-       where id = $1 and (last_used_at is null or last_used_at < $2::timestamptz - interval '1 minute')`,
+    const { rows } = await client.query<{ organisations: readonly string[] }>(
+      `with used as (
+         update api_keys set last_used_at = $2
+         where id = $1 and (last_used_at is null or last_used_at < $2::timestamptz - interval '1 minute'))
+       select organisations from api_keys where id = $1`,
       [row.id, now],
     );
-    return { keyId: row.id, institutionId: row.institution_id, role: row.role, name: row.name };
+    const { id, institution_id: institutionId, role, name } = row;
+    return { keyId: id, institutionId, role, name, organisations: rows[0]?.organisations ?? [] };
   });
 }
 

@@ -1,7 +1,13 @@
 import type { PoolClient } from 'pg';
 import { SyncError } from '../domain/errors.js';
 import type { EntityTypeDefinition } from '../domain/entity-type.js';
-import type { CodeTableDefinition, Configuration, JobDefinition, SystemDefinition } from '../domain/job-definition.js';
+import type {
+  CodeTableDefinition,
+  Configuration,
+  VisibilityDefinition,
+  JobDefinition,
+  SystemDefinition,
+} from '../domain/job-definition.js';
 import type { MappingDefinition } from '../domain/mapping-definition.js';
 import { layoutProblems } from '../domain/layout.js';
 import { codeTablesReadBy, readsDifferently } from '../domain/mapping-reading.js';
@@ -157,9 +163,12 @@ async function storeInstitution(
   if (known.rowCount === 0) await record(version, 'created', stored.definition);
   if (canonicalJson(stored.definition) === canonicalJson(wanted)) return 'unchanged';
   await client.query(
-    `update institutions set name = $2, time_zone = $3, recipient_classes = $4, version = version + 1, updated_by = $5, updated_at = now()
+    `update institutions set name = $2, time_zone = $3, recipient_classes = $4, visibility = $5, version = version + 1, updated_by = $6, updated_at = now()
      where id = $1`,
-    [id, wanted.name, wanted.timeZone, wanted.recipientClasses ?? null, by.actor],
+    [
+      ...[id, wanted.name, wanted.timeZone, wanted.recipientClasses ?? null],
+      ...[wanted.visibility === undefined ? null : JSON.stringify(wanted.visibility), by.actor],
+    ],
   );
   await record(version + 1, by.action ?? 'changed', wanted);
   return 'changed';
@@ -311,18 +320,23 @@ export interface StoredConfiguration {
  *  @throws SyncError not_found */
 export async function readStoredConfiguration(client: PoolClient): Promise<StoredConfiguration> {
   const found = await client.query<
-    Omit<StoredInstitution, 'definition'> & Configuration['institution'] & { classes: string[] | null }
+    Omit<StoredInstitution, 'definition'> &
+      Configuration['institution'] & { classes: string[] | null; sights: VisibilityDefinition | null }
   >(
     `select id, version, updated_by as "changedBy", updated_at as "changedAt", code, name, time_zone as "timeZone",
-       recipient_classes as classes from institutions`,
+       recipient_classes as classes, visibility as sights from institutions`,
   );
   const [row] = found.rows;
   if (row === undefined) throw new SyncError('not_found', 'There is no such institution.');
-  const { id, version, changedBy, changedAt, code, name, timeZone, classes } = row;
+  const { id, version, changedBy, changedAt, code, name, timeZone, classes, sights } = row;
   return {
     institution: {
       ...{ id, version, changedBy, changedAt },
-      definition: { code, name, timeZone, ...(classes === null ? {} : { recipientClasses: classes }) },
+      definition: {
+        ...{ code, name, timeZone },
+        ...(classes === null ? {} : { recipientClasses: classes }),
+        ...(sights === null ? {} : { visibility: sights }),
+      },
     },
     systems: await readStored(client, systemTable),
     entityTypes: await readStored(client, entityTypeTable),

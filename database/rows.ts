@@ -1,7 +1,7 @@
 import type { Role } from '../domain/access.js';
 import type { ConfigurationKind } from '../domain/configuration-kinds.js';
 import type { InquiryKind } from '../domain/inquiry.js';
-import type { CodeTableDefinition, JobDefinition } from '../domain/job-definition.js';
+import type { CodeTableDefinition, JobDefinition, VisibilityDefinition } from '../domain/job-definition.js';
 import type { EntityKind, EntityTypeDefinition } from '../domain/entity-type.js';
 import type { MappingDefinition } from '../domain/mapping-definition.js';
 import type { RuleDefinition } from '../domain/rule-definition.js';
@@ -17,6 +17,7 @@ export interface Institution {
   readonly timeZone: string;
   /** null: those that the targets name. */
   readonly recipientClasses: readonly string[] | null;
+  readonly visibility: VisibilityDefinition | null;
   readonly version: number;
   readonly updatedBy: string;
   readonly updatedAt: Date;
@@ -116,6 +117,7 @@ export interface ApiKey {
   readonly secretHash: string;
   readonly role: Role;
   readonly name: string;
+  readonly organisations: readonly string[];
   readonly createdBy: string;
   readonly createdAt: Date;
   readonly expiresAt: Date | null;
@@ -142,6 +144,8 @@ export interface SyncRun {
   readonly errorDetail: string | null;
   readonly rolledBackBy: string | null;
   readonly applyStarted: boolean;
+  /** The person whose records alone it reads; null: whole sources. */
+  readonly subjectKey: string | null;
   readonly startedAt: Date;
   readonly finishedAt: Date | null;
   readonly cancelledBy: string | null;

@@ -69,14 +69,15 @@ export const permissions = {
   'question:decide': deciders,
   'held_change:read': watchers,
   'held_change:read_records': readers,
-  'held_change:decide': { secretary: all, steward: all },
+  'held_change:decide': deciders,
   'decision:read': watchers,
   'decision:take_back': deciders,
 
   'golden_record:read': readers,
   'golden_record:override': stewards,
   'golden_record:sync': deciders,
-  'golden_record:reveal': { secretary: 'affiliated', steward: all },
+  'golden_record:reveal': deciders,
+  'disclosure:read': { steward: all, auditor: all },
   'restriction:read': readers,
   'restriction:place': deciders,
   'restriction:release': stewards,
@@ -91,6 +92,12 @@ export const scopeOf = (role: Role, permission: Permission): Scope | null => {
   const cell: Cell = permissions[permission];
   return cell[role] ?? null;
 };
+
+/** The roles that may be bound to organisations: those whose cells say `affiliated`. The others answer for the whole
+ *  institution, or see no records. */
+export const boundRoles: readonly Role[] = roles.filter((role) =>
+  Object.values<Cell>(permissions).some((cell) => cell[role] === 'affiliated'),
+);
 
 /** The roles that may do something, in the order of `roles`. */
 export const rolesWith = (permission: Permission): readonly Role[] =>

@@ -13,6 +13,7 @@ import type {
   JobDefinition,
   LimitDefinition,
   SystemDefinition,
+  VisibilityDefinition,
 } from './job-definition.js';
 import type {
   FieldMapping,
@@ -141,6 +142,7 @@ export const entityType: Reader<EntityTypeDefinition> = object<EntityTypeDefinit
         scheme: required(text),
         placeholders: optional(list(text)),
         shared: optional(flag),
+        sensitivity: optional(word('open', 'personal', 'sensitive')),
       }),
     ),
   ),
@@ -153,6 +155,7 @@ export const entityType: Reader<EntityTypeDefinition> = object<EntityTypeDefinit
   subject: required(subject),
   naturalKey: optional(list(text, 1)),
   validity: optional(period),
+  search: optional(list(text, 1)),
 });
 
 /** A step: its options are judged by the standardizer that it names. */
@@ -439,4 +442,14 @@ export const institution: Reader<Configuration['institution']> = object<Configur
   name: required(text),
   timeZone: required(timeZone),
   recipientClasses: optional(list(text, 1)),
+  visibility: optional(
+    object<VisibilityDefinition>({
+      organisation: required(text),
+      code: required(text),
+      name: optional(text),
+      parent: optional(text),
+      through: required(list(text, 1)),
+      readers: optional(dictionary(text)),
+    }),
+  ),
 });

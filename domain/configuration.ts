@@ -8,6 +8,7 @@ import { SyncError } from './errors.js';
 import type { CodeTableDefinition, Configuration, JobDefinition, SystemDefinition } from './job-definition.js';
 import type { MappingDefinition } from './mapping-definition.js';
 import { openSecret } from './secrets.js';
+import { checkVisibility } from './visibility.js';
 import { memberOf, Place, type Reader, type ShapeProblem } from './shape.js';
 
 /** What is wrong with a configuration, where (a JSON pointer), and what to do about it. */
@@ -205,6 +206,8 @@ export const judgeConfiguration = (document: unknown): JudgedConfiguration => {
   checkUnique(mappings, 'mapping');
   checkUnique(codeTables, 'code table');
   checkUnique(jobs, 'job');
+  if (institution?.visibility !== undefined)
+    checkVisibility(institution.visibility, scope, root.child('institution').child('visibility'));
   for (const { item, at } of systems) checkSecrets(item.settings, '', at.child('settings'));
   for (const { item, at } of codeTables) checkCodeTable(item, scope, at);
   for (const { item, at } of entityTypes) checkEntityType(item, scope, at);

@@ -9,6 +9,8 @@ export const errorCodes = {
   source_forbidden: { actor: 'operator', retryable: false },
   /** The source answered, but without a table, file or column that the mapping reads. Remedy: review the change and mend the mapping; the other entity types of the run go on. */
   source_schema_changed: { actor: 'secretary', retryable: false },
+  /** The system cannot be asked for single rows (it delivers files). Remedy: none; what it says is read with its next delivery. */
+  source_reads_no_keys: { actor: 'nobody', retryable: false },
   /** A complete read of a source that had rows gave none. Remedy: ask the system's owner; nothing was changed. */
   source_empty: { actor: 'secretary', retryable: false },
   /** A file is cut off or does not hold what its manifest says (rows or sha256). Remedy: have it delivered again; nothing of the delivery was used. */

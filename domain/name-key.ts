@@ -36,10 +36,16 @@ const addWords = (words: string[], text: string): void => {
   for (const word of plain.replace(withinWords, '').split(betweenWords)) if (word !== '') words.push(word);
 };
 
+/** The words of names, in lower case, without accents and apostrophes. */
+export const nameWords = (parts: readonly string[]): string[] => {
+  const words: string[] = [];
+  for (const part of parts) addWords(words, part);
+  return words;
+};
+
 /** The text by which names are compared: the words of all parts in lower case, without accents and apostrophes, in
  *  alphabetical order (so `Doe, Jane` and `Jane Doe` agree); null where nothing is left. */
 export const nameKey = (parts: readonly string[]): string | null => {
-  const words: string[] = [];
-  for (const part of parts) addWords(words, part);
+  const words = nameWords(parts);
   return words.length === 0 ? null : words.sort().join(' ');
 };

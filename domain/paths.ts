@@ -74,11 +74,18 @@ const dateIn = (element: Json, name: string): string | null => {
   return typeof date === 'string' && isDate(date) ? date : null;
 };
 
-const holdsOn = (element: Json, validity: GroupDefinition['validity'], asOf: string | null): boolean => {
-  if (validity === undefined || asOf === null) return true;
+/** Whether an element of a group holds on a date, by its own dates. */
+export const elementHolds = (
+  element: Json,
+  validity: NonNullable<GroupDefinition['validity']>,
+  asOf: string,
+): boolean => {
   const [from, to] = [dateIn(element, validity.from), dateIn(element, validity.to)];
   return (from === null || from <= asOf) && (to === null || asOf <= to);
 };
+
+const holdsOn = (element: Json, validity: GroupDefinition['validity'], asOf: string | null): boolean =>
+  validity === undefined || asOf === null || elementHolds(element, validity, asOf);
 
 /** A path compiled for reading records of one entity type. */
 export interface RecordPath {

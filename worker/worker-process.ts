@@ -18,7 +18,7 @@ import { reap } from './reaper.js';
 import { startRelay } from './relay.js';
 import { reconcileSchedules } from './schedules.js';
 import { placeUpload } from './place-upload.js';
-import { wakeReview } from './start-workflows.js';
+import { startDueRun, startIndexing, wakeReview } from './start-workflows.js';
 import { traceActivities, tracingSinks } from './trace-activities.js';
 import { wakeJob } from './wake-job.js';
 
@@ -98,6 +98,8 @@ export async function startWorkerProcess(options: WorkerProcessOptions): Promise
         placeUpload({ hub, log, spoolFolder: config.spoolFolder }, institutionId, subject),
       job: (row) => wakeJob(starting, row),
       schedules: ({ institutionId }) => reconcileSchedules(starting, institutionId),
+      due: ({ institutionId, subject }) => startDueRun(starting, institutionId, subject),
+      names: ({ institutionId, subject }) => startIndexing(starting, institutionId, subject),
     },
   });
   const reaper = every(reapEveryMilliseconds, log, () => reap({ ...starting, activities }));

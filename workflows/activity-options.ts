@@ -24,8 +24,11 @@ type Bookkeeping = DroppingActivities &
     | 'dueTargets'
     | 'dropStaging'
   >;
-type Reading = Pick<SyncActivities, 'planExtract' | 'extract' | 'post'>;
-type Work = Pick<SyncActivities, 'diff' | 'guard' | 'standardize' | 'stageBatch' | 'match' | 'merge' | 'apply'>;
+type Reading = Pick<SyncActivities, 'planExtract' | 'extract' | 'planLive' | 'post'>;
+type Work = Pick<
+  SyncActivities,
+  'diff' | 'guard' | 'standardize' | 'stageBatch' | 'match' | 'merge' | 'apply' | 'indexNames'
+>;
 type Telling = Pick<SyncActivities, 'publish' | 'verify'>;
 type Undoing = Pick<SyncActivities, 'planRollback' | 'rollBackTargets' | 'rollBackGolden'>;
 

@@ -1,5 +1,5 @@
 import { roles } from '../../domain/access.js';
-import { Choice, FutureMoment, Text } from '../common/fields.js';
+import { Choice, FutureMoment, Text, Texts } from '../common/fields.js';
 import { ListQuery } from '../common/list-query.js';
 
 /** Which keys. */
@@ -29,6 +29,16 @@ export class CreateKeyBody {
 
   @Choice(roles, { description: 'Its role.', example: 'operator' })
   role: (typeof roles)[number];
+
+  @Texts({
+    optional: true,
+    max: 100,
+    maxEach: 200,
+    description:
+      'The codes of organisations: a secretary who is bound to some is shown the people who belong to them or to those below.',
+    example: ['N'],
+  })
+  organisations?: string[];
 
   @FutureMoment({ optional: true, description: 'When it ends by itself.', example: '2027-11-20T00:00:00Z' })
   expiresAt?: string;

@@ -124,6 +124,14 @@ export class KeyView {
   @Choice(roles, { description: 'Its role.', example: 'operator' })
   role: string;
 
+  @Texts({
+    max: 100,
+    maxEach: 200,
+    description: 'The codes of the organisations that it is bound to; none: it is not bound.',
+    example: ['N'],
+  })
+  organisations: string[];
+
   @Text({ max: 12, description: 'What it begins with, after `concord_`.', example: '0f3a9c1b2d4e' })
   prefix: string;
 

@@ -48,8 +48,8 @@ export class Directory {
   private async ofKey(token: string): Promise<Caller | null> {
     const holder = await verifyApiKey(this.hub, token, this.clock.now());
     if (holder === null) return null;
-    const { institutionId, role, name } = holder;
-    return { institutionId, role, actor: `${role}:${name}`, organisations: [] };
+    const { institutionId, role, name, organisations } = holder;
+    return { institutionId, role, actor: `${role}:${name}`, organisations };
   }
 
   private async ofAccessToken(token: string): Promise<Caller | null> {

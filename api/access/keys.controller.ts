@@ -2,6 +2,7 @@ import { Body, Controller, Inject, Param, Query } from '@nestjs/common';
 import type { PoolClient } from 'pg';
 import { createApiKey, newSecret } from '../../database/api-keys.js';
 import type { Hub } from '../../database/hub.js';
+import { boundRoles } from '../../domain/access.js';
 import type { Clock } from '../../platform/clock.js';
 import { basePath, linkTo } from '../common/base-path.js';
 import { CurrentCaller, CurrentRequest, type Caller } from '../common/caller.js';
@@ -99,9 +100,13 @@ export class KeysController {
   })
   async create(@CurrentCaller() caller: Caller, @Body() body: CreateKeyBody): Promise<Answer<Plain<NewKeyView>>> {
     const expiresAt = this.future('expiresAt', body.expiresAt);
-    const { name, role } = body;
+    const { name, role, organisations = [] } = body;
+    if (organisations.length > 0 && !boundRoles.includes(role))
+      throw validationProblem([
+        { pointer: '/organisations', code: 'invalid', detail: `the role ${role} is not bound to organisations` },
+      ]);
     const made = await createApiKey(this.hub, caller.institutionId, {
-      ...{ name, role, actor: caller.actor },
+      ...{ name, role, organisations, actor: caller.actor },
       ...(expiresAt === null ? {} : { expiresAt }),
     });
     const row = await this.hub.read(caller.institutionId, (client) => requireKey(client, String(made.id)));
@@ -208,7 +213,8 @@ const stateOf = (row: KeyRow, now: Date): 'active' | 'expired' | 'revoked' => {
 };
 
 const toView = (row: KeyRow, now: Date): Plain<KeyView> => ({
-  ...{ id: row.id, name: row.name, role: row.role, prefix: row.prefix, state: stateOf(row, now) },
+  ...{ id: row.id, name: row.name, role: row.role, organisations: row.organisations },
+  ...{ prefix: row.prefix, state: stateOf(row, now) },
   ...{ createdBy: row.created_by, createdAt: row.created_at.toISOString() },
   expiresAt: row.expires_at?.toISOString() ?? null,
   lastUsedAt: row.last_used_at?.toISOString() ?? null,

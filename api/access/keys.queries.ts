@@ -5,6 +5,7 @@ export interface KeyRow {
   readonly id: string;
   readonly name: string;
   readonly role: Role;
+  readonly organisations: readonly string[];
   readonly prefix: string;
   readonly created_by: string;
   readonly created_at: Date;
@@ -21,7 +22,7 @@ export interface KeyFilter {
   readonly role: string | null;
 }
 
-const columns = `k.id::text as id, k.name, k.role, k.prefix, k.created_by, k.created_at, k.expires_at, k.last_used_at, k.revoked_at,
+const columns = `k.id::text as id, k.name, k.role, k.organisations, k.prefix, k.created_by, k.created_at, k.expires_at, k.last_used_at, k.revoked_at,
   k.version, k.changed_by, k.changed_at`;
 
 /** Keys of the institution, newest first; `before`: the id that the page before ended with. */

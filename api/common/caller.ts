@@ -32,6 +32,9 @@ const callers = new WeakMap<HttpRequest, Caller>();
 
 export const rememberCaller = (request: HttpRequest, caller: Caller): void => void callers.set(request, caller);
 
+/** The caller of a request; null where nobody was let in by name. */
+export const findCaller = (request: HttpRequest): Caller | null => callers.get(request) ?? null;
+
 /** The caller of an admitted request. @throws Error where the guard did not run (a defect) */
 export const callerOf = (request: HttpRequest): Caller => {
   const caller = callers.get(request);

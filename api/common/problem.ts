@@ -74,6 +74,7 @@ const syncCodes = {
   source_unreachable: [502, 'A system does not answer'],
   source_forbidden: [502, 'A system refused our credentials'],
   source_schema_changed: [409, 'A system changed its form'],
+  source_reads_no_keys: [409, 'A system cannot be asked for single rows'],
   source_empty: [409, 'A system delivered nothing'],
   delivery_incomplete: [422, 'The delivery is cut off'],
   delivery_unreadable: [422, 'The file cannot be read'],

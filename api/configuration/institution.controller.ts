@@ -1,13 +1,13 @@
 import { Body, Controller, Param, Query } from '@nestjs/common';
 import type { StoredConfiguration } from '../../database/configuration-store.js';
 import { isSame } from '../../domain/differences.js';
-import type { Configuration } from '../../domain/job-definition.js';
+import type { Configuration, VisibilityDefinition } from '../../domain/job-definition.js';
 import { basePath, linkTo } from '../common/base-path.js';
 import { CurrentCaller, CurrentRequest, type Caller } from '../common/caller.js';
 import type { Page } from '../common/cursor.js';
 import { Endpoint } from '../common/endpoint.js';
 import { etagOf, withEtag } from '../common/etag.js';
-import { Count, Links, Moment, Nested, Text, Texts } from '../common/fields.js';
+import { Count, FreeObject, Links, Moment, Nested, Text, Texts } from '../common/fields.js';
 import { Answer, type HttpRequest } from '../common/http.js';
 import { judgeInstitution, requireValid } from '../common/judge.js';
 import { ListQuery } from '../common/list-query.js';
@@ -40,6 +40,14 @@ export class InstitutionBody implements InstitutionDefinition {
     description: 'The classes of recipients that restrictions may name; absent: those that the targets name.',
   })
   recipientClasses?: string[];
+
+  @FreeObject({
+    optional: true,
+    description:
+      'Which records are its organisations, and by which references people belong to one: what keys and people can be bound to. Absent: nobody is bound.',
+    example: { organisation: 'organisation', code: 'code', through: ['affiliation.organisation'] },
+  })
+  visibility?: VisibilityDefinition;
 }
 
 /** The institution of the caller. */

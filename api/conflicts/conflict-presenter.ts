@@ -7,11 +7,11 @@ import type { ConflictRow } from './conflict.queries.js';
 import type { CandidateView, ConflictView, DecidedView } from './conflict.view.js';
 import type { Plain } from '../common/plain-type.js';
 
-/** A question as a role may see it: who decides it sees what it is about, others see sensitive values as dots. */
+/** A question as a role may see it: what it sees masked it does not decide either. */
 export const toConflict = (row: ConflictRow, role: Role): Plain<ConflictView> => {
   const candidates = readCandidates(row.candidates);
   const group = row.definition.groups.find(({ name }) => name === row.group_name);
-  const masked = role !== 'secretary' && isMasked(group, role);
+  const masked = isMasked(group, role);
   const self = linkTo(`conflicts/${row.id}`);
   return {
     id: row.id,

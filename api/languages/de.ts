@@ -35,6 +35,7 @@ export const german: Catalogue = {
     source_unreachable: 'Ein System antwortet nicht',
     source_forbidden: 'Ein System weist unsere Zugangsdaten zurück',
     source_schema_changed: 'Ein System hat seine Form geändert',
+    source_reads_no_keys: 'Ein System kann nicht nach einzelnen Zeilen gefragt werden',
     source_empty: 'Ein System hat nichts geliefert',
     delivery_incomplete: 'Die Lieferung ist abgeschnitten',
     delivery_unreadable: 'Die Datei ist nicht lesbar',
@@ -88,6 +89,8 @@ export const german: Catalogue = {
     source_forbidden: 'Die Betreiber müssen das Geheimnis setzen, das die Konfiguration nennt.',
     source_schema_changed:
       'Eine Tabelle, Datei oder Spalte fehlt, die die Zuordnung liest. Prüfen Sie die Änderung und passen Sie die Zuordnung an.',
+    source_reads_no_keys:
+      'Das System liefert Dateien und kann nicht nach einzelnen Zeilen gefragt werden. Was es sagt, wird mit seiner nächsten Lieferung gelesen.',
     source_empty:
       'Eine Quelle, die Zeilen hatte, gab keine mehr. Fragen Sie deren Verantwortliche; geändert wurde nichts.',
     delivery_incomplete:

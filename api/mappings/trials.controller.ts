@@ -131,6 +131,9 @@ export class MappingTrialsController {
       return { current: configuration, ...definitionsOf(configuration, stored.mappings, id, body) };
     });
     if (body.rows !== undefined) return new Answer(this.tried(caller, current, { before, after, rows: body.rows }));
+    // The first rows of a source are of anybody.
+    if (caller.organisations.length > 0)
+      throw new Problem('forbidden', 'You see the people of some organisations alone; try the mapping on given rows.');
     const parameters = { definition: after, limit: body.limit ?? 20 };
     return await this.idempotency.once(caller, request, parameters, () =>
       this.asking.ask(caller, { kind: 'mapping_trial', subject: after.name, parameters }),

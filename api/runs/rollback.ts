@@ -34,7 +34,19 @@ export class Rollback {
   async preview(caller: Caller, runId: string): Promise<Plain<RollbackPreviewView>> {
     const run = await this.hub.read(caller.institutionId, (client) => findRun(client, runId));
     refuseUnlessOver(run, runId);
-    return toPreview(runId, await this.previewRollback(this.hub, caller.institutionId, runId));
+    return await this.shown(caller, runId, await this.previewRollback(this.hub, caller.institutionId, runId));
+  }
+
+  /* What is counted is the whole; of what is listed, the records that the caller sees. */
+  private async shown(caller: Caller, runId: string, preview: RollbackPreview): Promise<Plain<RollbackPreviewView>> {
+    const view = toPreview(runId, preview);
+    const seen = await this.hub.read(caller.institutionId, (client) =>
+      client.query<{ id: string }>('select id from concord.golden_records where id = any ($1::bigint[])', [
+        view.kept.map(({ goldenId }) => goldenId),
+      ]),
+    );
+    const ids = new Set(seen.rows.map(({ id }) => id));
+    return { ...view, kept: view.kept.filter(({ goldenId }) => ids.has(goldenId)) };
   }
 
   /** @throws Problem not_found, state_forbids, preview_outdated with the preview as it is now */
@@ -63,7 +75,7 @@ export class Rollback {
       const preview = await this.previewRollback(this.hub, institutionId, runId);
       if (preview.hash !== request.previewHash) {
         throw new Problem('preview_outdated', 'Data moved since the preview that you saw. Look at the new one.', {
-          extensions: { preview: toPreview(runId, preview) },
+          extensions: { preview: await this.shown(caller, runId, preview) },
         });
       }
       await this.starter.startRollbackRun(workflowId, {

@@ -92,7 +92,7 @@ export const findActiveRun = async (
   jobId: number,
 ): Promise<{ id: string; workflow_id: string } | null> => {
   const { rows } = await client.query<{ id: string; workflow_id: string }>(
-    `select id, workflow_id from concord.sync_runs where job_id = $1 and kind = 'sync' and finished_at is null`,
+    `select id, workflow_id from concord.sync_runs where job_id = $1 and kind = 'sync' and finished_at is null and subject_key is null`,
     [jobId],
   );
   return rows[0] ?? null;

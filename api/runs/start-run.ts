@@ -114,7 +114,8 @@ const refuseResting = ({ definition: { schedule }, paused_by: by, paused_reason:
     throw new Problem('freeze_window', `The job does not run from ${frozen.from} to ${frozen.to}: ${frozen.reason}`);
 };
 
-const refuseOccupied = async (client: PoolClient, jobId: number, workflowId: string): Promise<void> => {
+/** @throws Problem job_occupied where another run reads the sources of a job */
+export const refuseOccupied = async (client: PoolClient, jobId: number, workflowId: string): Promise<void> => {
   const active = await findActiveRun(client, jobId);
   if (active === null || active.workflow_id === workflowId) return;
   throw new Problem('job_occupied', `Run ${active.id} of this job is at work. Wait for it or cancel it.`, {

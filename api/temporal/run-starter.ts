@@ -9,6 +9,7 @@ import {
   workflowIds,
   workflowTypes,
   type InquiryInput,
+  type LiveSyncInput,
   type RollbackRunInput,
   type SyncRunInput,
 } from '../../workflows/messages.js';
@@ -20,6 +21,9 @@ export interface RunStarter {
   rollbackRunId(runId: string, key: string): string;
   /** Idempotent by the id. */
   startSyncRun(workflowId: string, input: SyncRunInput, jobName: string): Promise<void>;
+  liveSyncId(goldenId: string, key: string): string;
+  /** Idempotent by the id. */
+  startLiveSync(workflowId: string, input: LiveSyncInput): Promise<void>;
   /** Idempotent by the id. */
   startRollbackRun(workflowId: string, input: RollbackRunInput): Promise<void>;
   /** Asks a run's workflow to end. It needs no worker, and does nothing where the workflow is over: its run is closed by itself, or by
@@ -39,7 +43,7 @@ export const createRunStarter = (client: WorkflowClient, scope = '', publicUrl: 
     type: keyof typeof workflowTypes,
     workflowId: string,
     options: {
-      readonly input: SyncRunInput | RollbackRunInput | InquiryInput;
+      readonly input: SyncRunInput | RollbackRunInput | LiveSyncInput | InquiryInput;
       readonly kind: 'sync' | 'rollback' | 'inquiry';
       readonly queue: string;
       readonly summary: string;
@@ -73,6 +77,14 @@ export const createRunStarter = (client: WorkflowClient, scope = '', publicUrl: 
     rollbackRunId: (runId, key) => workflowIds.rollbackRun(runId, key, scope),
     startSyncRun: (workflowId, input, jobName) =>
       start('syncRun', workflowId, { input, kind: 'sync', queue: taskQueues.io, summary: summaries.syncRun(jobName) }),
+    liveSyncId: (goldenId, key) => workflowIds.liveSync(goldenId, key, scope),
+    startLiveSync: (workflowId, input) =>
+      start('liveSync', workflowId, {
+        input,
+        kind: 'sync',
+        queue: taskQueues.interactive,
+        summary: summaries.liveSync(input.subjectKey),
+      }),
     startRollbackRun: (workflowId, input) =>
       start('rollbackRun', workflowId, {
         input,

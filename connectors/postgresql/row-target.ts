@@ -72,11 +72,11 @@ export const createRowTarget = (sessions: PostgresSessions): RowTarget => ({
 const stateInCause = (error: unknown): string | null =>
   error instanceof SyncError ? (/SQLSTATE ([0-9A-Z]{5})/.exec(error.message)?.[1] ?? null) : sqlStateOf(error);
 
-/** A key that is no value of its column's type names no row; it is found by halving. */
-const readInto = async (
+/** Reads rows by key. A key that is no value of its column's type names no row; it is found by halving. */
+export const readInto = async (
   found: Map<string, RawRow>,
   client: ClientBase,
-  plan: WritePlan,
+  plan: Pick<WritePlan, 'relation' | 'columns' | 'key'>,
   keys: readonly RawRow[],
 ): Promise<void> => {
   if (keys.length === 0) return;

@@ -22,6 +22,9 @@ export class ApiKeyEntity implements ApiKey {
   @Column({ type: 'text' })
   name: string;
 
+  @Column({ type: 'text', array: true, default: () => "'{}'" })
+  organisations: string[];
+
   @Column({ name: 'created_by', type: 'text' })
   createdBy: string;
 

@@ -1,4 +1,5 @@
 import { Column, Entity, PrimaryGeneratedColumn } from 'typeorm';
+import type { VisibilityDefinition } from '../../domain/job-definition.js';
 import type { Institution } from '../rows.js';
 
 @Entity({ schema: 'concord', name: 'institutions' })
@@ -17,6 +18,9 @@ export class InstitutionEntity implements Institution {
 
   @Column({ name: 'recipient_classes', type: 'text', array: true, nullable: true })
   recipientClasses: readonly string[] | null;
+
+  @Column({ type: 'jsonb', nullable: true })
+  visibility: VisibilityDefinition | null;
 
   @Column({ type: 'integer', default: 1 })
   version: number;

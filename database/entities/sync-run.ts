@@ -47,6 +47,9 @@ export class SyncRunEntity implements SyncRun {
   @Column({ name: 'apply_started', type: 'boolean', insert: false, update: false })
   applyStarted: boolean;
 
+  @Column({ name: 'subject_key', type: 'bigint', nullable: true, insert: false, update: false })
+  subjectKey: string | null;
+
   @Column({ name: 'started_at', type: 'timestamptz', insert: false, update: false })
   startedAt: Date;
 

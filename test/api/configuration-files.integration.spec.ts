@@ -176,7 +176,7 @@ describe('apply', () => {
       expect.arrayContaining([
         expect.stringMatching(/^systems\/hr\.yaml:3: "cvs" is no kind of system/),
         expect.stringMatching(/^systems\/academic\.yaml:8: /),
-        expect.stringMatching(/^jobs\/lakeside\.yaml:3: there is no mapping sis\.pupils: one of /),
+        expect.stringMatching(/^jobs\/lakeside\.yaml:4: there is no mapping sis\.pupils: one of /),
         expect.stringMatching(/^Refused: \d+ problems\. Nothing was changed\.$/),
       ]),
     );

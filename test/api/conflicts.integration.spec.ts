@@ -126,17 +126,26 @@ describe('the list', () => {
     expect(idsOf(await list('?status=all&entityType=course'))).toEqual([]);
   });
 
-  test('sensitive values are shown to those who decide, not to the auditor', async () => {
-    await world.question(run, golden, {
+  test('who sees sensitive values masked neither reads nor decides them', async () => {
+    const id = await world.question(run, golden, {
       group: 'tax_number',
       candidates: [{ value: '"T-1"', images: ['1'], systems: ['hr'] }],
     });
-    expect(await api.get('conflicts/pending', { as: 'secretary' })).toMatchObject({
+    expect(await api.get('conflicts/pending')).toMatchObject({
       body: { items: [{ masked: false, candidates: [{ value: 'T-1' }] }] },
     });
-    const hidden = await api.get('conflicts/pending', { as: 'auditor' });
-    expect(hidden).toMatchObject({ body: { items: [{ masked: true, base: null, candidates: [{ value: null }] }] } });
-    expect(JSON.stringify(hidden.body)).not.toContain('T-1');
+    for (const as of ['secretary', 'auditor'] as const) {
+      const hidden = await api.get('conflicts/pending', { as });
+      expect(hidden).toMatchObject({ body: { items: [{ masked: true, base: null, candidates: [{ value: null }] }] } });
+      expect(JSON.stringify(hidden.body)).not.toContain('T-1');
+    }
+    for (const choice of [{ take: 'hr' }, { keep: true }, { value: 'T-2' }]) {
+      const refused = await api.post(`conflicts/${id}/decision`, { version: 1, choice }, { as: 'secretary' });
+      expect(refused).toMatchObject({ status: 422, body: { code: 'choice_not_possible', current: { masked: true } } });
+      expect(JSON.stringify(refused.body)).not.toContain('T-1');
+    }
+    const decision = { version: 1, choice: { take: 'hr' } };
+    expect(await api.post(`conflicts/${id}/decision`, decision)).toMatchObject({ status: 200 });
   });
 });
 

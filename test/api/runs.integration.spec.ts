@@ -242,7 +242,8 @@ describe('taking a run back', () => {
 
   test('the preview lists what would be done', async () => {
     const run = await world.run();
-    api.previews.set(run, preview);
+    const kept = [{ goldenId: await world.golden(run), group: 'email', reason: 'changed since by run 31' }];
+    api.previews.set(run, { ...preview, kept });
     expect(await api.post(`runs/${run}/rollback/preview`, undefined, { as: 'secretary' })).toMatchObject({
       status: 200,
       body: {
@@ -250,7 +251,7 @@ describe('taking a run back', () => {
         runs: preview.runs,
         reversed: 3,
         keptCount: 1,
-        kept: preview.kept,
+        kept,
         targets: preview.targets,
         questionsReopened: 1,
         questionsWithdrawn: 2,

@@ -29,6 +29,8 @@ test('the names that histories hold are frozen', () => {
       workflowIds.review(3),
       workflowIds.dueRun(1, '2026-09-01'),
       workflowIds.inquiry('6'),
+      workflowIds.liveSync('5012', 'key'),
+      workflowIds.indexNames(1, '7'),
     ],
     scheduleIds: [scheduleIds.job(1, 3), scheduleIds.due(1)],
   }).toMatchSnapshot();
