@@ -20,6 +20,7 @@ create table concord.api_keys (
   expires_at timestamp with time zone,
   revoked_at timestamp with time zone,
   last_used_at timestamp with time zone,
+  organisations text[] not null default '{}'::text[],
   version integer not null default 1,
   changed_by text,
   changed_at timestamp with time zone,
@@ -178,6 +179,21 @@ create table concord.deliveries (
   constraint deliveries_system_id_fkey FOREIGN KEY (system_id) REFERENCES concord.data_source_configurations(id)
 );
 alter table concord.deliveries enable row level security;
+create table concord.disclosures (
+  id bigint not null generated always as identity,
+  institution_id integer not null,
+  golden_id bigint not null,
+  groups text[] not null,
+  identifiers text[] not null default '{}'::text[],
+  actor text not null,
+  reason text not null,
+  disclosed_at timestamp with time zone not null default now(),
+  subject_key bigint,
+  constraint disclosures_golden_id_fkey FOREIGN KEY (golden_id) REFERENCES concord.golden_records(id),
+  constraint disclosures_institution_id_fkey FOREIGN KEY (institution_id) REFERENCES concord.institutions(id),
+  constraint disclosures_pkey PRIMARY KEY (id)
+);
+alter table concord.disclosures enable row level security;
 create table concord.entity_types (
   id integer not null generated always as identity,
   institution_id integer not null,
@@ -250,6 +266,7 @@ create table concord.golden_record_versions (
   valid_to date,
   subject_key bigint,
   superseded_run bigint not null,
+  superseded_at timestamp with time zone not null default now(),
   constraint golden_record_versions_pkey PRIMARY KEY (golden_id, version)
 );
 alter table concord.golden_record_versions enable row level security;
@@ -284,6 +301,15 @@ create table concord.golden_references (
   constraint golden_references_pkey PRIMARY KEY (golden_id, path)
 );
 alter table concord.golden_references enable row level security;
+create table concord.golden_words (
+  golden_id bigint not null,
+  word text collate "C" not null,
+  institution_id integer not null,
+  entity_type_id integer not null,
+  subject_key bigint,
+  constraint golden_words_pkey PRIMARY KEY (golden_id, word)
+);
+alter table concord.golden_words enable row level security;
 create table concord.held_changes (
   id bigint not null generated always as identity,
   institution_id integer not null,
@@ -367,6 +393,7 @@ create table concord.institutions (
   time_zone text not null,
   updated_by text not null,
   updated_at timestamp with time zone not null default now(),
+  visibility jsonb,
   recipient_classes text[],
   version integer not null default 1,
   constraint institutions_code_key UNIQUE (code),
@@ -491,6 +518,10 @@ create table concord.restrictions (
   released_by text,
   released_at timestamp with time zone,
   subject_key bigint,
+  authority text,
+  reason text,
+  placed_at timestamp with time zone not null default now(),
+  release_reason text,
   constraint restrictions_golden_id_fkey FOREIGN KEY (golden_id) REFERENCES concord.golden_records(id),
   constraint restrictions_institution_id_fkey FOREIGN KEY (institution_id) REFERENCES concord.institutions(id),
   constraint restrictions_mapping_id_fkey FOREIGN KEY (mapping_id) REFERENCES concord.cross_system_mappings(id),
@@ -622,6 +653,7 @@ create table concord.sync_runs (
   apply_started boolean not null default false,
   started_at timestamp with time zone not null default now(),
   finished_at timestamp with time zone,
+  subject_key bigint,
   cancelled_by text,
   cancelled_at timestamp with time zone,
   cancel_reason text,
@@ -726,11 +758,47 @@ create table concord.webhook_receipts (
 );
 alter table concord.webhook_receipts enable row level security;
 
+-- views
+create view concord.affiliations as
+ SELECT a.subject_key,
+    r.target_id AS organisation_id
+   FROM (((concord.golden_records a
+     JOIN concord.golden_references r ON ((r.golden_id = a.id)))
+     JOIN concord.entity_types t ON ((t.id = a.entity_type_id)))
+     JOIN concord.institutions i ON (((i.id = a.institution_id) AND ((i.visibility -> 'through'::text) ? ((t.name || '.'::text) || r.path)))))
+  WHERE ((a.institution_id = ( SELECT (NULLIF(current_setting('concord.institution'::text, true), ''::text))::integer AS "nullif")) AND (a.subject_key IS NOT NULL) AND (a.subject_key <> a.id) AND (a.status = 'active'::text) AND ((a.valid_from IS NULL) OR (a.valid_from <= ( SELECT concord.shown_day() AS shown_day))) AND ((a.valid_to IS NULL) OR (a.valid_to >= ( SELECT concord.shown_day() AS shown_day))));
+create view concord.organisations as
+ SELECT g.id,
+    g.entity_type_id,
+    ((g."values"[p.code])::jsonb #>> '{}'::text[]) AS code,
+    ((g."values"[p.name])::jsonb #>> '{}'::text[]) AS name,
+    ((g."values"[p.parent])::jsonb #>> '{}'::text[]) AS parent
+   FROM (((concord.institutions i
+     JOIN concord.entity_types t ON (((t.institution_id = i.id) AND (t.name = (i.visibility ->> 'organisation'::text)))))
+     CROSS JOIN LATERAL ( SELECT (max(e.n) FILTER (WHERE ((e.member ->> 'name'::text) = (i.visibility ->> 'code'::text))))::integer AS code,
+            (max(e.n) FILTER (WHERE ((e.member ->> 'name'::text) = (i.visibility ->> 'name'::text))))::integer AS name,
+            (max(e.n) FILTER (WHERE ((e.member ->> 'name'::text) = (i.visibility ->> 'parent'::text))))::integer AS parent
+           FROM jsonb_array_elements((t.definition -> 'groups'::text)) WITH ORDINALITY e(member, n)) p)
+     JOIN concord.golden_records g ON (((g.entity_type_id = t.id) AND (g.status = 'active'::text))))
+  WHERE (i.id = ( SELECT (NULLIF(current_setting('concord.institution'::text, true), ''::text))::integer AS "nullif"));
+create view concord.restricted_rows as
+ SELECT mapping_id,
+    source_key
+   FROM concord.record_images i
+  WHERE (main AND ((golden_id IN ( SELECT restrictions_in_force.golden_id
+           FROM concord.restrictions_in_force)) OR (subject_key IN ( SELECT restrictions_in_force.golden_id
+           FROM concord.restrictions_in_force))));
+create view concord.restrictions_in_force as
+ SELECT golden_id
+   FROM concord.restrictions h
+  WHERE ((institution_id = ( SELECT (NULLIF(current_setting('concord.institution'::text, true), ''::text))::integer AS "nullif")) AND (released_at IS NULL) AND (recipient_class = ANY (ARRAY['*'::text, ( SELECT concord.shown_class() AS shown_class)])) AND ((valid_from IS NULL) OR (valid_from <= ( SELECT concord.shown_day() AS shown_day))) AND ((valid_to IS NULL) OR (valid_to >= ( SELECT concord.shown_day() AS shown_day))));
+
 -- indexes
 CREATE INDEX api_keys_institution ON concord.api_keys USING btree (institution_id);
 CREATE INDEX cross_system_mappings_system ON concord.cross_system_mappings USING btree (system_id);
 CREATE INDEX decision_batches_pending ON concord.decision_batches USING btree (job_id, id) WHERE (state = 'pending'::text);
 CREATE INDEX deliveries_run ON concord.deliveries USING btree (run_id);
+CREATE INDEX disclosures_golden ON concord.disclosures USING btree (golden_id);
 CREATE INDEX events_created ON concord.events USING btree (created_at);
 CREATE UNIQUE INDEX events_position ON concord.events USING btree (institution_id, "position");
 CREATE INDEX findings_golden ON concord.findings USING btree (golden_id);
@@ -741,6 +809,7 @@ CREATE INDEX golden_records_merged ON concord.golden_records USING btree (merged
 CREATE INDEX golden_records_subject ON concord.golden_records USING btree (subject_key) WHERE ((subject_key IS NOT NULL) AND (subject_key <> id));
 CREATE INDEX golden_records_touched ON concord.golden_records USING btree (entity_type_id, updated_run);
 CREATE INDEX golden_references_target ON concord.golden_references USING btree (target_id);
+CREATE INDEX golden_words_word ON concord.golden_words USING btree (entity_type_id, word, golden_id);
 CREATE INDEX held_changes_inbox ON concord.held_changes USING btree (institution_id, state, id);
 CREATE INDEX held_changes_mapping ON concord.held_changes USING btree (mapping_id);
 CREATE UNIQUE INDEX held_changes_one_held ON concord.held_changes USING btree (job_id, cause, operation, COALESCE(mapping_id, 0)) WHERE (state = 'held'::text);
@@ -758,7 +827,9 @@ CREATE INDEX rejected_records_key ON concord.rejected_records USING btree (insti
 CREATE INDEX rejected_records_run ON concord.rejected_records USING btree (run_id, id);
 CREATE INDEX rejected_records_settled ON concord.rejected_records USING btree (settle_run_id) WHERE (settle_run_id IS NOT NULL);
 CREATE INDEX rejected_records_waiting ON concord.rejected_records USING btree (mapping_id, source_key) WHERE ((kind = 'waiting'::text) AND (state = 'open'::text));
+CREATE INDEX restrictions_record ON concord.restrictions USING btree (golden_id);
 CREATE UNIQUE INDEX restrictions_standing ON concord.restrictions USING btree (golden_id, recipient_class) WHERE (released_at IS NULL);
+CREATE INDEX restrictions_subject ON concord.restrictions USING btree (subject_key) WHERE (subject_key IS NOT NULL);
 CREATE INDEX rolled_back_inputs_run ON concord.rolled_back_inputs USING btree (rollback_run_id);
 CREATE INDEX sessions_institution ON concord.sessions USING btree (institution_id, expires_at);
 CREATE INDEX sync_conflict_resolutions_batch ON concord.sync_conflict_resolutions USING btree (batch_id);
@@ -767,7 +838,7 @@ CREATE UNIQUE INDEX sync_conflict_resolutions_one_open ON concord.sync_conflict_
 CREATE INDEX sync_conflict_resolutions_run ON concord.sync_conflict_resolutions USING btree (opened_run);
 CREATE INDEX sync_runs_active ON concord.sync_runs USING btree (institution_id) WHERE (finished_at IS NULL);
 CREATE INDEX sync_runs_job ON concord.sync_runs USING btree (institution_id, job_id, id);
-CREATE UNIQUE INDEX sync_runs_one_active_per_job ON concord.sync_runs USING btree (job_id) WHERE ((kind = 'sync'::text) AND (finished_at IS NULL));
+CREATE UNIQUE INDEX sync_runs_one_active_per_job ON concord.sync_runs USING btree (job_id) WHERE ((kind = 'sync'::text) AND (finished_at IS NULL) AND (subject_key IS NULL));
 CREATE INDEX sync_runs_parent ON concord.sync_runs USING btree (parent_run_id);
 CREATE INDEX sync_runs_rolled_back_by ON concord.sync_runs USING btree (rolled_back_by);
 CREATE INDEX target_due_golden ON concord.target_due USING btree (golden_id);
@@ -777,6 +848,13 @@ CREATE UNIQUE INDEX uploads_one_of_a_digest ON concord.uploads USING btree (syst
 -- policies
 create policy institution on concord.api_keys for all to public using ((institution_id = ( SELECT (NULLIF(current_setting('concord.institution'::text, true), ''::text))::integer AS "nullif")));
 create policy institution on concord.change_set_entries for all to public using ((institution_id = ( SELECT (NULLIF(current_setting('concord.institution'::text, true), ''::text))::integer AS "nullif")));
+create policy shown on concord.change_set_entries as restrictive for all to concord_api using ((( SELECT concord.shows_all() AS shows_all) OR (kind = ANY (ARRAY['watermark'::text, 'input'::text])) OR (EXISTS ( SELECT
+   FROM concord.golden_records g
+  WHERE (g.id =
+        CASE
+            WHEN ((g.subject_key IS NULL) AND (change_set_entries.kind = ANY (ARRAY['golden'::text, 'target'::text]))) THEN change_set_entries.row_id
+            ELSE g.subject_key
+        END)))));
 create policy institution on concord.change_sets for all to public using ((institution_id = ( SELECT (NULLIF(current_setting('concord.institution'::text, true), ''::text))::integer AS "nullif")));
 create policy institution on concord.code_tables for all to public using ((institution_id = ( SELECT (NULLIF(current_setting('concord.institution'::text, true), ''::text))::integer AS "nullif")));
 create policy institution on concord.configuration_versions for all to public using ((institution_id = ( SELECT (NULLIF(current_setting('concord.institution'::text, true), ''::text))::integer AS "nullif")));
@@ -785,33 +863,91 @@ create policy institution on concord.data_quality_rules for all to public using 
 create policy institution on concord.data_source_configurations for all to public using ((institution_id = ( SELECT (NULLIF(current_setting('concord.institution'::text, true), ''::text))::integer AS "nullif")));
 create policy institution on concord.decision_batches for all to public using ((institution_id = ( SELECT (NULLIF(current_setting('concord.institution'::text, true), ''::text))::integer AS "nullif")));
 create policy institution on concord.deliveries for all to public using ((institution_id = ( SELECT (NULLIF(current_setting('concord.institution'::text, true), ''::text))::integer AS "nullif")));
+create policy institution on concord.disclosures for all to public using ((institution_id = ( SELECT (NULLIF(current_setting('concord.institution'::text, true), ''::text))::integer AS "nullif")));
+create policy shown on concord.disclosures as restrictive for all to concord_api using ((( SELECT concord.shows_all() AS shows_all) OR (EXISTS ( SELECT
+   FROM concord.golden_records g
+  WHERE (g.id = disclosures.golden_id)))));
 create policy institution on concord.entity_types for all to public using ((institution_id = ( SELECT (NULLIF(current_setting('concord.institution'::text, true), ''::text))::integer AS "nullif")));
 create policy institution on concord.event_tickets for all to public using ((institution_id = ( SELECT (NULLIF(current_setting('concord.institution'::text, true), ''::text))::integer AS "nullif")));
 create policy institution on concord.events for all to public using ((institution_id = ( SELECT (NULLIF(current_setting('concord.institution'::text, true), ''::text))::integer AS "nullif")));
 create policy institution on concord.findings for all to public using ((institution_id = ( SELECT (NULLIF(current_setting('concord.institution'::text, true), ''::text))::integer AS "nullif")));
+create policy shown on concord.findings as restrictive for all to concord_api using ((( SELECT concord.shows_all() AS shows_all) OR ((golden_id IS NOT NULL) AND (EXISTS ( SELECT
+   FROM concord.golden_records g
+  WHERE (g.id = findings.golden_id)))) OR ((golden_id IS NULL) AND ((source_key IS NULL) OR ((( SELECT (concord.shown_organisations() IS NULL)) OR (EXISTS ( SELECT
+   FROM concord.record_images i
+  WHERE ((i.mapping_id = findings.mapping_id) AND (i.source_key = findings.source_key) AND i.main AND (i.entity_type_id = ANY (ARRAY( SELECT e.id
+           FROM concord.entity_types e))))))) AND (( SELECT (concord.shown_class() IS NULL)) OR (NOT (EXISTS ( SELECT
+   FROM concord.restricted_rows r
+  WHERE ((r.mapping_id = findings.mapping_id) AND (r.source_key = findings.source_key)))))))))));
 create policy institution on concord.golden_record_versions for all to public using ((institution_id = ( SELECT (NULLIF(current_setting('concord.institution'::text, true), ''::text))::integer AS "nullif")));
+create policy shown on concord.golden_record_versions as restrictive for all to concord_api using ((( SELECT concord.shows_all() AS shows_all) OR (EXISTS ( SELECT
+   FROM concord.golden_records g
+  WHERE (g.id = golden_record_versions.golden_id)))));
 create policy institution on concord.golden_records for all to public using ((institution_id = ( SELECT (NULLIF(current_setting('concord.institution'::text, true), ''::text))::integer AS "nullif")));
+create policy shown on concord.golden_records as restrictive for all to concord_api using ((( SELECT concord.shows_all() AS shows_all) OR ((( SELECT (concord.shown_organisations() IS NULL)) OR ((subject_key IS NULL) AND (entity_type_id IN ( SELECT t.id
+   FROM concord.entity_types t
+  WHERE ((t.definition ->> 'subject'::text) = 'none'::text)))) OR (EXISTS ( SELECT
+   FROM concord.affiliations a
+  WHERE ((a.subject_key = golden_records.subject_key) AND (a.organisation_id = ANY (( SELECT concord.shown_organisations() AS shown_organisations)::bigint[])))))) AND (( SELECT (concord.shown_class() IS NULL)) OR ((NOT (EXISTS ( SELECT
+   FROM concord.restrictions_in_force h
+  WHERE (h.golden_id = golden_records.id)))) AND (NOT (EXISTS ( SELECT
+   FROM concord.restrictions_in_force h
+  WHERE (h.golden_id = golden_records.subject_key)))))))));
 create policy institution on concord.golden_references for all to public using ((institution_id = ( SELECT (NULLIF(current_setting('concord.institution'::text, true), ''::text))::integer AS "nullif")));
+create policy shown on concord.golden_references as restrictive for all to concord_api using ((( SELECT concord.shows_all() AS shows_all) OR (EXISTS ( SELECT
+   FROM concord.golden_records g
+  WHERE (g.id = golden_references.golden_id)))));
+create policy institution on concord.golden_words for all to public using ((institution_id = ( SELECT (NULLIF(current_setting('concord.institution'::text, true), ''::text))::integer AS "nullif")));
+create policy shown on concord.golden_words as restrictive for all to concord_api using ((( SELECT concord.shows_all() AS shows_all) OR (EXISTS ( SELECT
+   FROM concord.golden_records g
+  WHERE (g.id = golden_words.golden_id)))));
 create policy institution on concord.held_changes for all to public using ((institution_id = ( SELECT (NULLIF(current_setting('concord.institution'::text, true), ''::text))::integer AS "nullif")));
 create policy institution on concord.held_rows for all to public using ((institution_id = ( SELECT (NULLIF(current_setting('concord.institution'::text, true), ''::text))::integer AS "nullif")));
+create policy shown on concord.held_rows as restrictive for all to concord_api using ((( SELECT concord.shows_all() AS shows_all) OR ((source_key IS NULL) OR ((( SELECT (concord.shown_organisations() IS NULL)) OR (EXISTS ( SELECT
+   FROM concord.record_images i
+  WHERE ((i.mapping_id = held_rows.mapping_id) AND (i.source_key = held_rows.source_key) AND i.main AND (i.entity_type_id = ANY (ARRAY( SELECT e.id
+           FROM concord.entity_types e))))))) AND (( SELECT (concord.shown_class() IS NULL)) OR (NOT (EXISTS ( SELECT
+   FROM concord.restricted_rows r
+  WHERE ((r.mapping_id = held_rows.mapping_id) AND (r.source_key = held_rows.source_key))))))))));
 create policy institution on concord.idempotency_keys for all to public using ((institution_id = ( SELECT (NULLIF(current_setting('concord.institution'::text, true), ''::text))::integer AS "nullif")));
 create policy institution on concord.inquiries for all to public using ((institution_id = ( SELECT (NULLIF(current_setting('concord.institution'::text, true), ''::text))::integer AS "nullif")));
 create policy institution on concord.institutions for all to public using ((id = ( SELECT (NULLIF(current_setting('concord.institution'::text, true), ''::text))::integer AS "nullif")));
 create policy institution on concord.mapping_versions for all to public using ((institution_id = ( SELECT (NULLIF(current_setting('concord.institution'::text, true), ''::text))::integer AS "nullif")));
 create policy institution on concord.outbox for all to public using ((institution_id = ( SELECT (NULLIF(current_setting('concord.institution'::text, true), ''::text))::integer AS "nullif")));
 create policy institution on concord.record_identifiers for all to public using ((institution_id = ( SELECT (NULLIF(current_setting('concord.institution'::text, true), ''::text))::integer AS "nullif")));
+create policy shown on concord.record_identifiers as restrictive for all to concord_api using ((( SELECT concord.shows_all() AS shows_all) OR (EXISTS ( SELECT
+   FROM concord.record_images i
+  WHERE (i.id = record_identifiers.image_id)))));
 create policy institution on concord.record_images for all to public using ((institution_id = ( SELECT (NULLIF(current_setting('concord.institution'::text, true), ''::text))::integer AS "nullif")));
+create policy shown on concord.record_images as restrictive for all to concord_api using ((( SELECT concord.shows_all() AS shows_all) OR (EXISTS ( SELECT
+   FROM concord.golden_records g
+  WHERE (g.id = record_images.golden_id)))));
 create policy institution on concord.rejected_records for all to public using ((institution_id = ( SELECT (NULLIF(current_setting('concord.institution'::text, true), ''::text))::integer AS "nullif")));
+create policy shown on concord.rejected_records as restrictive for all to concord_api using ((( SELECT concord.shows_all() AS shows_all) OR ((source_key IS NULL) OR ((( SELECT (concord.shown_organisations() IS NULL)) OR (EXISTS ( SELECT
+   FROM concord.record_images i
+  WHERE ((i.mapping_id = rejected_records.mapping_id) AND (i.source_key = rejected_records.source_key) AND i.main AND (i.entity_type_id = ANY (ARRAY( SELECT e.id
+           FROM concord.entity_types e))))))) AND (( SELECT (concord.shown_class() IS NULL)) OR (NOT (EXISTS ( SELECT
+   FROM concord.restricted_rows r
+  WHERE ((r.mapping_id = rejected_records.mapping_id) AND (r.source_key = rejected_records.source_key))))))))));
 create policy institution on concord.restrictions for all to public using ((institution_id = ( SELECT (NULLIF(current_setting('concord.institution'::text, true), ''::text))::integer AS "nullif")));
+create policy shown on concord.restrictions as restrictive for all to concord_api using ((( SELECT concord.shows_all() AS shows_all) OR (EXISTS ( SELECT
+   FROM concord.golden_records g
+  WHERE (g.id = restrictions.golden_id)))));
 create policy institution on concord.rolled_back_inputs for all to public using ((institution_id = ( SELECT (NULLIF(current_setting('concord.institution'::text, true), ''::text))::integer AS "nullif")));
 create policy institution on concord.run_chunks for all to public using ((institution_id = ( SELECT (NULLIF(current_setting('concord.institution'::text, true), ''::text))::integer AS "nullif")));
 create policy institution on concord.run_leases for all to public using ((institution_id = ( SELECT (NULLIF(current_setting('concord.institution'::text, true), ''::text))::integer AS "nullif")));
 create policy institution on concord.run_metrics for all to public using ((institution_id = ( SELECT (NULLIF(current_setting('concord.institution'::text, true), ''::text))::integer AS "nullif")));
 create policy institution on concord.sessions for all to public using ((institution_id = ( SELECT (NULLIF(current_setting('concord.institution'::text, true), ''::text))::integer AS "nullif")));
 create policy institution on concord.sync_conflict_resolutions for all to public using ((institution_id = ( SELECT (NULLIF(current_setting('concord.institution'::text, true), ''::text))::integer AS "nullif")));
+create policy shown on concord.sync_conflict_resolutions as restrictive for all to concord_api using ((( SELECT concord.shows_all() AS shows_all) OR (EXISTS ( SELECT
+   FROM concord.golden_records g
+  WHERE (g.id = sync_conflict_resolutions.golden_id)))));
 create policy institution on concord.sync_runs for all to public using ((institution_id = ( SELECT (NULLIF(current_setting('concord.institution'::text, true), ''::text))::integer AS "nullif")));
 create policy institution on concord.synchronization_jobs for all to public using ((institution_id = ( SELECT (NULLIF(current_setting('concord.institution'::text, true), ''::text))::integer AS "nullif")));
 create policy institution on concord.target_due for all to public using ((institution_id = ( SELECT (NULLIF(current_setting('concord.institution'::text, true), ''::text))::integer AS "nullif")));
+create policy shown on concord.target_due as restrictive for all to concord_api using ((( SELECT concord.shows_all() AS shows_all) OR (EXISTS ( SELECT
+   FROM concord.golden_records g
+  WHERE (g.id = target_due.golden_id)))));
 create policy institution on concord.target_files for all to public using ((institution_id = ( SELECT (NULLIF(current_setting('concord.institution'::text, true), ''::text))::integer AS "nullif")));
 create policy institution on concord.target_pending for all to public using ((institution_id = ( SELECT (NULLIF(current_setting('concord.institution'::text, true), ''::text))::integer AS "nullif")));
 create policy institution on concord.uploads for all to public using ((institution_id = ( SELECT (NULLIF(current_setting('concord.institution'::text, true), ''::text))::integer AS "nullif")));
@@ -884,6 +1020,27 @@ CREATE OR REPLACE FUNCTION concord.key_by_prefix(wanted text)
  STABLE SECURITY DEFINER
  SET search_path TO 'concord', 'pg_temp'
 AS $function$ select k.id, k.institution_id, k.secret_hash, k.role, k.name, k.expires_at, k.revoked_at from concord.api_keys k where k.prefix = wanted $function$;
+CREATE OR REPLACE FUNCTION concord.mark_due(wanted bigint, days date[])
+ RETURNS void
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO 'concord', 'pg_temp'
+AS $function$
+  with recursive reading (id, depth) as (
+    select g.id, 0 from concord.golden_records g
+    where g.id = wanted and g.institution_id = nullif(current_setting('concord.institution', true), '')::integer
+    union
+    select r.golden_id, n.depth + 1 from reading n join concord.golden_references r on r.target_id = n.id where n.depth < 4)
+  insert into concord.target_due (golden_id, mapping_id, due, institution_id, subject_key)
+  select distinct g.id, m.id, d.day, g.institution_id, g.subject_key
+  from reading n
+    join concord.golden_records g on g.id = n.id
+    join concord.entity_types t on t.id = g.entity_type_id
+    join concord.cross_system_mappings m on m.institution_id = g.institution_id and m.definition -> 'target' ->> 'root' = t.name and not m.archived
+    join concord.watermarks w on w.mapping_id = m.id and w.kind = 'baseline'
+    cross join unnest(days) d (day)
+  on conflict do nothing
+  $function$;
 CREATE OR REPLACE FUNCTION concord.measure_run()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -1055,6 +1212,50 @@ CREATE OR REPLACE FUNCTION concord.session_by_token(wanted text)
  STABLE SECURITY DEFINER
  SET search_path TO 'concord', 'pg_temp'
 AS $function$ select s.id, s.institution_id from concord.sessions s where s.token_hash = wanted $function$;
+CREATE OR REPLACE FUNCTION concord.show_to(reader text, codes text[], moment timestamp with time zone)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'concord', 'pg_temp'
+AS $function$
+  declare
+    house concord.institutions;
+    ids bigint[];
+  begin
+    select * into house from concord.institutions where id = nullif(current_setting('concord.institution', true), '')::integer;
+    perform set_config('concord.day', (moment at time zone house.time_zone)::date::text, true);
+    perform set_config('concord.reader', case when reader = 'steward' then '' else coalesce(house.visibility -> 'readers' ->> reader, '*') end, true);
+    if cardinality(codes) = 0 then
+      perform set_config('concord.organisations', '', true);
+      return;
+    end if;
+    with recursive below as (
+      select o.id, o.code from concord.organisations o where o.code = any (codes)
+      union
+      select o.id, o.code from concord.organisations o join below b on o.parent = b.code)
+    select coalesce(array_agg(id), '{}') into ids from below;
+    perform set_config('concord.organisations', ids::text, true);
+  end $function$;
+CREATE OR REPLACE FUNCTION concord.shown_class()
+ RETURNS text
+ LANGUAGE sql
+ STABLE
+AS $function$ select nullif(current_setting('concord.reader', true), '') $function$;
+CREATE OR REPLACE FUNCTION concord.shown_day()
+ RETURNS date
+ LANGUAGE sql
+ STABLE
+AS $function$ select nullif(current_setting('concord.day', true), '')::date $function$;
+CREATE OR REPLACE FUNCTION concord.shown_organisations()
+ RETURNS bigint[]
+ LANGUAGE sql
+ STABLE
+AS $function$ select nullif(current_setting('concord.organisations', true), '')::bigint[] $function$;
+CREATE OR REPLACE FUNCTION concord.shows_all()
+ RETURNS boolean
+ LANGUAGE sql
+ STABLE
+AS $function$ select concord.shown_organisations() is null and concord.shown_class() is null $function$;
 CREATE OR REPLACE FUNCTION concord.tell_changed_questions()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -1216,6 +1417,7 @@ AS $function$
 grant create, usage on schema staging to concord_worker;
 grant delete, insert, maintain, select, update on table concord.golden_records to concord_worker;
 grant delete, insert, maintain, select, update on table concord.golden_references to concord_worker;
+grant delete, insert, maintain, select, update on table concord.golden_words to concord_worker;
 grant delete, insert, maintain, select, update on table concord.record_identifiers to concord_worker;
 grant delete, insert, maintain, select, update on table concord.record_images to concord_worker;
 grant delete, insert, select, update on table concord.api_keys to concord_api;
@@ -1238,6 +1440,8 @@ grant delete, insert, select, update on table concord.decision_batches to concor
 grant delete, insert, select, update on table concord.decision_batches to concord_worker;
 grant delete, insert, select, update on table concord.deliveries to concord_api;
 grant delete, insert, select, update on table concord.deliveries to concord_worker;
+grant delete, insert, select, update on table concord.disclosures to concord_api;
+grant delete, insert, select, update on table concord.disclosures to concord_worker;
 grant delete, insert, select, update on table concord.entity_types to concord_api;
 grant delete, insert, select, update on table concord.entity_types to concord_worker;
 grant delete, insert, select, update on table concord.event_tickets to concord_api;
@@ -1250,6 +1454,7 @@ grant delete, insert, select, update on table concord.golden_record_versions to 
 grant delete, insert, select, update on table concord.golden_record_versions to concord_worker;
 grant delete, insert, select, update on table concord.golden_records to concord_api;
 grant delete, insert, select, update on table concord.golden_references to concord_api;
+grant delete, insert, select, update on table concord.golden_words to concord_api;
 grant delete, insert, select, update on table concord.held_changes to concord_api;
 grant delete, insert, select, update on table concord.held_changes to concord_worker;
 grant delete, insert, select, update on table concord.held_rows to concord_api;
@@ -1312,6 +1517,7 @@ grant execute on function concord.institution_of_system(integer) to concord_api;
 grant execute on function concord.institution_of_system(integer) to concord_worker;
 grant execute on function concord.key_by_prefix(text) to concord_api;
 grant execute on function concord.key_by_prefix(text) to concord_worker;
+grant execute on function concord.mark_due(bigint,date[]) to concord_api;
 grant execute on function concord.measure_run() to concord_api;
 grant execute on function concord.measure_run() to concord_worker;
 grant execute on function concord.measures_of_run(concord.sync_runs) to concord_api;
@@ -1325,6 +1531,15 @@ grant execute on function concord.redeem_ticket(text,timestamp with time zone) t
 grant execute on function concord.redeem_ticket(text,timestamp with time zone) to concord_worker;
 grant execute on function concord.session_by_token(text) to concord_api;
 grant execute on function concord.session_by_token(text) to concord_worker;
+grant execute on function concord.show_to(text,text[],timestamp with time zone) to concord_api;
+grant execute on function concord.shown_class() to concord_api;
+grant execute on function concord.shown_class() to concord_worker;
+grant execute on function concord.shown_day() to concord_api;
+grant execute on function concord.shown_day() to concord_worker;
+grant execute on function concord.shown_organisations() to concord_api;
+grant execute on function concord.shown_organisations() to concord_worker;
+grant execute on function concord.shows_all() to concord_api;
+grant execute on function concord.shows_all() to concord_worker;
 grant execute on function concord.trigger_of(text) to concord_api;
 grant execute on function concord.trigger_of(text) to concord_worker;
 grant execute on function concord.undelivered_outbox(integer) to concord_api;
@@ -1333,6 +1548,10 @@ grant execute on function concord.unfinished_runs() to concord_api;
 grant execute on function concord.unfinished_runs() to concord_worker;
 grant execute on function concord.wake_jobs_of_system(integer,text) to concord_api;
 grant execute on function concord.wake_jobs_of_system(integer,text) to concord_worker;
+grant select on table concord.affiliations to concord_api;
+grant select on table concord.organisations to concord_api;
+grant select on table concord.restricted_rows to concord_api;
+grant select on table concord.restrictions_in_force to concord_api;
 grant usage on schema concord to concord_api;
 grant usage on schema concord to concord_worker;
 grant usage on sequence concord.api_keys_id_seq to concord_api;
@@ -1349,6 +1568,8 @@ grant usage on sequence concord.decision_batches_id_seq to concord_api;
 grant usage on sequence concord.decision_batches_id_seq to concord_worker;
 grant usage on sequence concord.deliveries_id_seq to concord_api;
 grant usage on sequence concord.deliveries_id_seq to concord_worker;
+grant usage on sequence concord.disclosures_id_seq to concord_api;
+grant usage on sequence concord.disclosures_id_seq to concord_worker;
 grant usage on sequence concord.entity_types_id_seq to concord_api;
 grant usage on sequence concord.entity_types_id_seq to concord_worker;
 grant usage on sequence concord.event_positions to concord_api;
