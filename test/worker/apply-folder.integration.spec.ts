@@ -56,7 +56,7 @@ test('every problem is told with its file, line and remedy: of what is said, and
   expect(configuration).toBeNull();
   expect(new Set(problems.map(({ file, line }) => `${file}:${line}`))).toEqual(
     new Set([
-      'jobs/lakeside.yaml:3',
+      'jobs/lakeside.yaml:4',
       'systems/hr.yaml:3',
       'systems/sis.yaml:5',
       'systems/sis.yaml:4',
