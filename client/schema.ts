@@ -506,6 +506,28 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/secretary/data-sync/disclosures": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List who was shown masked values
+         * @description Who, when, of which record, which groups, and why. Never the values.
+         *
+         *     Roles: steward, auditor (`disclosure:read`).
+         */
+        get: operations["listDisclosures"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/secretary/data-sync/entity-types": {
         parameters: {
             query?: never;
@@ -730,8 +752,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Find a golden record by an identifier
-         * @description Compared by equality with what the systems say the identifier is.
+         * Find golden records
+         * @description By name, by an identifier, by a key of a system, or all of a type. Names are found by the beginnings of their words, former ones too. Who is shown names masked finds no record by them.
          *
          *     Roles: secretary, steward, auditor (`golden_record:read`).
          */
@@ -766,6 +788,50 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/secretary/data-sync/golden-records/{goldenId}/as-of": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Look at a golden record as it was
+         * @description By two times: as it was known at a moment, and what of that holds on a day.
+         *
+         *     Roles: secretary, steward, auditor (`golden_record:read`).
+         */
+        get: operations["getGoldenRecordAsOf"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/secretary/data-sync/golden-records/{goldenId}/history": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * See what became of a golden record
+         * @description Each version: what it changed, since when it was known, and which run or decision made it.
+         *
+         *     Roles: secretary, steward, auditor (`golden_record:read`).
+         */
+        get: operations["listGoldenVersions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/secretary/data-sync/golden-records/{goldenId}/override": {
         parameters: {
             query?: never;
@@ -782,6 +848,116 @@ export interface paths {
          *     Roles: steward (`golden_record:override`).
          */
         post: operations["overrideGoldenRecord"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/secretary/data-sync/golden-records/{goldenId}/override/lift": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * End an override
+         * @description The value that a person set no longer stands against imports: the group takes the best of what the systems say, else stays as it is.
+         *
+         *     Roles: steward (`golden_record:override`).
+         */
+        post: operations["liftOverride"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/secretary/data-sync/golden-records/{goldenId}/provenance": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * See where the values of a golden record come from
+         * @description For each group: the system, its record, the run and the mapping version, or the decision, in words; and what every system says of it.
+         *
+         *     Roles: secretary, steward, auditor (`golden_record:read`).
+         */
+        get: operations["getGoldenProvenance"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/secretary/data-sync/golden-records/{goldenId}/reveal": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Show masked values once
+         * @description What the role sees masked is shown in this one reply, and nowhere kept. Who was shown what of whom, and why, is kept for the auditor.
+         *
+         *     Roles: secretary, steward (`golden_record:reveal`).
+         */
+        post: operations["revealGoldenRecord"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/secretary/data-sync/golden-records/{goldenId}/sync": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Synchronize one person now
+         * @description Reads the rows of this person from each system by their keys, merges, and tells the targets: a run of seconds. A system that cannot be asked for single rows (it delivers files) is left out and named in the run.
+         *
+         *     Roles: secretary, steward (`golden_record:sync`).
+         */
+        post: operations["syncGoldenRecord"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/secretary/data-sync/golden-records/{goldenId}/targets": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * See whether a golden record has reached its targets
+         * @description Each target that takes records of its type: told, pending, withheld by a restriction, refused, edited there, or nothing of it belongs there.
+         *
+         *     Roles: secretary, steward, auditor (`golden_record:read`).
+         */
+        get: operations["getGoldenTargets"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -1644,6 +1820,28 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/secretary/data-sync/organisations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the organisations
+         * @description Schools, faculties, campuses: the golden records of the type that the institution declares for them, as a tree in its order. By their codes keys are bound to what they may see.
+         *
+         *     Roles: secretary, steward, operator, auditor, admin (`organisation:read`).
+         */
+        get: operations["listOrganisations"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/secretary/data-sync/problems/{code}": {
         parameters: {
             query?: never;
@@ -1798,6 +1996,78 @@ export interface paths {
          *     Roles: steward (`run_record:correct`).
          */
         post: operations["replayRejectedRecords"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/secretary/data-sync/restrictions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List restrictions
+         * @description Which records are kept from which class of recipients, since when, by whom and by which authority.
+         *
+         *     Roles: secretary, steward, auditor (`restriction:read`).
+         */
+        get: operations["listRestrictions"];
+        put?: never;
+        /**
+         * Keep a record from a class of recipients
+         * @description Holds at once: a run of its own takes back what targets of the class hold already. Only a steward releases it; no import does.
+         *
+         *     Roles: secretary, steward (`restriction:place`).
+         */
+        post: operations["placeRestriction"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/secretary/data-sync/restrictions/{restrictionId}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Look at a restriction
+         * @description As in the list.
+         *
+         *     Roles: secretary, steward, auditor (`restriction:read`).
+         */
+        get: operations["getRestriction"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/secretary/data-sync/restrictions/{restrictionId}/release": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Release a restriction
+         * @description It holds no more; a run of its own tells the targets at once.
+         *
+         *     Roles: steward (`restriction:release`).
+         */
+        post: operations["releaseRestriction"];
         delete?: never;
         options?: never;
         head?: never;
@@ -2776,6 +3046,57 @@ export interface components {
              */
             manifest?: components["schemas"]["ManifestBody"];
         };
+        AsOfView: {
+            /**
+             * @description The record.
+             * @example 5012
+             */
+            id: string;
+            /**
+             * @description The entity type.
+             * @example person
+             */
+            type: string;
+            /**
+             * Format: date-time
+             * @description As it was known at this moment.
+             * @example 2026-11-20T07:10:00.000Z
+             */
+            knownAt: string;
+            /**
+             * Format: date
+             * @description What of it holds on this day.
+             * @example 2026-11-20
+             */
+            validOn: string;
+            /**
+             * @description The version that was known.
+             * @example 3
+             */
+            version: number;
+            /**
+             * @description Its state then.
+             * @example active
+             * @enum {string}
+             */
+            status: "active" | "ended" | "merged";
+            /**
+             * @description The record itself holds on that day.
+             * @example true
+             */
+            holds: boolean;
+            /** @description Its values; of those that hold for a time, the ones of that day. */
+            groups: components["schemas"]["HeldGroupView"][];
+            /**
+             * @description Where to go from here.
+             * @example {
+             *       "self": "/api/secretary/data-sync/runs/17"
+             *     }
+             */
+            links: {
+                [key: string]: string;
+            };
+        };
         AssigneeBody: {
             /**
              * @description An actor who may decide; `me`: you; null: nobody is named.
@@ -3656,6 +3977,13 @@ export interface components {
              */
             role: "secretary" | "steward" | "operator" | "auditor" | "admin";
             /**
+             * @description The codes of organisations: a secretary who is bound to some is shown the people who belong to them or to those below.
+             * @example [
+             *       "N"
+             *     ]
+             */
+            organisations?: string[];
+            /**
              * Format: date-time
              * @description When it ends by itself.
              * @example 2027-11-20T00:00:00Z
@@ -3939,6 +4267,66 @@ export interface components {
              * @example hr
              */
             after: unknown;
+        };
+        DisclosurePage: {
+            /** @description Newest first. */
+            items: components["schemas"]["DisclosureView"][];
+            /**
+             * @description For the next page; null: there is none.
+             * @example null
+             */
+            nextCursor: string | null;
+        };
+        DisclosureView: {
+            /**
+             * @description The disclosure.
+             * @example 4
+             */
+            id: string;
+            /**
+             * @description The record.
+             * @example 5012
+             */
+            goldenId: string;
+            /**
+             * @description The attribute groups that were shown.
+             * @example [
+             *       "birth_date"
+             *     ]
+             */
+            groups: string[];
+            /**
+             * @description The identifier schemes that were shown.
+             * @example [
+             *       "national_id"
+             *     ]
+             */
+            identifiers: string[];
+            /**
+             * @description To whom.
+             * @example secretary:Front office
+             */
+            actor: string;
+            /**
+             * @description Why, in their words.
+             * @example She asks for a certificate
+             */
+            reason: string;
+            /**
+             * Format: date-time
+             * @description When.
+             * @example 2026-11-20T07:10:00.000Z
+             */
+            at: string;
+            /**
+             * @description Where to go from here.
+             * @example {
+             *       "self": "/api/secretary/data-sync/runs/17"
+             *     }
+             */
+            links: {
+                [key: string]: string;
+            };
         };
         DiscoverBody: {
             /**
@@ -4367,6 +4755,11 @@ export interface components {
              */
             status: "active" | "ended" | "merged";
             /**
+             * @description Its name; null: it has none, or your role may not see it.
+             * @example Amara Okafor
+             */
+            label: string | null;
+            /**
              * @description Where to go from here.
              * @example {
              *       "self": "/api/secretary/data-sync/runs/17"
@@ -4377,7 +4770,7 @@ export interface components {
             };
         };
         GoldenRecordPage: {
-            /** @description In the order of their ids. */
+            /** @description In the order of their ids; by name, in the order of the word that was found. */
             items: components["schemas"]["GoldenRecordItemView"][];
             /**
              * @description For the next page; null: there is none.
@@ -4442,6 +4835,65 @@ export interface components {
                 [key: string]: string;
             };
         };
+        GoldenVersionPage: {
+            /** @description Newest first. */
+            items: components["schemas"]["GoldenVersionView"][];
+            /**
+             * @description For the next page; null: there is none.
+             * @example null
+             */
+            nextCursor: string | null;
+        };
+        GoldenVersionView: {
+            /**
+             * @description The version.
+             * @example 3
+             */
+            version: number;
+            /**
+             * Format: date-time
+             * @description Since when it was known.
+             * @example 2026-11-20T07:10:00.000Z
+             */
+            knownAt: string;
+            /**
+             * @description The run that made it.
+             * @example 17
+             */
+            runId: string;
+            /**
+             * @description The kind of that run.
+             * @example decision
+             */
+            kind: string;
+            /**
+             * @description Who had it done.
+             * @example secretary:Front office
+             */
+            actor: string;
+            /**
+             * @description The state of the record since.
+             * @example active
+             * @enum {string}
+             */
+            status: "active" | "ended" | "merged";
+            /** @description What it changed. */
+            changes: components["schemas"]["GroupChangeView"][];
+            /**
+             * @description All of this in words, without values.
+             * @example The email changed, decided by the secretary (Front office).
+             */
+            words: string;
+            /**
+             * @description Where to go from here.
+             * @example {
+             *       "self": "/api/secretary/data-sync/runs/17"
+             *     }
+             */
+            links: {
+                [key: string]: string;
+            };
+        };
         GrantView: {
             /**
              * @description The code of the institution.
@@ -4461,6 +4913,103 @@ export interface components {
              *     ]
              */
             organisations: string[];
+        };
+        GroupChangeView: {
+            /**
+             * @description The attribute group.
+             * @example email
+             */
+            group: string;
+            /**
+             * @description Your role may not see the values.
+             * @example false
+             */
+            masked: boolean;
+            /** @description Before. */
+            before: components["schemas"]["SaidView"];
+            /** @description Since. */
+            after: components["schemas"]["SaidView"];
+            /**
+             * @description The system it came from; null: a person.
+             * @example hr
+             */
+            system: string | null;
+            /**
+             * @description The key of the record there.
+             * @example E-77
+             */
+            sourceKey: string | null;
+            /**
+             * @description From then on it stands against imports.
+             * @example false
+             */
+            sticky: boolean;
+        };
+        GroupProvenanceView: {
+            /**
+             * @description A value, explicitly none, or nothing.
+             * @example value
+             * @enum {string}
+             */
+            says: "value" | "empty" | "nothing";
+            /**
+             * @description The value; null: none, or masked.
+             * @example amara@lakeside.example
+             */
+            value: unknown;
+            /**
+             * @description The attribute group.
+             * @example email
+             */
+            name: string;
+            /**
+             * @description Your role may not see the values.
+             * @example false
+             */
+            masked: boolean;
+            /**
+             * @description The system it comes from; null: a person, or nothing yet.
+             * @example hr
+             */
+            system: string | null;
+            /**
+             * @description The key of the record there.
+             * @example E-77
+             */
+            sourceKey: string | null;
+            /**
+             * @description The mapping it was read by.
+             * @example hr.staff
+             */
+            mapping: string | null;
+            /**
+             * @description The version of that mapping.
+             * @example 2
+             */
+            mappingVersion: number | null;
+            /**
+             * @description The run that set it.
+             * @example 17
+             */
+            runId: string | null;
+            /**
+             * Format: date-time
+             * @description Since when it is known.
+             * @example 2026-11-20T07:10:00.000Z
+             */
+            knownAt: string | null;
+            /**
+             * @description The strategy by which systems are weighed.
+             * @example three_way
+             */
+            strategy: string;
+            /**
+             * @description All of this in words, without values.
+             * @example From hr (record E-77), since version 3, by run 17 on 20 November 2026.
+             */
+            words: string;
+            /** @description What the systems say of it. */
+            statements: components["schemas"]["StatementView"][];
         };
         HeldChangePage: {
             /** @description In the order they were held. */
@@ -4574,6 +5123,29 @@ export interface components {
              */
             reason: string;
         };
+        HeldGroupView: {
+            /**
+             * @description A value, explicitly none, or nothing.
+             * @example value
+             * @enum {string}
+             */
+            says: "value" | "empty" | "nothing";
+            /**
+             * @description The value; null: none, or masked.
+             * @example amara@lakeside.example
+             */
+            value: unknown;
+            /**
+             * @description The attribute group.
+             * @example email
+             */
+            name: string;
+            /**
+             * @description Your role may not see the value.
+             * @example false
+             */
+            masked: boolean;
+        };
         HeldRowPage: {
             /** @description In the order of their keys. */
             items: components["schemas"]["HeldRowView"][];
@@ -4608,10 +5180,15 @@ export interface components {
              */
             scheme: string;
             /**
-             * @description The identifier.
+             * @description The identifier; null: it is masked.
              * @example S-1042
              */
-            value: string;
+            value: string | null;
+            /**
+             * @description Your role may not see it.
+             * @example false
+             */
+            masked: boolean;
             /**
              * @description The system that says so.
              * @example sis
@@ -4719,6 +5296,19 @@ export interface components {
              *     ]
              */
             recipientClasses?: string[];
+            /**
+             * @description Which records are its organisations, and by which references people belong to one: what keys and people can be bound to. Absent: nobody is bound.
+             * @example {
+             *       "organisation": "organisation",
+             *       "code": "code",
+             *       "through": [
+             *         "affiliation.organisation"
+             *       ]
+             *     }
+             */
+            visibility?: {
+                [key: string]: unknown;
+            };
         };
         InstitutionView: {
             /** @description Its definition. */
@@ -4985,6 +5575,13 @@ export interface components {
              */
             role: "secretary" | "steward" | "operator" | "auditor" | "admin";
             /**
+             * @description The codes of the organisations that it is bound to; none: it is not bound.
+             * @example [
+             *       "N"
+             *     ]
+             */
+            organisations: string[];
+            /**
              * @description What it begins with, after `concord_`.
              * @example 0f3a9c1b2d4e
              */
@@ -5042,6 +5639,18 @@ export interface components {
              * @example lms
              */
             name: string;
+        };
+        LiftBody: {
+            /**
+             * @description The attribute group.
+             * @example email
+             */
+            group: string;
+            /**
+             * @description Why, for those who ask later.
+             * @example HR has corrected it
+             */
+            reason: string;
         };
         LimitBody: {
             /**
@@ -5379,6 +5988,13 @@ export interface components {
              */
             role: "secretary" | "steward" | "operator" | "auditor" | "admin";
             /**
+             * @description The codes of the organisations that it is bound to; none: it is not bound.
+             * @example [
+             *       "N"
+             *     ]
+             */
+            organisations: string[];
+            /**
              * @description What it begins with, after `concord_`.
              * @example 0f3a9c1b2d4e
              */
@@ -5457,6 +6073,56 @@ export interface components {
              * @example address
              */
             group: string;
+            /**
+             * @description Where to go from here.
+             * @example {
+             *       "self": "/api/secretary/data-sync/runs/17"
+             *     }
+             */
+            links: {
+                [key: string]: string;
+            };
+        };
+        OrganisationPage: {
+            /** @description In the order of the tree: each is followed by those below it. */
+            items: components["schemas"]["OrganisationView"][];
+            /**
+             * @description For the next page; null: there is none.
+             * @example null
+             */
+            nextCursor: string | null;
+        };
+        OrganisationView: {
+            /**
+             * @description Its code; keys are bound to organisations by it.
+             * @example N
+             */
+            code: string;
+            /**
+             * @description Its name.
+             * @example North campus
+             */
+            name: string | null;
+            /**
+             * @description The code of the one above.
+             * @example LU
+             */
+            parent: string | null;
+            /**
+             * @description How many are above it in this list.
+             * @example 1
+             */
+            depth: number;
+            /**
+             * @description You see the people of it.
+             * @example true
+             */
+            yours: boolean;
+            /**
+             * @description Its golden record.
+             * @example 31
+             */
+            goldenId: string;
             /**
              * @description Where to go from here.
              * @example {
@@ -5619,6 +6285,40 @@ export interface components {
              */
             since: string;
         };
+        PlaceBody: {
+            /**
+             * @description The record.
+             * @example 5012
+             */
+            goldenId: string;
+            /**
+             * @description From whom: a class that the institution declares, or `*` for everybody.
+             * @example directory
+             */
+            recipientClass: string;
+            /**
+             * Format: date
+             * @description Its first day (default: at once).
+             * @example 2026-11-20
+             */
+            from?: string;
+            /**
+             * Format: date
+             * @description Its last day (default: until it is released).
+             * @example 2026-11-20
+             */
+            to?: string;
+            /**
+             * @description By which authority.
+             * @example Request of the person
+             */
+            authority: string;
+            /**
+             * @description Why, for those who ask later.
+             * @example She asked for it at the desk
+             */
+            reason: string;
+        };
         ProblemPartView: {
             /**
              * @description JSON Pointer into the body, or the name of a parameter.
@@ -5760,6 +6460,29 @@ export interface components {
              * @example the names mean the same, and the types agree
              */
             why: string;
+        };
+        ProvenanceView: {
+            /**
+             * @description The record.
+             * @example 5012
+             */
+            id: string;
+            /**
+             * @description Its version.
+             * @example 3
+             */
+            version: number;
+            /** @description In the order of the entity type. */
+            groups: components["schemas"]["GroupProvenanceView"][];
+            /**
+             * @description Where to go from here.
+             * @example {
+             *       "self": "/api/secretary/data-sync/runs/17"
+             *     }
+             */
+            links: {
+                [key: string]: string;
+            };
         };
         ProviderView: {
             /**
@@ -6104,6 +6827,13 @@ export interface components {
                 [key: string]: string;
             };
         };
+        ReleaseBody: {
+            /**
+             * @description Why, for those who ask later.
+             * @example She withdrew her request
+             */
+            reason: string;
+        };
         ReplayBody: {
             /**
              * @description The version of the record that was seen.
@@ -6180,6 +6910,177 @@ export interface components {
             batches: components["schemas"]["MadeBatchView"][];
             /** @description In the order of the request. */
             items: components["schemas"]["ReplayResultView"][];
+        };
+        RestrictionPage: {
+            /** @description Newest first. */
+            items: components["schemas"]["RestrictionView"][];
+            /**
+             * @description For the next page; null: there is none.
+             * @example null
+             */
+            nextCursor: string | null;
+        };
+        RestrictionView: {
+            /**
+             * @description The restriction.
+             * @example 12
+             */
+            id: string;
+            /**
+             * @description The record.
+             * @example 5012
+             */
+            goldenId: string;
+            /**
+             * @description Its entity type.
+             * @example person
+             */
+            entityType: string;
+            /**
+             * @description From whom it is kept; `*`: from everybody.
+             * @example directory
+             */
+            recipientClass: string;
+            /**
+             * @description `ended`: its last day is over. `released`: it holds no more.
+             * @example standing
+             * @enum {string}
+             */
+            state: "standing" | "ended" | "released";
+            /**
+             * Format: date
+             * @description Its first day; null: since it was placed.
+             * @example null
+             */
+            from: string | null;
+            /**
+             * Format: date
+             * @description Its last day; null: until it is released.
+             * @example null
+             */
+            to: string | null;
+            /**
+             * @description By which authority.
+             * @example Court order 17/2026
+             */
+            authority: string | null;
+            /**
+             * @description Why.
+             * @example She asked for it at the desk
+             */
+            reason: string | null;
+            /**
+             * @description Who placed it: a person, or the mapping whose row carried it.
+             * @example sis.students
+             */
+            placedBy: string;
+            /**
+             * Format: date-time
+             * @description When it was placed.
+             * @example 2026-11-20T07:10:00.000Z
+             */
+            placedAt: string;
+            /**
+             * @description Who released it.
+             * @example null
+             */
+            releasedBy: string | null;
+            /**
+             * Format: date-time
+             * @description When it was released.
+             * @example 2026-11-20T07:10:00.000Z
+             */
+            releasedAt: string | null;
+            /**
+             * @description Why it was released.
+             * @example null
+             */
+            releaseReason: string | null;
+            /**
+             * @description Where to go from here.
+             * @example {
+             *       "self": "/api/secretary/data-sync/runs/17"
+             *     }
+             */
+            links: {
+                [key: string]: string;
+            };
+        };
+        RevealBody: {
+            /**
+             * @description Attribute groups.
+             * @example [
+             *       "birth_date"
+             *     ]
+             */
+            groups: string[];
+            /**
+             * @description Identifier schemes.
+             * @example [
+             *       "national_id"
+             *     ]
+             */
+            identifiers?: string[];
+            /**
+             * @description Why: kept for the auditor.
+             * @example She asks for a certificate
+             */
+            reason: string;
+        };
+        RevealedGroupView: {
+            /**
+             * @description A value, explicitly none, or nothing.
+             * @example value
+             * @enum {string}
+             */
+            says: "value" | "empty" | "nothing";
+            /**
+             * @description The value; null: none, or masked.
+             * @example amara@lakeside.example
+             */
+            value: unknown;
+            /**
+             * @description The attribute group.
+             * @example birth_date
+             */
+            name: string;
+        };
+        RevealedIdentifierView: {
+            /**
+             * @description The scheme.
+             * @example national_id
+             */
+            scheme: string;
+            /**
+             * @description The identifier.
+             * @example 756-1
+             */
+            value: string;
+            /**
+             * @description The system that says so.
+             * @example sis
+             */
+            system: string;
+        };
+        RevealedView: {
+            /**
+             * @description The disclosure that was recorded.
+             * @example 4
+             */
+            disclosureId: string;
+            /** @description The values. */
+            groups: components["schemas"]["RevealedGroupView"][];
+            /** @description The identifiers. */
+            identifiers: components["schemas"]["RevealedIdentifierView"][];
+            /**
+             * @description Where to go from here.
+             * @example {
+             *       "self": "/api/secretary/data-sync/runs/17"
+             *     }
+             */
+            links: {
+                [key: string]: string;
+            };
         };
         RevertBody: {
             /**
@@ -6704,6 +7605,19 @@ export interface components {
              */
             next: string;
         };
+        SaidView: {
+            /**
+             * @description A value, explicitly none, or nothing.
+             * @example value
+             * @enum {string}
+             */
+            says: "value" | "empty" | "nothing";
+            /**
+             * @description The value; null: none, or masked.
+             * @example amara@lakeside.example
+             */
+            value: unknown;
+        };
         SampleView: {
             /**
              * @description The key of the row.
@@ -6861,6 +7775,50 @@ export interface components {
             links: {
                 [key: string]: string;
             };
+        };
+        StatementView: {
+            /**
+             * @description A value, explicitly none, or nothing.
+             * @example value
+             * @enum {string}
+             */
+            says: "value" | "empty" | "nothing";
+            /**
+             * @description The value; null: none, or masked.
+             * @example amara@lakeside.example
+             */
+            value: unknown;
+            /**
+             * @description The system.
+             * @example sis
+             */
+            system: string;
+            /**
+             * @description The mapping.
+             * @example sis.students
+             */
+            mapping: string;
+            /**
+             * @description The version of the mapping by which it was read.
+             * @example 2
+             */
+            mappingVersion: number;
+            /**
+             * @description The key of the record there.
+             * @example S-1042
+             */
+            sourceKey: string;
+            /**
+             * @description The system says so itself; we wrote it there; it was decided otherwise; or a person is asked about it.
+             * @example live
+             * @enum {string}
+             */
+            state: "live" | "echo" | "overruled" | "open";
+            /**
+             * @description It says the same as the golden record.
+             * @example true
+             */
+            agrees: boolean;
         };
         StepProgressView: {
             /**
@@ -7113,6 +8071,69 @@ export interface components {
              * @example 118
              */
             rows: number;
+        };
+        TargetStateView: {
+            /**
+             * @description The system.
+             * @example finance
+             */
+            system: string;
+            /**
+             * @description The target, `system.entity`.
+             * @example finance.people
+             */
+            mapping: string;
+            /**
+             * @description `told`: it holds what we hold to be true. `pending`: it is to be told. `withheld`: a restriction keeps it from there. `refused`: the target refused it. `differs`: it was edited there and left alone. `absent`: nothing of it belongs there.
+             * @example told
+             * @enum {string}
+             */
+            state: "told" | "pending" | "withheld" | "refused" | "differs" | "absent";
+            /**
+             * Format: date-time
+             * @description Since when; null: never.
+             * @example 2026-11-20T07:10:00.000Z
+             */
+            since: string | null;
+            /**
+             * @description The highest version that the target was told.
+             * @example 3
+             */
+            version: number | null;
+            /**
+             * @description The key of the row there.
+             * @example E-77
+             */
+            key: string | null;
+            /**
+             * Format: date
+             * @description When it changes though nothing is changed.
+             * @example null
+             */
+            due: string | null;
+            /**
+             * @description The run that spoke to the target last.
+             * @example 17
+             */
+            runId: string | null;
+            /**
+             * @description All of this in words.
+             * @example finance was told version 3 by run 17.
+             */
+            words: string;
+        };
+        TargetStatesView: {
+            /** @description The targets that take records of this type. */
+            items: components["schemas"]["TargetStateView"][];
+            /**
+             * @description Where to go from here.
+             * @example {
+             *       "self": "/api/secretary/data-sync/runs/17"
+             *     }
+             */
+            links: {
+                [key: string]: string;
+            };
         };
         TicketView: {
             /**
@@ -10969,6 +11990,122 @@ export interface operations {
             };
         };
     };
+    listDisclosures: {
+        parameters: {
+            query?: {
+                /** @description Items of a page (50 where it is absent). */
+                limit?: number;
+                /** @description nextCursor of the page before. */
+                cursor?: string;
+                /** @description Only of this record. */
+                goldenId?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of disclosures. */
+            200: {
+                headers: {
+                    Link: components["headers"]["Link"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "id": "4",
+                     *           "goldenId": "5012",
+                     *           "groups": [
+                     *             "birth_date"
+                     *           ],
+                     *           "identifiers": [
+                     *             "national_id"
+                     *           ],
+                     *           "actor": "secretary:Front office",
+                     *           "reason": "She asks for a certificate",
+                     *           "at": "2026-11-20T07:10:00.000Z",
+                     *           "links": {
+                     *             "self": "/api/secretary/data-sync/runs/17"
+                     *           }
+                     *         }
+                     *       ],
+                     *       "nextCursor": null
+                     *     }
+                     */
+                    "application/json": components["schemas"]["DisclosurePage"];
+                };
+            };
+            /** @description `validation_failed`: The request is not valid. `cursor_mismatch`: The cursor does not fit the question. */
+            400: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `unauthenticated`: There is no valid API key. */
+            401: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `forbidden`: Not with this role. */
+            403: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `not_found`: There is no such thing. */
+            404: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `rate_limited`: Too many requests. */
+            429: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `unavailable`: Not available just now. */
+            503: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+        };
+    };
     listEntityTypes: {
         parameters: {
             query?: {
@@ -12715,15 +13852,21 @@ export interface operations {
     };
     findGoldenRecords: {
         parameters: {
-            query: {
+            query?: {
                 /** @description Items of a page (50 where it is absent). */
                 limit?: number;
                 /** @description nextCursor of the page before. */
                 cursor?: string;
-                /** @description The entity type. */
-                type: string;
+                /** @description Only of this entity type. `q` needs it. */
+                type?: string;
+                /** @description Only in this state (default: in any). */
+                status?: "active" | "ended" | "merged";
+                /** @description The beginnings of words of a name, in any order, without regard to case, accents and apostrophes; or a whole identifier or key of a system. */
+                q?: string;
                 /** @description An identifier: its scheme, a colon, and its value. */
-                identifier: string;
+                identifier?: string;
+                /** @description A row of a system: its name, a colon, and the key there (parts with `|` between). */
+                key?: string;
             };
             header?: never;
             path?: never;
@@ -12731,7 +13874,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The records that are known by it. */
+            /** @description A page of records. */
             200: {
                 headers: {
                     Link: components["headers"]["Link"];
@@ -12747,6 +13890,7 @@ export interface operations {
                      *           "id": "5012",
                      *           "type": "person",
                      *           "status": "active",
+                     *           "label": "Amara Okafor",
                      *           "links": {
                      *             "self": "/api/secretary/data-sync/runs/17"
                      *           }
@@ -12885,6 +14029,7 @@ export interface operations {
                      *         {
                      *           "scheme": "student_number",
                      *           "value": "S-1042",
+                     *           "masked": false,
                      *           "system": "sis"
                      *         }
                      *       ],
@@ -12906,6 +14051,251 @@ export interface operations {
                 };
             };
             /** @description `validation_failed`: The request is not valid. */
+            400: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `unauthenticated`: There is no valid API key. */
+            401: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `forbidden`: Not with this role. */
+            403: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `not_found`: There is no such thing. */
+            404: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `rate_limited`: Too many requests. */
+            429: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `unavailable`: Not available just now. */
+            503: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+        };
+    };
+    getGoldenRecordAsOf: {
+        parameters: {
+            query?: {
+                /** @description As it was known at this moment, RFC 3339 in UTC (default: now). */
+                knownAt?: string;
+                /** @description What of it holds on this day (default: today, where the institution is). */
+                validOn?: string;
+            };
+            header?: never;
+            path: {
+                /** @description The record. */
+                goldenId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The record then. */
+            200: {
+                headers: {
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "5012",
+                     *       "type": "person",
+                     *       "knownAt": "2026-11-20T07:10:00.000Z",
+                     *       "validOn": "2026-11-20",
+                     *       "version": 3,
+                     *       "status": "active",
+                     *       "holds": true,
+                     *       "groups": [
+                     *         {
+                     *           "says": "value",
+                     *           "value": "amara@lakeside.example",
+                     *           "name": "email",
+                     *           "masked": false
+                     *         }
+                     *       ],
+                     *       "links": {
+                     *         "self": "/api/secretary/data-sync/runs/17"
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["AsOfView"];
+                };
+            };
+            /** @description `validation_failed`: The request is not valid. */
+            400: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `unauthenticated`: There is no valid API key. */
+            401: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `forbidden`: Not with this role. */
+            403: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `not_found`: There is no such thing. */
+            404: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `rate_limited`: Too many requests. */
+            429: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `unavailable`: Not available just now. */
+            503: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+        };
+    };
+    listGoldenVersions: {
+        parameters: {
+            query?: {
+                /** @description Items of a page (50 where it is absent). */
+                limit?: number;
+                /** @description nextCursor of the page before. */
+                cursor?: string;
+            };
+            header?: never;
+            path: {
+                /** @description The record. */
+                goldenId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of versions. */
+            200: {
+                headers: {
+                    Link: components["headers"]["Link"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "version": 3,
+                     *           "knownAt": "2026-11-20T07:10:00.000Z",
+                     *           "runId": "17",
+                     *           "kind": "decision",
+                     *           "actor": "secretary:Front office",
+                     *           "status": "active",
+                     *           "changes": [
+                     *             {
+                     *               "group": "email",
+                     *               "masked": false,
+                     *               "before": {
+                     *                 "says": "value",
+                     *                 "value": "amara@lakeside.example"
+                     *               },
+                     *               "after": {
+                     *                 "says": "value",
+                     *                 "value": "amara@lakeside.example"
+                     *               },
+                     *               "system": "hr",
+                     *               "sourceKey": "E-77",
+                     *               "sticky": false
+                     *             }
+                     *           ],
+                     *           "words": "The email changed, decided by the secretary (Front office).",
+                     *           "links": {
+                     *             "self": "/api/secretary/data-sync/runs/17"
+                     *           }
+                     *         }
+                     *       ],
+                     *       "nextCursor": null
+                     *     }
+                     */
+                    "application/json": components["schemas"]["GoldenVersionPage"];
+                };
+            };
+            /** @description `validation_failed`: The request is not valid. `cursor_mismatch`: The cursor does not fit the question. */
             400: {
                 headers: {
                     "Content-Language": components["headers"]["Content-Language"];
@@ -13093,6 +14483,652 @@ export interface operations {
             };
             /** @description `idempotency_key_reused`: The Idempotency-Key was used for something else. */
             422: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `rate_limited`: Too many requests. */
+            429: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `unavailable`: Not available just now. */
+            503: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+        };
+    };
+    liftOverride: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description A text of your own for this request. Sent again with the same body it has no second effect, and the first reply is given again for 24 hours. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description The record. */
+                goldenId: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["LiftBody"];
+            };
+        };
+        responses: {
+            /** @description Decided; carried out in a moment. */
+            200: {
+                headers: {
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "state": "decided",
+                     *       "kind": "decision",
+                     *       "batchId": "9",
+                     *       "links": {
+                     *         "self": "/api/secretary/data-sync/runs/17"
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["AcceptedView"];
+                };
+            };
+            /** @description `validation_failed`: The request is not valid. */
+            400: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `unauthenticated`: There is no valid API key. */
+            401: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `forbidden`: Not with this role. `origin_refused`: Sent from elsewhere. */
+            403: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `not_found`: There is no such thing. */
+            404: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `idempotency_in_flight`: The first request is still at work. `state_forbids`: Not in this state. */
+            409: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `precondition_failed`: It changed since you read it. */
+            412: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `body_too_large`: The body is too large. */
+            413: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `media_type_unsupported`: Not in this form. */
+            415: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `idempotency_key_reused`: The Idempotency-Key was used for something else. */
+            422: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `rate_limited`: Too many requests. */
+            429: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `unavailable`: Not available just now. */
+            503: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+        };
+    };
+    getGoldenProvenance: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The record. */
+                goldenId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Where its values come from. */
+            200: {
+                headers: {
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "5012",
+                     *       "version": 3,
+                     *       "groups": [
+                     *         {
+                     *           "says": "value",
+                     *           "value": "amara@lakeside.example",
+                     *           "name": "email",
+                     *           "masked": false,
+                     *           "system": "hr",
+                     *           "sourceKey": "E-77",
+                     *           "mapping": "hr.staff",
+                     *           "mappingVersion": 2,
+                     *           "runId": "17",
+                     *           "knownAt": "2026-11-20T07:10:00.000Z",
+                     *           "strategy": "three_way",
+                     *           "words": "From hr (record E-77), since version 3, by run 17 on 20 November 2026.",
+                     *           "statements": [
+                     *             {
+                     *               "says": "value",
+                     *               "value": "amara@lakeside.example",
+                     *               "system": "sis",
+                     *               "mapping": "sis.students",
+                     *               "mappingVersion": 2,
+                     *               "sourceKey": "S-1042",
+                     *               "state": "live",
+                     *               "agrees": true
+                     *             }
+                     *           ]
+                     *         }
+                     *       ],
+                     *       "links": {
+                     *         "self": "/api/secretary/data-sync/runs/17"
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ProvenanceView"];
+                };
+            };
+            /** @description `validation_failed`: The request is not valid. */
+            400: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `unauthenticated`: There is no valid API key. */
+            401: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `forbidden`: Not with this role. */
+            403: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `not_found`: There is no such thing. */
+            404: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `rate_limited`: Too many requests. */
+            429: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `unavailable`: Not available just now. */
+            503: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+        };
+    };
+    revealGoldenRecord: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The record. */
+                goldenId: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RevealBody"];
+            };
+        };
+        responses: {
+            /** @description The values. */
+            200: {
+                headers: {
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "disclosureId": "4",
+                     *       "groups": [
+                     *         {
+                     *           "says": "value",
+                     *           "value": "amara@lakeside.example",
+                     *           "name": "birth_date"
+                     *         }
+                     *       ],
+                     *       "identifiers": [
+                     *         {
+                     *           "scheme": "national_id",
+                     *           "value": "756-1",
+                     *           "system": "sis"
+                     *         }
+                     *       ],
+                     *       "links": {
+                     *         "self": "/api/secretary/data-sync/runs/17"
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["RevealedView"];
+                };
+            };
+            /** @description `validation_failed`: The request is not valid. */
+            400: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `unauthenticated`: There is no valid API key. */
+            401: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `forbidden`: Not with this role. `origin_refused`: Sent from elsewhere. */
+            403: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `not_found`: There is no such thing. */
+            404: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `body_too_large`: The body is too large. */
+            413: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `media_type_unsupported`: Not in this form. */
+            415: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `rate_limited`: Too many requests. */
+            429: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `unavailable`: Not available just now. */
+            503: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+        };
+    };
+    syncGoldenRecord: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description A text of your own for this request. Sent again with the same body it has no second effect, and the first reply is given again for 24 hours. */
+                "Idempotency-Key": string;
+            };
+            path: {
+                /** @description The record; of one that is about a person, that person is synchronized. */
+                goldenId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It begins. */
+            202: {
+                headers: {
+                    Location: components["headers"]["Location"];
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "jobId": "3",
+                     *       "workflowId": "sync-run/3/9f86d081884c7d65",
+                     *       "runId": "17",
+                     *       "links": {
+                     *         "self": "/api/secretary/data-sync/runs/17"
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["StartedRunView"];
+                };
+            };
+            /** @description `validation_failed`: The request is not valid. `idempotency_key_required`: An Idempotency-Key is needed. */
+            400: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `unauthenticated`: There is no valid API key. */
+            401: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `forbidden`: Not with this role. `origin_refused`: Sent from elsewhere. */
+            403: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `not_found`: There is no such thing. */
+            404: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `idempotency_in_flight`: The first request is still at work. `state_forbids`: Not in this state. `job_occupied`: The job is at work. */
+            409: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `idempotency_key_reused`: The Idempotency-Key was used for something else. */
+            422: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `rate_limited`: Too many requests. */
+            429: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `unavailable`: Not available just now. */
+            503: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+        };
+    };
+    getGoldenTargets: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The record. */
+                goldenId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The targets. */
+            200: {
+                headers: {
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "system": "finance",
+                     *           "mapping": "finance.people",
+                     *           "state": "told",
+                     *           "since": "2026-11-20T07:10:00.000Z",
+                     *           "version": 3,
+                     *           "key": "E-77",
+                     *           "due": null,
+                     *           "runId": "17",
+                     *           "words": "finance was told version 3 by run 17."
+                     *         }
+                     *       ],
+                     *       "links": {
+                     *         "self": "/api/secretary/data-sync/runs/17"
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["TargetStatesView"];
+                };
+            };
+            /** @description `validation_failed`: The request is not valid. */
+            400: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `unauthenticated`: There is no valid API key. */
+            401: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `forbidden`: Not with this role. */
+            403: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `not_found`: There is no such thing. */
+            404: {
                 headers: {
                     "Content-Language": components["headers"]["Content-Language"];
                     [name: string]: unknown;
@@ -14099,7 +16135,14 @@ export interface operations {
                      *         "recipientClasses": [
                      *           "directory",
                      *           "statutory"
-                     *         ]
+                     *         ],
+                     *         "visibility": {
+                     *           "organisation": "organisation",
+                     *           "code": "code",
+                     *           "through": [
+                     *             "affiliation.organisation"
+                     *           ]
+                     *         }
                      *       },
                      *       "version": 1,
                      *       "changedBy": "steward:Data office",
@@ -14210,7 +16253,14 @@ export interface operations {
                      *         "recipientClasses": [
                      *           "directory",
                      *           "statutory"
-                     *         ]
+                     *         ],
+                     *         "visibility": {
+                     *           "organisation": "organisation",
+                     *           "code": "code",
+                     *           "through": [
+                     *             "affiliation.organisation"
+                     *           ]
+                     *         }
                      *       },
                      *       "version": 1,
                      *       "changedBy": "steward:Data office",
@@ -14372,7 +16422,14 @@ export interface operations {
                      *         "recipientClasses": [
                      *           "directory",
                      *           "statutory"
-                     *         ]
+                     *         ],
+                     *         "visibility": {
+                     *           "organisation": "organisation",
+                     *           "code": "code",
+                     *           "through": [
+                     *             "affiliation.organisation"
+                     *           ]
+                     *         }
                      *       },
                      *       "version": 1,
                      *       "changedBy": "steward:Data office",
@@ -16881,6 +18938,9 @@ export interface operations {
                      *           "id": "7",
                      *           "name": "Registry import",
                      *           "role": "operator",
+                     *           "organisations": [
+                     *             "N"
+                     *           ],
                      *           "prefix": "0f3a9c1b2d4e",
                      *           "state": "active",
                      *           "createdBy": "admin:Front office",
@@ -16990,6 +19050,9 @@ export interface operations {
                      *       "id": "7",
                      *       "name": "Registry import",
                      *       "role": "operator",
+                     *       "organisations": [
+                     *         "N"
+                     *       ],
                      *       "prefix": "0f3a9c1b2d4e",
                      *       "state": "active",
                      *       "createdBy": "admin:Front office",
@@ -17108,6 +19171,9 @@ export interface operations {
                      *       "id": "7",
                      *       "name": "Registry import",
                      *       "role": "operator",
+                     *       "organisations": [
+                     *         "N"
+                     *       ],
                      *       "prefix": "0f3a9c1b2d4e",
                      *       "state": "active",
                      *       "createdBy": "admin:Front office",
@@ -17224,6 +19290,9 @@ export interface operations {
                      *       "id": "7",
                      *       "name": "Registry import",
                      *       "role": "operator",
+                     *       "organisations": [
+                     *         "N"
+                     *       ],
                      *       "prefix": "0f3a9c1b2d4e",
                      *       "state": "active",
                      *       "createdBy": "admin:Front office",
@@ -17356,6 +19425,9 @@ export interface operations {
                      *       "id": "7",
                      *       "name": "Registry import",
                      *       "role": "operator",
+                     *       "organisations": [
+                     *         "N"
+                     *       ],
                      *       "prefix": "0f3a9c1b2d4e",
                      *       "state": "active",
                      *       "createdBy": "admin:Front office",
@@ -19474,6 +21546,117 @@ export interface operations {
             };
         };
     };
+    listOrganisations: {
+        parameters: {
+            query?: {
+                /** @description Items of a page (50 where it is absent). */
+                limit?: number;
+                /** @description nextCursor of the page before. */
+                cursor?: string;
+                /** @description Only the one of this code and those below it. */
+                below?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of organisations. */
+            200: {
+                headers: {
+                    Link: components["headers"]["Link"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "code": "N",
+                     *           "name": "North campus",
+                     *           "parent": "LU",
+                     *           "depth": 1,
+                     *           "yours": true,
+                     *           "goldenId": "31",
+                     *           "links": {
+                     *             "self": "/api/secretary/data-sync/runs/17"
+                     *           }
+                     *         }
+                     *       ],
+                     *       "nextCursor": null
+                     *     }
+                     */
+                    "application/json": components["schemas"]["OrganisationPage"];
+                };
+            };
+            /** @description `validation_failed`: The request is not valid. `cursor_mismatch`: The cursor does not fit the question. */
+            400: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `unauthenticated`: There is no valid API key. */
+            401: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `forbidden`: Not with this role. */
+            403: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `not_found`: There is no such thing. */
+            404: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `rate_limited`: Too many requests. */
+            429: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `unavailable`: Not available just now. */
+            503: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+        };
+    };
     getProblemType: {
         parameters: {
             query?: never;
@@ -20558,6 +22741,550 @@ export interface operations {
             };
             /** @description `forbidden`: Not with this role. `origin_refused`: Sent from elsewhere. */
             403: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `idempotency_in_flight`: The first request is still at work. */
+            409: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `body_too_large`: The body is too large. */
+            413: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `media_type_unsupported`: Not in this form. */
+            415: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `idempotency_key_reused`: The Idempotency-Key was used for something else. */
+            422: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `rate_limited`: Too many requests. */
+            429: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `unavailable`: Not available just now. */
+            503: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+        };
+    };
+    listRestrictions: {
+        parameters: {
+            query?: {
+                /** @description Items of a page (50 where it is absent). */
+                limit?: number;
+                /** @description nextCursor of the page before. */
+                cursor?: string;
+                /** @description Only of this record. */
+                goldenId?: string;
+                /** @description Only against this class. */
+                recipientClass?: string;
+                /** @description Only in this state (default: in any). */
+                state?: "standing" | "ended" | "released";
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of restrictions. */
+            200: {
+                headers: {
+                    Link: components["headers"]["Link"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "id": "12",
+                     *           "goldenId": "5012",
+                     *           "entityType": "person",
+                     *           "recipientClass": "directory",
+                     *           "state": "standing",
+                     *           "from": null,
+                     *           "to": null,
+                     *           "authority": "Court order 17/2026",
+                     *           "reason": "She asked for it at the desk",
+                     *           "placedBy": "sis.students",
+                     *           "placedAt": "2026-11-20T07:10:00.000Z",
+                     *           "releasedBy": null,
+                     *           "releasedAt": "2026-11-20T07:10:00.000Z",
+                     *           "releaseReason": null,
+                     *           "links": {
+                     *             "self": "/api/secretary/data-sync/runs/17"
+                     *           }
+                     *         }
+                     *       ],
+                     *       "nextCursor": null
+                     *     }
+                     */
+                    "application/json": components["schemas"]["RestrictionPage"];
+                };
+            };
+            /** @description `validation_failed`: The request is not valid. `cursor_mismatch`: The cursor does not fit the question. */
+            400: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `unauthenticated`: There is no valid API key. */
+            401: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `forbidden`: Not with this role. */
+            403: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `not_found`: There is no such thing. */
+            404: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `rate_limited`: Too many requests. */
+            429: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `unavailable`: Not available just now. */
+            503: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+        };
+    };
+    placeRestriction: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description A text of your own for this request. Sent again with the same body it has no second effect, and the first reply is given again for 24 hours. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PlaceBody"];
+            };
+        };
+        responses: {
+            /** @description It holds. */
+            201: {
+                headers: {
+                    Location: components["headers"]["Location"];
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "12",
+                     *       "goldenId": "5012",
+                     *       "entityType": "person",
+                     *       "recipientClass": "directory",
+                     *       "state": "standing",
+                     *       "from": null,
+                     *       "to": null,
+                     *       "authority": "Court order 17/2026",
+                     *       "reason": "She asked for it at the desk",
+                     *       "placedBy": "sis.students",
+                     *       "placedAt": "2026-11-20T07:10:00.000Z",
+                     *       "releasedBy": null,
+                     *       "releasedAt": "2026-11-20T07:10:00.000Z",
+                     *       "releaseReason": null,
+                     *       "links": {
+                     *         "self": "/api/secretary/data-sync/runs/17"
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["RestrictionView"];
+                };
+            };
+            /** @description `validation_failed`: The request is not valid. */
+            400: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `unauthenticated`: There is no valid API key. */
+            401: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `forbidden`: Not with this role. `origin_refused`: Sent from elsewhere. */
+            403: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `not_found`: There is no such thing. */
+            404: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `idempotency_in_flight`: The first request is still at work. `state_forbids`: Not in this state. */
+            409: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `body_too_large`: The body is too large. */
+            413: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `media_type_unsupported`: Not in this form. */
+            415: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `idempotency_key_reused`: The Idempotency-Key was used for something else. */
+            422: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `rate_limited`: Too many requests. */
+            429: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `unavailable`: Not available just now. */
+            503: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+        };
+    };
+    getRestriction: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The restriction. */
+                restrictionId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The restriction. */
+            200: {
+                headers: {
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "12",
+                     *       "goldenId": "5012",
+                     *       "entityType": "person",
+                     *       "recipientClass": "directory",
+                     *       "state": "standing",
+                     *       "from": null,
+                     *       "to": null,
+                     *       "authority": "Court order 17/2026",
+                     *       "reason": "She asked for it at the desk",
+                     *       "placedBy": "sis.students",
+                     *       "placedAt": "2026-11-20T07:10:00.000Z",
+                     *       "releasedBy": null,
+                     *       "releasedAt": "2026-11-20T07:10:00.000Z",
+                     *       "releaseReason": null,
+                     *       "links": {
+                     *         "self": "/api/secretary/data-sync/runs/17"
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["RestrictionView"];
+                };
+            };
+            /** @description `validation_failed`: The request is not valid. */
+            400: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `unauthenticated`: There is no valid API key. */
+            401: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `forbidden`: Not with this role. */
+            403: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `not_found`: There is no such thing. */
+            404: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `rate_limited`: Too many requests. */
+            429: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `unavailable`: Not available just now. */
+            503: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+        };
+    };
+    releaseRestriction: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description A text of your own for this request. Sent again with the same body it has no second effect, and the first reply is given again for 24 hours. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description The restriction. */
+                restrictionId: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ReleaseBody"];
+            };
+        };
+        responses: {
+            /** @description It is released. */
+            200: {
+                headers: {
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "12",
+                     *       "goldenId": "5012",
+                     *       "entityType": "person",
+                     *       "recipientClass": "directory",
+                     *       "state": "standing",
+                     *       "from": null,
+                     *       "to": null,
+                     *       "authority": "Court order 17/2026",
+                     *       "reason": "She asked for it at the desk",
+                     *       "placedBy": "sis.students",
+                     *       "placedAt": "2026-11-20T07:10:00.000Z",
+                     *       "releasedBy": null,
+                     *       "releasedAt": "2026-11-20T07:10:00.000Z",
+                     *       "releaseReason": null,
+                     *       "links": {
+                     *         "self": "/api/secretary/data-sync/runs/17"
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["RestrictionView"];
+                };
+            };
+            /** @description `validation_failed`: The request is not valid. */
+            400: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `unauthenticated`: There is no valid API key. */
+            401: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `forbidden`: Not with this role. `origin_refused`: Sent from elsewhere. */
+            403: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `not_found`: There is no such thing. */
+            404: {
                 headers: {
                     "Content-Language": components["headers"]["Content-Language"];
                     [name: string]: unknown;

@@ -43,7 +43,7 @@ test('client/schema.ts is made of it (UPDATE_OPENAPI=1 writes it)', () => {
   const generated = execFileSync(
     process.execPath,
     [fileOf('node_modules/openapi-typescript/bin/cli.js'), committedDocument],
-    { encoding: 'utf8' },
+    { encoding: 'utf8', maxBuffer: 64 * 1024 * 1024 },
   );
   if (update) writeFileSync(committedClient, generated);
   expect(readFileSync(committedClient, 'utf8')).toBe(generated);
