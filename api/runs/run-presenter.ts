@@ -1,7 +1,3 @@
-import type { LoadedConfiguration } from '../../database/configuration-store.js';
-import type { Role } from '../../domain/access.js';
-import { rowInSight } from '../../domain/masks.js';
-import type { RawRow } from '../../domain/rows.js';
 import { dispositions } from '../../domain/run.js';
 import { linkTo } from '../common/base-path.js';
 import { effectOf } from './cancellation.js';

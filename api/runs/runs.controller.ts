@@ -1,5 +1,4 @@
 import { Body, Controller, Inject, Param, Query } from '@nestjs/common';
-import { loadConfiguration } from '../../database/configuration-store.js';
 import type { Hub } from '../../database/hub.js';
 import { basePath } from '../common/base-path.js';
 import { CurrentCaller, CurrentRequest, type Caller } from '../common/caller.js';

@@ -23,15 +23,19 @@ afterAll(async () => {
 });
 
 const apply = async (...args: string[]): Promise<{ code: number | null; out: string; errors: string }> => {
-  const child = spawn(process.execPath, [join(projectFolder(), 'dist', 'cli', 'apply.js'), ...args], {
-    env: childEnvironment({
-      DATABASE_URL: database.url,
-      TEMPORAL_ADDRESS: null,
-      NODE_OPTIONS: null,
-      JEST_WORKER_ID: null,
-    }),
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
+  const child = spawn(
+    process.execPath,
+    [join(projectFolder(), 'dist', 'cli', 'concord.js'), 'apply', '--local', ...args],
+    {
+      env: childEnvironment({
+        DATABASE_URL: database.url,
+        TEMPORAL_ADDRESS: null,
+        NODE_OPTIONS: null,
+        JEST_WORKER_ID: null,
+      }),
+      stdio: ['ignore', 'pipe', 'pipe'],
+    },
+  );
   let [out, errors] = ['', ''];
   child.stdout.on('data', (data: Buffer) => (out += data.toString()));
   child.stderr.on('data', (data: Buffer) => (errors += data.toString()));
