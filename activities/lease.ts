@@ -27,10 +27,11 @@ export const takeLease = async (hub: Hub, run: RunRef, step: Step | 'plan', part
     return { run, step, part, token: lease.token };
   });
 
-/** Moves the run on to a step by the transition table. A late attempt of an earlier step leaves the state as it is. */
+/** Moves the run on to a step by the transition table. A late attempt of an earlier step leaves the state as it is. (Not "for update":
+ *  activities side by side share the run's row already, by the foreign key of their leases, and would wait for each other.) */
 const enterStep = async (client: PoolClient, run: RunRef, step: Step): Promise<void> => {
   const { rows } = await client.query<{ state: RunState }>(
-    'select state from sync_runs where id = $1 and finished_at is null for update',
+    'select state from sync_runs where id = $1 and finished_at is null for no key update',
     [run.runId],
   );
   const from = rows[0]?.state;
