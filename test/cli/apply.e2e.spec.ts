@@ -83,6 +83,8 @@ test('a folder with problems is refused, each with file and line', async () => {
   await edit('systems/hr.yaml', 'kind: csv', 'kind: cvs');
   expect(await apply(folder)).toMatchObject({
     ...{ code: 2, out: '' },
-    errors: expect.stringMatching(/^systems\/hr\.yaml:3: .*\nRefused: 1 problem\. Nothing was changed\.\n$/),
+    errors: expect.stringMatching(
+      /^Error \[configuration_invalid\] Refused: 1 problem\. Nothing was changed\.\n- systems\/hr\.yaml:3: .*\n$/,
+    ),
   });
 });
