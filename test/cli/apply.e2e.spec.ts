@@ -58,8 +58,8 @@ test('a first folder is applied unasked, with keys; a change of what is there as
 
   await edit('jobs/lakeside.yaml', 'percent: 10', 'percent: 20');
   expect(await apply(folder)).toMatchObject({
-    ...{ code: 3, out: expect.stringContaining('~ change   job lakeside') },
-    errors: expect.stringContaining('Say --yes'),
+    ...{ code: 3, out: '' },
+    errors: expect.stringMatching(/~ change {3}job lakeside[^]*say --yes/),
   });
   expect(await apply(folder, '--yes')).toMatchObject({ code: 0 });
   expect(await apply(folder)).toMatchObject({ code: 0, out: expect.stringContaining('Nothing to change.') });
@@ -73,7 +73,7 @@ test('what the folder leaves out is archived only with --prune', async () => {
   });
   expect(await apply(folder, '--prune')).toMatchObject({
     code: 3,
-    out: expect.stringContaining('- archive  job lakeside'),
+    errors: expect.stringContaining('- archive  job lakeside'),
   });
   expect(await apply(folder, '--prune', '--yes')).toMatchObject({ code: 0 });
   expect(await apply(folder)).toMatchObject({ code: 0, out: 'Lakeside University:\nNothing to change.\n' });
@@ -84,7 +84,7 @@ test('a folder with problems is refused, each with file and line', async () => {
   expect(await apply(folder)).toMatchObject({
     ...{ code: 2, out: '' },
     errors: expect.stringMatching(
-      /^Error \[configuration_invalid\] Refused: 1 problem\. Nothing was changed\.\n- systems\/hr\.yaml:3: .*\n$/,
+      /^Error \[configuration_invalid\] Refused: 1 problem\. Nothing was changed\.\n {2}- systems\/hr\.yaml:3: .*\n$/,
     ),
   });
 });
