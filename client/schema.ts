@@ -5277,6 +5277,15 @@ export interface components {
              */
             operation: "insert" | "update" | "delete";
         };
+        HostedInstitutionPage: {
+            /** @description In the order in which they were made. */
+            items: components["schemas"]["HostedInstitutionView"][];
+            /**
+             * @description For the next page; null: there is none.
+             * @example null
+             */
+            nextCursor: string | null;
+        };
         HostedInstitutionView: {
             /**
              * @description Its code.
@@ -5298,10 +5307,6 @@ export interface components {
              * @example true
              */
             hasKeys: boolean;
-        };
-        HostedInstitutionsView: {
-            /** @description In the order of their codes. */
-            items: components["schemas"]["HostedInstitutionView"][];
         };
         IdentifierView: {
             /**
@@ -16930,16 +16935,22 @@ export interface operations {
     };
     listInstitutions: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Items of a page (50 where it is absent). */
+                limit?: number;
+                /** @description nextCursor of the page before. */
+                cursor?: string;
+            };
             header?: never;
             path?: never;
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description All of them. */
+            /** @description A page of them. */
             200: {
                 headers: {
+                    Link: components["headers"]["Link"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
@@ -16954,13 +16965,14 @@ export interface operations {
                      *           "timeZone": "Europe/Zurich",
                      *           "hasKeys": true
                      *         }
-                     *       ]
+                     *       ],
+                     *       "nextCursor": null
                      *     }
                      */
-                    "application/json": components["schemas"]["HostedInstitutionsView"];
+                    "application/json": components["schemas"]["HostedInstitutionPage"];
                 };
             };
-            /** @description `validation_failed`: The request is not valid. */
+            /** @description `validation_failed`: The request is not valid. `cursor_mismatch`: The cursor does not fit the question. */
             400: {
                 headers: {
                     "Content-Language": components["headers"]["Content-Language"];
@@ -16982,6 +16994,16 @@ export interface operations {
             };
             /** @description `forbidden`: Not with this role. */
             403: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `not_found`: There is no such thing. */
+            404: {
                 headers: {
                     "Content-Language": components["headers"]["Content-Language"];
                     [name: string]: unknown;

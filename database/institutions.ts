@@ -20,11 +20,15 @@ export const firstRoles = ['secretary', 'steward', 'operator', 'admin'] as const
 export type FirstRole = (typeof firstRoles)[number];
 export type FirstKeys = Readonly<Record<FirstRole, string>>;
 
-/** All institutions, in the order of their codes; nothing of what is theirs. */
-export async function listInstitutions(hub: Hub): Promise<readonly PresentInstitution[]> {
+/** The institutions after one, in the order in which they were made; nothing of what is theirs. */
+export async function listInstitutions(
+  hub: Hub,
+  page: { readonly after: number; readonly most: number },
+): Promise<readonly PresentInstitution[]> {
   return await hub.system(async (client) => {
     const { rows } = await client.query<PresentInstitution>(
-      'select id, code, name, time_zone as "timeZone", has_keys as "hasKeys" from present_institutions() order by code',
+      'select id, code, name, time_zone as "timeZone", has_keys as "hasKeys" from present_institutions($1, $2)',
+      [page.after, page.most],
     );
     return rows;
   });

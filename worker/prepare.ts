@@ -14,8 +14,16 @@ export async function prepareDatabase(databaseUrl: string): Promise<void> {
 
 /** All institutions of a database. */
 export async function institutionsOf(databaseUrl: string): Promise<readonly PresentInstitution[]> {
-  return await withHub(databaseUrl, listInstitutions);
+  return await withHub(databaseUrl, async (hub) => {
+    const found: PresentInstitution[] = [];
+    for (let page = await pageAfter(hub, 0); page.length > 0; page = await pageAfter(hub, page.at(-1)?.id ?? 0))
+      found.push(...page);
+    return found;
+  });
 }
+
+const pageAfter = (hub: Hub, after: number): Promise<readonly PresentInstitution[]> =>
+  listInstitutions(hub, { after, most: 1000 });
 
 /** The first keys of an institution, one for each role, shown this once; null where it has keys already. */
 export async function firstKeysOf(

@@ -1,18 +1,21 @@
-import { Body, Controller, Inject, Param } from '@nestjs/common';
+import { Body, Controller, Inject, Param, Query } from '@nestjs/common';
 import { createAdminKey, createInstitution, listInstitutions } from '../../database/institutions.js';
 import type { Hub } from '../../database/hub.js';
 import type { Configuration } from '../../domain/job-definition.js';
 import { basePath, linkTo } from '../common/base-path.js';
-import { CurrentCaller, type Caller } from '../common/caller.js';
+import { CurrentCaller, CurrentRequest, type Caller } from '../common/caller.js';
+import { decodeIdCursor, pageOf, type Page } from '../common/cursor.js';
 import { Endpoint } from '../common/endpoint.js';
+import type { Answer, HttpRequest } from '../common/http.js';
 import { judgeInstitution, requireValid } from '../common/judge.js';
+import { defaultLimit, ListQuery } from '../common/list-query.js';
 import type { Plain } from '../common/plain-type.js';
 import { toPlain } from '../common/plain.js';
 import { Problem } from '../common/problem.js';
 import { HUB } from '../common/tokens.js';
 import { say } from '../languages/say.js';
 import { CreateInstitutionBody } from './institutions.dto.js';
-import { AdminKeyView, HostedInstitutionsView, NewInstitutionView } from './institutions.view.js';
+import { AdminKeyView, HostedInstitutionPage, HostedInstitutionView, NewInstitutionView } from './institutions.view.js';
 
 const tag = 'Institutions';
 const path = 'institutions';
@@ -27,11 +30,22 @@ export class InstitutionsController {
     ...{ method: 'get', path: '', operationId: 'listInstitutions', tag, may: 'institution:list' },
     summary: 'List the institutions of the platform',
     description: 'Their codes and names, and nothing of what is theirs. For the holder of the key in CONCORD_HOST_KEY.',
-    replies: [{ status: 200, type: HostedInstitutionsView, description: 'All of them.' }],
+    readsQuery: true,
+    replies: [{ status: 200, type: HostedInstitutionPage, description: 'A page of them.', headers: ['Link'] }],
+    problems: ['cursor_mismatch'],
   })
-  async list(): Promise<Plain<HostedInstitutionsView>> {
-    const items = await listInstitutions(this.hub);
-    return { items: items.map(({ code, name, timeZone, hasKeys }) => ({ code, name, timeZone, hasKeys })) };
+  async list(
+    @CurrentRequest() request: HttpRequest,
+    @Query() { limit = defaultLimit, cursor }: ListQuery,
+  ): Promise<Answer<Page<Plain<HostedInstitutionView>>>> {
+    const filter = ['institutions'];
+    const after = Number(decodeIdCursor(filter, cursor) ?? 0);
+    const rows = await listInstitutions(this.hub, { after, most: limit + 1 });
+    return pageOf({
+      ...{ rows, limit, filter, url: request.url },
+      position: ({ id }) => [String(id)],
+      toItem: ({ code, name, timeZone, hasKeys }) => ({ code, name, timeZone, hasKeys }),
+    });
   }
 
   @Endpoint({

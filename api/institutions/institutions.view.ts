@@ -15,10 +15,13 @@ export class HostedInstitutionView {
   hasKeys: boolean;
 }
 
-/** Every institution of the platform. */
-export class HostedInstitutionsView {
-  @ListOf(() => HostedInstitutionView, { max: 100_000, description: 'In the order of their codes.' })
+/** A page of institutions. */
+export class HostedInstitutionPage {
+  @ListOf(() => HostedInstitutionView, { max: 200, description: 'In the order in which they were made.' })
   items: HostedInstitutionView[];
+
+  @Text({ max: 2000, nullable: true, description: 'For the next page; null: there is none.', example: null })
+  nextCursor: string | null;
 }
 
 const example = 'concord_0f3a9c1b2d4e_c2VjcmV0IHNlY3JldCBzZWNyZXQgc2Vj';
