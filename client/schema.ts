@@ -1411,7 +1411,7 @@ export interface paths {
         put?: never;
         /**
          * Start a run of a job
-         * @description Reads the sources of the job, merges, and publishes. The run goes on after the reply: follow `links.self`.
+         * @description Reads the sources of the job, merges, and publishes. The run goes on after the reply: follow `links.self`. With `dryRun` it changes nothing and ends with a plan of what it would do.
          *
          *     Roles: secretary, steward, operator (`run:start`).
          */
@@ -2299,7 +2299,7 @@ export interface paths {
         };
         /**
          * List what a run changed
-         * @description Its change set, before and after: golden records, what systems said, rows in targets, each with its outcome. Values that the role may not see are left out.
+         * @description Its change set, before and after: golden records, what systems said, rows in targets, each with its outcome. Values that the role may not see are left out. Of a dry run: samples of what it would change, kept for a week.
          *
          *     Roles: secretary, steward, auditor (`run_record:read`).
          */
@@ -3394,7 +3394,7 @@ export interface components {
              */
             id: string;
             /**
-             * @description The golden record.
+             * @description The golden record. Of one that a dry run would make: an id that only its plan knows.
              * @example 5012
              */
             goldenId: string;
@@ -6319,6 +6319,155 @@ export interface components {
              */
             reason: string;
         };
+        PlannedFindingsView: {
+            /**
+             * @description The kind.
+             * @example outranked
+             */
+            kind: string;
+            /**
+             * @description How many.
+             * @example 7
+             */
+            count: number;
+        };
+        PlannedHeldView: {
+            /**
+             * @description Why: `limit`, `rolled_back_input`, `identity`.
+             * @example limit
+             */
+            cause: string;
+            /**
+             * @description insert, update, delete, or any.
+             * @example delete
+             */
+            operation: string;
+            /**
+             * @description The mapping; null: of several.
+             * @example sis.students
+             */
+            mapping: string | null;
+            /**
+             * @description How many rows.
+             * @example 4800
+             */
+            rows: number;
+            /**
+             * @description In words.
+             * @example 4800 of 5000 records would go; 500 are allowed
+             */
+            reason: string;
+        };
+        PlannedQuestionsView: {
+            /**
+             * @description Their kind.
+             * @example value
+             * @enum {string}
+             */
+            kind: "value" | "duplicate" | "identity";
+            /**
+             * @description Of which entity type.
+             * @example person
+             */
+            entityType: string;
+            /**
+             * @description New ones.
+             * @example 3
+             */
+            opened: number;
+            /**
+             * @description Open ones that would be asked anew, with other candidates.
+             * @example 0
+             */
+            changed: number;
+            /**
+             * @description Open ones that would be closed, because the systems agree.
+             * @example 0
+             */
+            closed: number;
+        };
+        PlannedRecordsView: {
+            /**
+             * @description The entity type.
+             * @example person
+             */
+            entityType: string;
+            /**
+             * @description Records that would be new.
+             * @example 12
+             */
+            insert: number;
+            /**
+             * @description Records that would change.
+             * @example 110
+             */
+            update: number;
+            /**
+             * @description Records that would go.
+             * @example 0
+             */
+            delete: number;
+        };
+        PlannedRejectionsView: {
+            /**
+             * @description Set aside, or waiting for a record that has not arrived.
+             * @example rejected
+             * @enum {string}
+             */
+            kind: "rejected" | "waiting";
+            /**
+             * @description The mapping.
+             * @example sis.students
+             */
+            mapping: string;
+            /**
+             * @description The rule or reason.
+             * @example birth_date_given
+             */
+            reason: string;
+            /**
+             * @description The field, where it is one.
+             * @example birth_date
+             */
+            field: string | null;
+            /**
+             * @description How many rows.
+             * @example 12
+             */
+            rows: number;
+        };
+        PlannedWritesView: {
+            /**
+             * @description Its mapping.
+             * @example finance.people
+             */
+            mapping: string;
+            /**
+             * @description Rows that would be new.
+             * @example 12
+             */
+            insert: number;
+            /**
+             * @description Rows that would change.
+             * @example 110
+             */
+            update: number;
+            /**
+             * @description Rows that would go.
+             * @example 0
+             */
+            delete: number;
+            /**
+             * @description Rows that were edited there meanwhile and would be left alone.
+             * @example 0
+             */
+            differs: number;
+            /**
+             * @description Records that would not be sent, each with a finding.
+             * @example 0
+             */
+            withheld: number;
+        };
         ProblemPartView: {
             /**
              * @description JSON Pointer into the body, or the name of a parameter.
@@ -7154,7 +7303,7 @@ export interface components {
              * @example decision
              * @enum {string}
              */
-            kind: "sync" | "decision" | "release" | "rollback" | "due" | "remap";
+            kind: "sync" | "decision" | "release" | "rollback" | "due" | "remap" | "dry_run";
         };
         RotateKeyBody: {
             /**
@@ -7343,7 +7492,7 @@ export interface components {
              * @example sync
              * @enum {string}
              */
-            kind: "sync" | "decision" | "release" | "rollback" | "due" | "remap";
+            kind: "sync" | "decision" | "release" | "rollback" | "due" | "remap" | "dry_run";
             /**
              * @description The job; null for runs over all jobs.
              * @example 3
@@ -7429,6 +7578,22 @@ export interface components {
              */
             nextCursor: string | null;
         };
+        RunPlanView: {
+            /** @description Golden records, by entity type. */
+            records: components["schemas"]["PlannedRecordsView"][];
+            /** @description Rows of targets. What a target itself would refuse shows only when it is written. */
+            targets: components["schemas"]["PlannedWritesView"][];
+            /** @description Questions. */
+            questions: components["schemas"]["PlannedQuestionsView"][];
+            /** @description Changes that would be held for a person. */
+            held: components["schemas"]["PlannedHeldView"][];
+            /** @description Rows that would be set aside, by cause. */
+            rejected: components["schemas"]["PlannedRejectionsView"][];
+            /** @description Findings, by kind. */
+            findings: components["schemas"]["PlannedFindingsView"][];
+            /** @description What could not be asked: nothing is known of it. */
+            leftOut: components["schemas"]["UnaskedView"][];
+        };
         RunProgressView: {
             /**
              * @description The run.
@@ -7481,7 +7646,7 @@ export interface components {
              * @example sync
              * @enum {string}
              */
-            kind: "sync" | "decision" | "release" | "rollback" | "due" | "remap";
+            kind: "sync" | "decision" | "release" | "rollback" | "due" | "remap" | "dry_run";
             /**
              * @description The job; null for runs over all jobs.
              * @example 3
@@ -7579,6 +7744,8 @@ export interface components {
             counts: {
                 [key: string]: unknown;
             };
+            /** @description Of a dry run that is done: what a run would do. `links.changes` shows some of it, before and after. */
+            plan: components["schemas"]["RunPlanView"] | null;
             /** @description Null until it ends. */
             balance: components["schemas"]["BalanceView"] | null;
             /** @description Null where nothing failed. */
@@ -7749,6 +7916,11 @@ export interface components {
              * @example 2026-11-20
              */
             asOf?: string;
+            /**
+             * @description Only work out what the run would do: it goes through all steps over a copy of the stores, changes nothing, and ends with a `plan`. It goes on beside other runs, paused or frozen as the job may be.
+             * @example true
+             */
+            dryRun?: boolean;
         };
         StartedRunView: {
             /**
@@ -8156,6 +8328,18 @@ export interface components {
             links: {
                 [key: string]: string;
             };
+        };
+        UnaskedView: {
+            /**
+             * @description Its mapping.
+             * @example finance.people
+             */
+            name: string;
+            /**
+             * @description The code of the cause.
+             * @example target_unreachable
+             */
+            code: string;
         };
         UploadView: {
             /**
@@ -24715,7 +24899,7 @@ export interface operations {
                 cursor?: string;
                 /** @description Only of this job. */
                 job?: string;
-                /** @description Only of these kinds. Several with commas between: sync, decision, release, rollback, due, remap. */
+                /** @description Only of these kinds. Several with commas between: sync, decision, release, rollback, due, remap, dry_run. */
                 kind?: string;
                 /** @description Only in these states. Several with commas between: opened, extract, diff, guard, standardize, match, merge, apply, publish, verify, rollback, completed, completed_with_questions, failed, cancelled, rolled_back, skipped. */
                 state?: string;
@@ -24901,6 +25085,65 @@ export interface operations {
                      *           "goldenWrites": 122,
                      *           "targetWrites": 244
                      *         }
+                     *       },
+                     *       "plan": {
+                     *         "records": [
+                     *           {
+                     *             "entityType": "person",
+                     *             "insert": 12,
+                     *             "update": 110,
+                     *             "delete": 0
+                     *           }
+                     *         ],
+                     *         "targets": [
+                     *           {
+                     *             "mapping": "finance.people",
+                     *             "insert": 12,
+                     *             "update": 110,
+                     *             "delete": 0,
+                     *             "differs": 0,
+                     *             "withheld": 0
+                     *           }
+                     *         ],
+                     *         "questions": [
+                     *           {
+                     *             "kind": "value",
+                     *             "entityType": "person",
+                     *             "opened": 3,
+                     *             "changed": 0,
+                     *             "closed": 0
+                     *           }
+                     *         ],
+                     *         "held": [
+                     *           {
+                     *             "cause": "limit",
+                     *             "operation": "delete",
+                     *             "mapping": "sis.students",
+                     *             "rows": 4800,
+                     *             "reason": "4800 of 5000 records would go; 500 are allowed"
+                     *           }
+                     *         ],
+                     *         "rejected": [
+                     *           {
+                     *             "kind": "rejected",
+                     *             "mapping": "sis.students",
+                     *             "reason": "birth_date_given",
+                     *             "field": "birth_date",
+                     *             "rows": 12
+                     *           }
+                     *         ],
+                     *         "findings": [
+                     *           {
+                     *             "kind": "outranked",
+                     *             "count": 7
+                     *           }
+                     *         ],
+                     *         "leftOut": [
+                     *           {
+                     *             "name": "finance.people",
+                     *             "code": "target_unreachable"
+                     *           }
+                     *         ]
                      *       },
                      *       "balance": {
                      *         "balances": true,

@@ -26,6 +26,11 @@ export interface TransactionOptions extends WorkOptions {
   readonly repeatable?: boolean;
 }
 
+export interface BulkOptions extends WorkOptions {
+  /** Sees one state of the data, however many statements it takes. */
+  readonly oneState?: boolean;
+}
+
 export type Work<T> = (client: PoolClient) => Promise<T>;
 
 /** Our connections to PostgreSQL. Each piece of work is one transaction, which sees one institution's rows and no other's; it
@@ -36,7 +41,7 @@ export interface Hub {
   /** Reads one state of the data, however many statements it takes. */
   read<T>(institutionId: number, work: Work<T>, options?: WorkOptions): Promise<T>;
   /** For long and large work: connections of its own, so that bookkeeping never waits for it, and more memory. */
-  bulk<T>(institutionId: number, work: Work<T>, options?: WorkOptions): Promise<T>;
+  bulk<T>(institutionId: number, work: Work<T>, options?: BulkOptions): Promise<T>;
   /** Outside every institution: sees no rows, only what the security-definer functions tell. `enterInstitution` goes in. */
   system<T>(work: Work<T>): Promise<T>;
   /** Ends what a connection is running, over another one. False where there is no such connection. */
@@ -76,7 +81,7 @@ export function createHub({ url, role, max }: HubOptions): Hub {
     bulk: (institutionId, work, options = {}) =>
       inTransaction(
         bulk,
-        'begin',
+        options.oneState === true ? 'begin transaction isolation level repeatable read' : 'begin',
         within(institutionId, async (client) => {
           await client.query(`set local work_mem = '${bulkMemory}'`);
           return await work(client);

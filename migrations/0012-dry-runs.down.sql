@@ -1,0 +1,20 @@
+create or replace function concord.forget_passed() returns void
+  language sql volatile security definer set search_path = concord, pg_temp
+  as $$
+    delete from concord.events where created_at < now() - interval '1 day';
+    delete from concord.event_tickets where expires_at < now() - interval '1 hour';
+    delete from concord.webhook_receipts where received_at < now() - interval '1 day';
+    delete from concord.idempotency_keys where created_at < now() - interval '2 days';
+  $$;
+-- Dry runs are known from here on no more; nothing of what they hold was done.
+delete from concord.run_chunks c using concord.sync_runs r where r.id = c.run_id and r.kind = 'dry_run';
+delete from concord.run_leases l using concord.sync_runs r where r.id = l.run_id and r.kind = 'dry_run';
+drop function concord.open_dry_run(bigint);
+drop table concord.run_samples;
+drop trigger measure on concord.sync_runs;
+create trigger measure after insert or update of finished_at on concord.sync_runs
+  for each row execute function concord.measure_run();
+delete from concord.sync_runs where kind = 'dry_run';
+alter table concord.sync_runs drop constraint sync_runs_kind_check;
+alter table concord.sync_runs add constraint sync_runs_kind_check
+  check (kind in ('sync', 'decision', 'release', 'rollback', 'due', 'remap'));
