@@ -5671,7 +5671,7 @@ export interface components {
             absolute?: number;
             /**
              * @description At most this share of the records that are there, in percent.
-             * @example 10
+             * @example 0.5
              */
             percent?: number;
         };
@@ -17026,7 +17026,7 @@ export interface operations {
                      *                 "entityType": "person",
                      *                 "operation": "delete",
                      *                 "absolute": 100,
-                     *                 "percent": 10
+                     *                 "percent": 0.5
                      *               }
                      *             ],
                      *             "partitions": 4,
@@ -17209,7 +17209,7 @@ export interface operations {
                      *               "entityType": "person",
                      *               "operation": "delete",
                      *               "absolute": 100,
-                     *               "percent": 10
+                     *               "percent": 0.5
                      *             }
                      *           ],
                      *           "partitions": 4,
@@ -17292,7 +17292,7 @@ export interface operations {
                      *               "entityType": "person",
                      *               "operation": "delete",
                      *               "absolute": 100,
-                     *               "percent": 10
+                     *               "percent": 0.5
                      *             }
                      *           ],
                      *           "partitions": 4,
@@ -17481,7 +17481,7 @@ export interface operations {
                      *             "entityType": "person",
                      *             "operation": "delete",
                      *             "absolute": 100,
-                     *             "percent": 10
+                     *             "percent": 0.5
                      *           }
                      *         ],
                      *         "partitions": 4,
@@ -17647,7 +17647,7 @@ export interface operations {
                      *             "entityType": "person",
                      *             "operation": "delete",
                      *             "absolute": 100,
-                     *             "percent": 10
+                     *             "percent": 0.5
                      *           }
                      *         ],
                      *         "partitions": 4,
@@ -18105,7 +18105,7 @@ export interface operations {
                      *             "entityType": "person",
                      *             "operation": "delete",
                      *             "absolute": 100,
-                     *             "percent": 10
+                     *             "percent": 0.5
                      *           }
                      *         ],
                      *         "partitions": 4,
@@ -18430,7 +18430,7 @@ export interface operations {
                      *             "entityType": "person",
                      *             "operation": "delete",
                      *             "absolute": 100,
-                     *             "percent": 10
+                     *             "percent": 0.5
                      *           }
                      *         ],
                      *         "partitions": 4,
