@@ -25,7 +25,17 @@ import { beginTrace, endTrace, withinTrace } from './common/request-trace.js';
 import { ProblemFilter, sendProblem, toProblem } from './common/problem.filter.js';
 import { RateLimits } from './common/rate-limits.js';
 import { SightInterceptor, withSight } from './common/sight.js';
-import { CALLERS, CLOCK, COOKIES, DIRECTORY, HUB, LOG, PUBLIC_URL, RATE_LIMITS } from './common/tokens.js';
+import {
+  CALLERS,
+  CLOCK,
+  COOKIES,
+  DEMO_PASSWORD_HASH,
+  DIRECTORY,
+  HUB,
+  LOG,
+  PUBLIC_URL,
+  RATE_LIMITS,
+} from './common/tokens.js';
 import { INQUIRY_WAIT, READINESS, ROLLBACK_PREVIEW, RUN_STARTER, RUN_WAIT } from './common/tokens.js';
 import { HEARTBEAT, LISTEN, SPOOL, TICKETS } from './common/tokens.js';
 import { createValidationPipe } from './common/validation.js';
@@ -157,6 +167,7 @@ class ApiModule {
         { provide: CALLERS, useValue: directory },
         { provide: DIRECTORY, useValue: directory },
         { provide: COOKIES, useValue: new Cookies(access.publicUrl) },
+        { provide: DEMO_PASSWORD_HASH, useValue: access.demoPasswordHash },
         { provide: PUBLIC_URL, useValue: access.publicUrl },
         { provide: RATE_LIMITS, useValue: new RateLimits(access.rates, access.processes) },
         { provide: RUN_STARTER, useValue: dependencies.starter },

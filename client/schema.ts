@@ -2488,6 +2488,28 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/secretary/data-sync/sign-in/demo": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Visit the demo
+         * @description With the password that `npm run demo` tells, as whatever role one wants to see. There is no such account anywhere else.
+         *
+         *     Open to anybody.
+         */
+        post: operations["signInToDemo"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/secretary/data-sync/sign-in/{provider}": {
         parameters: {
             query?: never;
@@ -4228,6 +4250,37 @@ export interface components {
             links: {
                 [key: string]: string;
             };
+        };
+        DemoSignInBody: {
+            /**
+             * @description The code of the institution.
+             * @example lakeside
+             */
+            institution: string;
+            /**
+             * @description The role to begin with; the others can be switched to.
+             * @example secretary
+             * @enum {string}
+             */
+            role: "secretary" | "steward" | "operator" | "auditor" | "admin";
+            /**
+             * @description As the demo said when it began.
+             * @example k3fT…
+             */
+            password: string;
+        };
+        DemoVisitorView: {
+            /**
+             * @description As what everything is done from now on.
+             * @example secretary:visitor@demo
+             */
+            actor: string;
+            /**
+             * @description The role.
+             * @example secretary
+             * @enum {string}
+             */
+            role: "secretary" | "steward" | "operator" | "auditor" | "admin";
         };
         DependentView: {
             /**
@@ -26429,6 +26482,112 @@ export interface operations {
             };
             /** @description `validation_failed`: The request is not valid. */
             400: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `rate_limited`: Too many requests. */
+            429: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `unavailable`: Not available just now. */
+            503: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+        };
+    };
+    signInToDemo: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DemoSignInBody"];
+            };
+        };
+        responses: {
+            /** @description Signed in. */
+            200: {
+                headers: {
+                    "Set-Cookie": components["headers"]["Set-Cookie"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "actor": "secretary:visitor@demo",
+                     *       "role": "secretary"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["DemoVisitorView"];
+                };
+            };
+            /** @description `validation_failed`: The request is not valid. `sign_in_failed`: Signing in failed. */
+            400: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `origin_refused`: Sent from elsewhere. */
+            403: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `not_found`: There is no such thing. */
+            404: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `body_too_large`: The body is too large. */
+            413: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `media_type_unsupported`: Not in this form. */
+            415: {
                 headers: {
                     "Content-Language": components["headers"]["Content-Language"];
                     [name: string]: unknown;

@@ -612,6 +612,8 @@ create table concord.sessions (
   created_at timestamp with time zone not null,
   last_used_at timestamp with time zone not null,
   expires_at timestamp with time zone not null,
+  vouched_at timestamp with time zone not null,
+  renewal text,
   constraint sessions_institution_id_fkey FOREIGN KEY (institution_id) REFERENCES concord.institutions(id),
   constraint sessions_pkey PRIMARY KEY (id),
   constraint sessions_role_check CHECK ((role = ANY (ARRAY['secretary'::text, 'steward'::text, 'operator'::text, 'auditor'::text, 'admin'::text]))),

@@ -23,7 +23,8 @@ export const base = '/api/secretary/data-sync';
 export const testAccess: ApiAccess = {
   publicUrl: 'http://127.0.0.1',
   providers: [],
-  session: { idle: 60, absolute: 600 },
+  session: { idle: 60, absolute: 600, recheck: 15 },
+  demoPasswordHash: null,
   rates: { read: 1e6, write: 1e6, work: 1e6, signIn: 1e6 },
   processes: 1,
   trustedProxies: [],

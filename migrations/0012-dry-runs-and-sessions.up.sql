@@ -63,3 +63,9 @@ create or replace function concord.forget_passed() returns void
     delete from concord.idempotency_keys where created_at < now() - interval '2 days';
     delete from concord.run_samples s using concord.sync_runs r where r.id = s.run_id and r.started_at < now() - interval '7 days';
   $$;
+
+-- When the provider last vouched for what a session may be, and what it is asked with again: its refresh token, encrypted with a key
+-- that only the browser's own token gives. Null: it gave none.
+alter table concord.sessions add column vouched_at timestamptz, add column renewal text;
+update concord.sessions set vouched_at = created_at;
+alter table concord.sessions alter column vouched_at set not null;

@@ -1,3 +1,4 @@
+alter table concord.sessions drop column vouched_at, drop column renewal;
 create or replace function concord.forget_passed() returns void
   language sql volatile security definer set search_path = concord, pg_temp
   as $$
