@@ -44,6 +44,8 @@ export interface Hub {
   bulk<T>(institutionId: number, work: Work<T>, options?: BulkOptions): Promise<T>;
   /** Outside every institution: sees no rows, only what the security-definer functions tell. `enterInstitution` goes in. */
   system<T>(work: Work<T>): Promise<T>;
+  /** One statement outside every institution, in a transaction of its own: what a request asks of each security-definer function. */
+  look<Row extends pg.QueryResultRow>(sql: string, values: readonly unknown[]): Promise<readonly Row[]>;
   /** Ends what a connection is running, over another one. False where there is no such connection. */
   cancelBackend(pid: number): Promise<boolean>;
   close(): Promise<void>;
@@ -89,6 +91,7 @@ export function createHub({ url, role, max }: HubOptions): Hub {
         options.signal,
       ),
     system: (work) => inTransaction(short, 'begin', work, undefined),
+    look: (sql, values) => look(short, sql, values),
     cancelBackend: (pid) => cancelBackend(url, pid),
     close: async () => {
       await Promise.all([short.end(), bulk.end()]);
@@ -160,6 +163,24 @@ async function inTransaction<T>(
     await cancelled;
     // A cancellation that arrives late must not meet somebody else's query.
     client.release(broken || cancelled !== undefined);
+  }
+}
+
+async function look<Row extends pg.QueryResultRow>(
+  pool: pg.Pool,
+  sql: string,
+  values: readonly unknown[],
+): Promise<readonly Row[]> {
+  const client = traced(await connect(pool));
+  let broken = false;
+  try {
+    return (await client.query<Row>(sql, [...values])).rows;
+  } catch (error) {
+    broken = isConnectionError(error);
+    if (broken) throw new DatabaseUnreachable(error);
+    throw error;
+  } finally {
+    client.release(broken);
   }
 }
 

@@ -1,3 +1,12 @@
+drop index concord.sync_conflict_resolutions_open;
+drop function concord.configuration_fingerprint(integer);
+drop function concord.holder_of_key(text);
+create function concord.key_by_prefix(wanted text)
+  returns table (id integer, institution_id integer, secret_hash text, role text, name text, expires_at timestamptz, revoked_at timestamptz)
+  language sql stable security definer set search_path = concord, pg_temp
+  as $$ select k.id, k.institution_id, k.secret_hash, k.role, k.name, k.expires_at, k.revoked_at from concord.api_keys k where k.prefix = wanted $$;
+revoke all on function concord.key_by_prefix(text) from public;
+grant execute on function concord.key_by_prefix(text) to concord_worker, concord_api;
 alter table concord.sessions drop column vouched_at, drop column renewal;
 create or replace function concord.forget_passed() returns void
   language sql volatile security definer set search_path = concord, pg_temp

@@ -69,3 +69,35 @@ create or replace function concord.forget_passed() returns void
 alter table concord.sessions add column vouched_at timestamptz, add column renewal text;
 update concord.sessions set vouched_at = created_at;
 alter table concord.sessions alter column vouched_at set not null;
+
+-- ── what every request asks ──────────────────────────────────────────────────────────────────────────────────────────
+-- Whose key it is, in one statement of its own.
+create function concord.holder_of_key(wanted text)
+  returns table (id integer, institution_id integer, secret_hash text, role text, name text, expires_at timestamptz, revoked_at timestamptz,
+    organisations text[], last_used_at timestamptz)
+  language sql stable security definer set search_path = concord, pg_temp
+  as $$
+    select k.id, k.institution_id, k.secret_hash, k.role, k.name, k.expires_at, k.revoked_at, k.organisations, k.last_used_at
+    from concord.api_keys k where k.prefix = wanted
+  $$;
+drop function concord.key_by_prefix(text);
+
+-- Whether the configuration of an institution is as it was; tells nothing of it.
+create function concord.configuration_fingerprint(wanted integer) returns text
+  language sql stable security definer set search_path = concord, pg_temp
+  as $$
+    select md5(string_agg(part, ';' order by part)) from (
+      select concat_ws(':', 'institution', id, version) as part from institutions where id = wanted
+      union all select concat_ws(':', 'system', id, version, archived) from data_source_configurations where institution_id = wanted
+      union all select concat_ws(':', 'type', id, version, archived) from entity_types where institution_id = wanted
+      union all select concat_ws(':', 'mapping', id, version, archived) from cross_system_mappings where institution_id = wanted
+      union all select concat_ws(':', 'codes', id, version, archived) from code_tables where institution_id = wanted
+      union all select concat_ws(':', 'job', id, version, archived) from synchronization_jobs where institution_id = wanted
+    ) parts
+  $$;
+revoke all on function concord.holder_of_key(text), concord.configuration_fingerprint(integer) from public;
+grant execute on function concord.holder_of_key(text), concord.configuration_fingerprint(integer) to concord_worker, concord_api;
+
+-- The overview counts open questions without looking at them. The last column is what policies ask for.
+create index sync_conflict_resolutions_open on concord.sync_conflict_resolutions (institution_id, job_id, kind, due_at, created_at, golden_id)
+  where state = 'open';

@@ -859,6 +859,7 @@ CREATE INDEX sessions_institution ON concord.sessions USING btree (institution_i
 CREATE INDEX sync_conflict_resolutions_batch ON concord.sync_conflict_resolutions USING btree (batch_id);
 CREATE INDEX sync_conflict_resolutions_inbox ON concord.sync_conflict_resolutions USING btree (institution_id, state, id);
 CREATE UNIQUE INDEX sync_conflict_resolutions_one_open ON concord.sync_conflict_resolutions USING btree (golden_id, kind, group_name) WHERE (state = 'open'::text);
+CREATE INDEX sync_conflict_resolutions_open ON concord.sync_conflict_resolutions USING btree (institution_id, job_id, kind, due_at, created_at, golden_id) WHERE (state = 'open'::text);
 CREATE INDEX sync_conflict_resolutions_run ON concord.sync_conflict_resolutions USING btree (opened_run);
 CREATE INDEX sync_runs_active ON concord.sync_runs USING btree (institution_id) WHERE (finished_at IS NULL);
 CREATE INDEX sync_runs_job ON concord.sync_runs USING btree (institution_id, job_id, id);
@@ -995,6 +996,21 @@ CREATE TRIGGER tell AFTER INSERT OR UPDATE ON concord.synchronization_jobs FOR E
 CREATE TRIGGER tell AFTER UPDATE ON concord.uploads FOR EACH ROW EXECUTE FUNCTION concord.tell_upload();
 
 -- functions
+CREATE OR REPLACE FUNCTION concord.configuration_fingerprint(wanted integer)
+ RETURNS text
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'concord', 'pg_temp'
+AS $function$
+    select md5(string_agg(part, ';' order by part)) from (
+      select concat_ws(':', 'institution', id, version) as part from institutions where id = wanted
+      union all select concat_ws(':', 'system', id, version, archived) from data_source_configurations where institution_id = wanted
+      union all select concat_ws(':', 'type', id, version, archived) from entity_types where institution_id = wanted
+      union all select concat_ws(':', 'mapping', id, version, archived) from cross_system_mappings where institution_id = wanted
+      union all select concat_ws(':', 'codes', id, version, archived) from code_tables where institution_id = wanted
+      union all select concat_ws(':', 'job', id, version, archived) from synchronization_jobs where institution_id = wanted
+    ) parts
+  $function$;
 CREATE OR REPLACE FUNCTION concord.count_words(type_id integer, beginnings text[], most integer)
  RETURNS TABLE(beginning text, found integer)
  LANGUAGE sql
@@ -1032,6 +1048,15 @@ AS $function$
     delete from concord.idempotency_keys where created_at < now() - interval '2 days';
     delete from concord.run_samples s using concord.sync_runs r where r.id = s.run_id and r.started_at < now() - interval '7 days';
   $function$;
+CREATE OR REPLACE FUNCTION concord.holder_of_key(wanted text)
+ RETURNS TABLE(id integer, institution_id integer, secret_hash text, role text, name text, expires_at timestamp with time zone, revoked_at timestamp with time zone, organisations text[], last_used_at timestamp with time zone)
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'concord', 'pg_temp'
+AS $function$
+    select k.id, k.institution_id, k.secret_hash, k.role, k.name, k.expires_at, k.revoked_at, k.organisations, k.last_used_at
+    from concord.api_keys k where k.prefix = wanted
+  $function$;
 CREATE OR REPLACE FUNCTION concord.institution_by_code(wanted text)
  RETURNS integer
  LANGUAGE sql
@@ -1056,12 +1081,6 @@ CREATE OR REPLACE FUNCTION concord.institution_of_system(wanted integer)
  STABLE SECURITY DEFINER
  SET search_path TO 'concord', 'pg_temp'
 AS $function$ select institution_id from concord.data_source_configurations where id = wanted and not archived $function$;
-CREATE OR REPLACE FUNCTION concord.key_by_prefix(wanted text)
- RETURNS TABLE(id integer, institution_id integer, secret_hash text, role text, name text, expires_at timestamp with time zone, revoked_at timestamp with time zone)
- LANGUAGE sql
- STABLE SECURITY DEFINER
- SET search_path TO 'concord', 'pg_temp'
-AS $function$ select k.id, k.institution_id, k.secret_hash, k.role, k.name, k.expires_at, k.revoked_at from concord.api_keys k where k.prefix = wanted $function$;
 CREATE OR REPLACE FUNCTION concord.mark_due(wanted bigint, days date[])
  RETURNS void
  LANGUAGE sql
@@ -1563,11 +1582,15 @@ grant delete, insert, select, update on table concord.watermarks to concord_api;
 grant delete, insert, select, update on table concord.watermarks to concord_worker;
 grant delete, insert, select, update on table concord.webhook_receipts to concord_api;
 grant delete, insert, select, update on table concord.webhook_receipts to concord_worker;
+grant execute on function concord.configuration_fingerprint(integer) to concord_api;
+grant execute on function concord.configuration_fingerprint(integer) to concord_worker;
 grant execute on function concord.count_words(integer,text[],integer) to concord_api;
 grant execute on function concord.ensure_institution(text,text,text,text) to concord_api;
 grant execute on function concord.ensure_institution(text,text,text,text) to concord_worker;
 grant execute on function concord.forget_passed() to concord_api;
 grant execute on function concord.forget_passed() to concord_worker;
+grant execute on function concord.holder_of_key(text) to concord_api;
+grant execute on function concord.holder_of_key(text) to concord_worker;
 grant execute on function concord.institution_by_code(text) to concord_api;
 grant execute on function concord.institution_by_code(text) to concord_worker;
 grant execute on function concord.institution_of_job(integer) to concord_api;
@@ -1576,8 +1599,6 @@ grant execute on function concord.institution_of_run(bigint) to concord_api;
 grant execute on function concord.institution_of_run(bigint) to concord_worker;
 grant execute on function concord.institution_of_system(integer) to concord_api;
 grant execute on function concord.institution_of_system(integer) to concord_worker;
-grant execute on function concord.key_by_prefix(text) to concord_api;
-grant execute on function concord.key_by_prefix(text) to concord_worker;
 grant execute on function concord.mark_due(bigint,date[]) to concord_api;
 grant execute on function concord.measure_run() to concord_api;
 grant execute on function concord.measure_run() to concord_worker;
