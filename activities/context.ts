@@ -161,6 +161,13 @@ export class InstitutionContext {
     return compiled;
   }
 
+  /** The columns that another version of a target's mapping wrote or compared; null where it wrote none. */
+  targetColumns(definition: MappingDefinition): readonly string[] | null {
+    if (definition.target === undefined) return null;
+    const codeTables = this.configuration.codeTables.map(({ definition: table }) => table);
+    return compileTarget(definition, this.definitions, codeTables).columns;
+  }
+
   /** The kind of the main record of a mapping's rows. */
   mainType(mapping: MappingRef): EntityTypeRef {
     const main = mapping.definition.source?.records.find((record) => (record.subKey ?? '') === '');

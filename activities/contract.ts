@@ -135,6 +135,12 @@ export interface SyncActivities {
   rollBackTargets(run: RunRef, runId: string): Promise<StepCounts>;
   rollBackGolden(run: RunRef, runId: string): Promise<StepCounts>;
 
+  // dry runs
+  /** Makes the copy of the stores over which the steps of a dry run are carried out; what an earlier attempt did is forgotten. */
+  copyStores(run: RunRef): Promise<void>;
+  /** Counts what the run would do and keeps samples, with the run. `leftOut`: sources and targets that could not be asked. */
+  notePlan(run: RunRef, leftOut: readonly { readonly name: string; readonly code: string }[]): Promise<void>;
+
   // review
   pendingReview(institutionId: number, jobId: number): Promise<ReviewWork>;
   remindReview(institutionId: number, jobId: number): Promise<void>;

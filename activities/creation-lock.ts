@@ -6,6 +6,7 @@ import type { EntityTypeRef } from './context.js';
 /** One run at a time creates records of a type: two runs that meet the same new person make one record. To the end of the
  *  transaction. */
 export const lockCreation = async (client: PoolClient, run: RunRef, type: EntityTypeRef): Promise<void> => {
+  if (run.dry === true) return;
   await client.query('select pg_advisory_xact_lock($1, $2)', [run.institutionId, type.id]);
   // Transactions of a holder whose connection died meanwhile (see below) are waited for.
   await client.query('select pg_advisory_lock($1, $2)', [run.institutionId, -type.id]);
@@ -29,6 +30,7 @@ export const holdingCreation = <T>(
     await lockCreation(client, run, type);
     const { rows } = await client.query<{ pid: number }>('select pg_backend_pid() as pid');
     const stillHeld: StillHeld = async (other) => {
+      if (run.dry === true) return;
       await other.query('select pg_advisory_xact_lock_shared($1, $2)', [run.institutionId, -type.id]);
       const { rowCount } = await other.query(
         `select 1 from pg_locks where locktype = 'advisory' and database = (select oid from pg_database where datname = current_database())

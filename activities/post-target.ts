@@ -320,7 +320,7 @@ export const readStanding = async (
     `select c.digest, c.counts as facts from run_chunks c
      where c.step = 'post' and c.state = 'done' and c.part like $3 and c.run_id = (
        select max(r.id) from sync_runs r
-       where r.job_id = $2 and r.id < $1 and exists (
+       where r.job_id = $2 and r.id < $1 and r.kind <> 'dry_run' and exists (
          select 1 from run_chunks o where o.run_id = r.id and o.step = 'post' and o.state = 'done' and o.part like $3))`,
     [run.runId, run.jobId, `${String(mappingId)}/%/${String(targetId)}`],
   );

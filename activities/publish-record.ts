@@ -145,10 +145,11 @@ const tellPure = async (
   const root = context.entityTypeNamed(mapping.definition.target?.root ?? '').id;
   await client.query(
     `update record_images i set raw_hash = k.hash, told_hash = k.told, published_version = k.version, settled_version = k.version, untold = false, deleted_run = null,
-       source_key = k.key, last_run = $1
-     from unnest($2::bigint[], $3::text[], $4::uuid[], $5::uuid[], $6::integer[]) as k (id, key, hash, told, version) where i.id = k.id`,
+       source_key = k.key, last_run = $1, mapping_version = $2
+     from unnest($3::bigint[], $4::text[], $5::uuid[], $6::uuid[], $7::integer[]) as k (id, key, hash, told, version) where i.id = k.id`,
     [
       run.runId,
+      mapping.version,
       ...columnsOf(
         kept.filter(({ change }) => change.image !== null),
         [
@@ -168,7 +169,7 @@ const tellPure = async (
      from unnest($7::bigint[], $8::text[], $9::uuid[], $10::uuid[], $11::integer[]) as k (golden, key, hash, told, version) join golden_records g on g.id = k.golden
      order by k.key collate "C"
      on conflict (mapping_id, entity_type_id, source_key, sub_key) do update set golden_id = excluded.golden_id, raw_hash = excluded.raw_hash, told_hash = excluded.told_hash,
-       published_version = excluded.published_version, settled_version = excluded.settled_version, untold = false, deleted_run = null, last_run = $1`,
+       published_version = excluded.published_version, settled_version = excluded.settled_version, untold = false, deleted_run = null, last_run = $1, mapping_version = excluded.mapping_version`,
     [
       run.runId,
       run.institutionId,
@@ -209,15 +210,16 @@ const learnPure = async (
     if (change.image !== null) {
       await client.query(
         `update record_images set raw_hash = $2, told_hash = null, untold = true, settled_version = 0, published_version = 0, last_run = $1,
-           deleted_run = case when $2::uuid is null then $1::bigint end where id = $3`,
-        [run.runId, actual === null ? null : hashOfRow(actual), change.image[0]],
+           mapping_version = $4, deleted_run = case when $2::uuid is null then $1::bigint end where id = $3`,
+        [run.runId, actual === null ? null : hashOfRow(actual), change.image[0], mapping.version],
       );
     } else if (actual !== null) {
       await client.query(
         `insert into record_images (id, institution_id, system_id, mapping_id, entity_type_id, source_key, golden_id, raw_hash, mapping_version, untold,
            subject_key, created_run, last_run)
          select nextval('image_ids'), $2, $3, $4, $5, $6, g.id, $8, $9, true, g.subject_key, $1, $1 from golden_records g where g.id = $7
-         on conflict (mapping_id, entity_type_id, source_key, sub_key) do update set raw_hash = excluded.raw_hash, untold = true, last_run = $1`,
+         on conflict (mapping_id, entity_type_id, source_key, sub_key) do update set raw_hash = excluded.raw_hash, untold = true, last_run = $1,
+           mapping_version = excluded.mapping_version`,
         [
           run.runId,
           run.institutionId,

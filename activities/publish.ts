@@ -15,6 +15,7 @@ import { isWithin, judgedPages, type GoldenRange, type PublishCounts, type Publi
 import { nothingDone, publishFresh, type FreshPublish } from './publish-fresh.js';
 import { publishFile } from './publish-file.js';
 import { holdingTarget } from './target-lock.js';
+import { knownByFormerColumns } from './former-columns.js';
 import { noteDue, noteProblems, recordIntent, recordOutcome, type TargetOutcome } from './publish-record.js';
 
 const pageSize = 5_000;
@@ -281,7 +282,8 @@ const writePage = async (
     ...new Set(changes.flatMap(({ keyText, image }) => (image === null ? [keyText] : [keyText, image[1]]))),
   ];
   const there = await rows.readRows(target, keys.map(keyCellsOf));
-  const compared = changes.map((change) => comparedWith(publishing, change, there));
+  const known = await knownByFormerColumns(publishing, rows, changes, there);
+  const compared = known.map((change) => comparedWith(publishing, change, there));
   const toWrite = compared.filter((one): one is Extract<Compared, { write: unknown }> => 'write' in one);
   const intents = [...toWrite, ...compared.flatMap((one) => foundThere(one, begun))];
   await fenced(dependencies.hub, lease, (client) =>

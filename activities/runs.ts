@@ -16,7 +16,7 @@ const isUniqueViolation = (error: unknown): boolean =>
   typeof error === 'object' && error !== null && 'code' in error && error.code === uniqueViolation;
 
 /** The rows of all sources together, by disposition. */
-const rowCounts = async (client: PoolClient, run: RunRef): Promise<RowCounts> => {
+export const rowCounts = async (client: PoolClient, run: RunRef): Promise<RowCounts> => {
   const zero = {
     extracted: 0,
     missing: 0,
@@ -94,14 +94,15 @@ const wakeReview = async (client: PoolClient, run: RunRef): Promise<void> => {
   await client.query(`select pg_notify('concord_outbox', '')`);
 };
 
-const postedRows = (client: PoolClient, run: RunRef): Promise<number> =>
+const postedRows = (client: PoolClient, run: Pick<RunRef, 'runId'>): Promise<number> =>
   count(
     client,
     `select coalesce(sum((counts #>> '{outcome,new}')::bigint), 0) as count from run_chunks where run_id = $1 and step = $2`,
     [run.runId, postSteps.target],
   );
 
-const summarize = async (client: PoolClient, run: RunRef): Promise<Omit<RunSummary, 'state'>> => ({
+/** What a run did and left open, as the stores of the transaction say. */
+export const summarize = async (client: PoolClient, run: Pick<RunRef, 'runId'>): Promise<Omit<RunSummary, 'state'>> => ({
   questions: await count(
     client,
     `select count(*) from sync_conflict_resolutions where (opened_run = $1 or changed_run = $1) and state = 'open'`,

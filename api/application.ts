@@ -19,11 +19,23 @@ import { addFileParsers, keepSignedBodies } from './common/bodies.js';
 import type { Tickets } from './common/caller.js';
 import type { HttpReply, HttpRequest } from './common/http.js';
 import { Idempotency } from './common/idempotency.js';
+import { methodsOf } from './common/methods.js';
+import { Problem } from './common/problem.js';
 import { beginTrace, endTrace, withinTrace } from './common/request-trace.js';
 import { ProblemFilter, sendProblem, toProblem } from './common/problem.filter.js';
 import { RateLimits } from './common/rate-limits.js';
 import { SightInterceptor, withSight } from './common/sight.js';
-import { CALLERS, CLOCK, COOKIES, DIRECTORY, HUB, LOG, PUBLIC_URL, RATE_LIMITS } from './common/tokens.js';
+import {
+  CALLERS,
+  CLOCK,
+  COOKIES,
+  DEMO_PASSWORD_HASH,
+  DIRECTORY,
+  HUB,
+  LOG,
+  PUBLIC_URL,
+  RATE_LIMITS,
+} from './common/tokens.js';
 import { INQUIRY_WAIT, READINESS, ROLLBACK_PREVIEW, RUN_STARTER, RUN_WAIT } from './common/tokens.js';
 import { HEARTBEAT, LISTEN, SPOOL, TICKETS } from './common/tokens.js';
 import { createValidationPipe } from './common/validation.js';
@@ -63,6 +75,7 @@ import { DeliveriesController } from './deliveries/deliveries.controller.js';
 import { Spool } from './deliveries/spool.js';
 import { Uploads } from './deliveries/uploads.js';
 import { mountDocs } from './docs-page.js';
+import { say } from './languages/say.js';
 import type { ApiMetrics } from './metrics.js';
 import { createDocument } from './openapi.js';
 import { OrganisationsController } from './organisations/organisations.controller.js';
@@ -155,6 +168,7 @@ class ApiModule {
         { provide: CALLERS, useValue: directory },
         { provide: DIRECTORY, useValue: directory },
         { provide: COOKIES, useValue: new Cookies(access.publicUrl) },
+        { provide: DEMO_PASSWORD_HASH, useValue: access.demoPasswordHash },
         { provide: PUBLIC_URL, useValue: access.publicUrl },
         { provide: RATE_LIMITS, useValue: new RateLimits(access.rates, access.processes) },
         { provide: RUN_STARTER, useValue: dependencies.starter },
@@ -204,7 +218,9 @@ export async function createApi(dependencies: ApiDependencies): Promise<NestFast
   addFileParsers(application.getHttpAdapter().getInstance(), bodyLimit);
   keepSignedBodies(application.getHttpAdapter().getInstance());
   addHooks(application, dependencies);
-  const document = JSON.stringify(createDocument(application));
+  const described = createDocument(application);
+  refuseOtherMethods(application, methodsOf(described.paths));
+  const document = JSON.stringify(described);
   application
     .getHttpAdapter()
     .getInstance()
@@ -215,6 +231,23 @@ export async function createApi(dependencies: ApiDependencies): Promise<NestFast
   await application.init();
   await application.getHttpAdapter().getInstance().ready();
   return application;
+}
+
+/* Told before anything of the request is looked at. */
+function refuseOtherMethods(application: NestFastifyApplication, methods: ReturnType<typeof methodsOf>): void {
+  application
+    .getHttpAdapter()
+    .getInstance()
+    .addHook('onRequest', (request, reply, done) => {
+      const known = request.is404 ? methods(request.url) : null;
+      if (known === null) {
+        done();
+        return;
+      }
+      const allowed = known.join(', ');
+      const said = say('method_not_allowed.address', { method: request.method, allowed });
+      sendProblem(reply, new Problem('method_not_allowed', said, { headers: { allow: allowed } }), request);
+    });
 }
 
 /* One line a request: the route and not the address, which may name a person. */

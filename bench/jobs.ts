@@ -18,6 +18,8 @@ export interface BenchSite {
   readonly environment: Environment;
   readonly config: Config;
   readonly pairs: number;
+  /** Of the large table. */
+  readonly rows: number;
   readonly say: (line: string) => void;
 }
 

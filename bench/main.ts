@@ -1,15 +1,16 @@
-/* `npm run bench -- [J1g] [J2] [J1p] [J6] [--rows 1000000] [--pairs 3]`: our times beside the floors of the same machine in the
+/* `npm run bench -- [J1g] [J2] [J1p] [J6] [J7] [--rows 1000000] [--pairs 3]`: our times beside the floors of the same machine in the
    same run. Prints a table; ends with 1 where a target does not hold what it should, for then no figure counts. */
 import { cpus } from 'node:os';
 import { parseArgs } from 'node:util';
 import { readConfig } from '../config/env.js';
 import { bringUp } from '../launch/environment.js';
 import { searchAttributes } from '../worker/search-attributes.js';
+import { benchApi } from './api.js';
 import { benchChanges, benchFirstLoad, benchPosted, benchSmall, type BenchSite } from './jobs.js';
 import type { Figure } from './measure.js';
 import { buildStores } from './stores.js';
 
-const jobs = { J1g: benchFirstLoad, J2: benchChanges, J1p: benchPosted, J6: benchSmall } as const;
+const jobs = { J1g: benchFirstLoad, J2: benchChanges, J1p: benchPosted, J6: benchSmall, J7: benchApi } as const;
 type JobName = keyof typeof jobs;
 const isJob = (name: string): name is JobName => Object.hasOwn(jobs, name);
 
@@ -45,7 +46,7 @@ try {
   say(`PostgreSQL ${version}, Node ${process.versions.node}, ${String(cpus().length)} × ${cpus()[0]?.model ?? '?'}`);
   const built = await buildStores(environment.databaseUrl, rows);
   say(`A table of ${String(built.count)} rows × 17 columns, digest ${built.digest}.`);
-  const site: BenchSite = { environment, config, pairs, say };
+  const site: BenchSite = { environment, config, pairs, rows, say };
   const figures: Figure[] = [];
   for (const name of wanted) figures.push(...(await jobs[name](site)));
   tell(figures);

@@ -29,6 +29,8 @@ export interface Platform {
   /** Applies the configuration of an institution; its jobs can be run by their names from then on. */
   configure(configuration: Configuration): Promise<void>;
   workerUsage(): Usage | null;
+  /** Its hub's database, as the owner. */
+  readonly databaseUrl: string;
   close(): Promise<void>;
 }
 
@@ -67,6 +69,7 @@ export const openPlatform = async (environment: Environment, config: Config, nam
   };
   return {
     configure,
+    databaseUrl: url.href,
     workerUsage: () => usageOf(worker.pid),
     async run(job) {
       const known = jobs.get(job);

@@ -26,6 +26,8 @@ export interface DemoSetting {
   /** The configuration to apply, and the secrets that it names. */
   readonly configurationFolder: string;
   readonly secrets: Readonly<Record<string, string>>;
+  /** With which visitors sign in; absent: nobody does. */
+  readonly password?: string;
 }
 
 export interface OpenDemoPlatform {
@@ -45,9 +47,10 @@ export const openDemoPlatform = async (setting: DemoSetting): Promise<OpenDemoPl
   await prepareDatabase(databaseUrl);
   const apiPort = await freePort(0);
   const program = { databaseUrl, temporalAddress, scope, folder, apiPort, environment: setting.secrets };
+  const api = { ...program.environment, ...passwordOf(setting) };
   const starting = Promise.allSettled([
     startProgram({ ...program, name: 'worker' }),
-    startProgram({ ...program, name: 'api' }),
+    startProgram({ ...program, environment: api, name: 'api' }),
   ]);
   const institution = await applyConfigurationOf(setting).catch((error: unknown) => ({ error }));
   const settled = await starting;
@@ -80,6 +83,9 @@ export const openDemoPlatform = async (setting: DemoSetting): Promise<OpenDemoPl
     },
   };
 };
+
+const passwordOf = ({ password }: DemoSetting): Readonly<Record<string, string>> =>
+  password === undefined ? {} : { CONCORD_DEMO_PASSWORD_HASH: createHash('sha256').update(password).digest('hex') };
 
 const applyConfigurationOf = async ({
   databaseUrl,

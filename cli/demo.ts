@@ -1,4 +1,5 @@
 /* `npm run demo`: a sample institution of four systems, told as a story. Exits with 0 only if every outcome is as it should be. */
+import { randomBytes } from 'node:crypto';
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import pg from 'pg';
@@ -40,7 +41,9 @@ const tellIn = async (environment: Environment): Promise<boolean> => {
     academicIncoming: join(files, 'academic', 'incoming'),
     academicOutgoing: join(files, 'academic', 'outgoing'),
   };
+  const password = randomBytes(12).toString('base64url');
   const opened = await openDemoPlatform({
+    password,
     ...{ temporalAddress, folder: environment.folder },
     databaseUrl: await makeDatabase(databaseUrl, 'concord_demo'),
     scope: `.demo-${Date.now().toString(36)}`,
@@ -55,7 +58,7 @@ const tellIn = async (environment: Environment): Promise<boolean> => {
       'Lakeside is a made-up university of about 5,000 people. Its student information, human resources, finance and',
     );
     write('academic systems each know some of them. Concord keeps them in agreement, and asks where it cannot know.');
-    write(`What you see here also answers at ${opened.apiUrl}`);
+    write(`What you see here also answers at ${opened.apiUrl}; its account for visitors has the password ${password}`);
     const narrator = new PrintedNarrator(write);
     const lakeside = generateLakeside({ dayOne: yesterday() });
     await tellStory(await beginStory({ sis, finance, ...places }, opened.platform, lakeside), narrator);

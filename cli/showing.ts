@@ -48,9 +48,9 @@ export function runText(run: Schemas['RunView'], paint: Paint): string {
       ['belongs to run', run.parentRunId],
       ['rolled back by run', run.rolledBackBy],
       ['rows', shown.map((name) => `${String(rows[name])} ${name.replace('_', ' ')}`).join(', ')],
-      ['golden records written', summary['goldenWrites'] ?? null],
+      ['golden records written', run.kind === 'dry_run' ? null : (summary['goldenWrites'] ?? null)],
       // A rollback tells rows of targets in its preview; it does not count them again.
-      ['target rows written', run.kind === 'rollback' ? null : (summary['targetWrites'] ?? null)],
+      ['target rows written', ['rollback', 'dry_run'].includes(run.kind) ? null : (summary['targetWrites'] ?? null)],
       ['sums balance', run.balance === null ? null : run.balance.balances ? 'yes' : paint.red('no')],
       ['questions', run.openQuestions === 0 ? null : `${String(run.openQuestions)}: concord conflicts --run ${run.id}`],
       ['held', run.held === 0 ? null : `${String(run.held)}: concord held --run ${run.id}`],

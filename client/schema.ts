@@ -1461,7 +1461,7 @@ export interface paths {
         put?: never;
         /**
          * Start a run of a job
-         * @description Reads the sources of the job, merges, and publishes. The run goes on after the reply: follow `links.self`.
+         * @description Reads the sources of the job, merges, and publishes. The run goes on after the reply: follow `links.self`. With `dryRun` it changes nothing and ends with a plan of what it would do.
          *
          *     Roles: secretary, steward, operator (`run:start`).
          */
@@ -2349,7 +2349,7 @@ export interface paths {
         };
         /**
          * List what a run changed
-         * @description Its change set, before and after: golden records, what systems said, rows in targets, each with its outcome. Values that the role may not see are left out.
+         * @description Its change set, before and after: golden records, what systems said, rows in targets, each with its outcome. Values that the role may not see are left out. Of a dry run: samples of what it would change, kept for a week.
          *
          *     Roles: secretary, steward, auditor (`run_record:read`).
          */
@@ -2532,6 +2532,28 @@ export interface paths {
         get: operations["getProviders"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/secretary/data-sync/sign-in/demo": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Visit the demo
+         * @description With the password that `npm run demo` tells, as whatever role one wants to see. There is no such account anywhere else.
+         *
+         *     Open to anybody.
+         */
+        post: operations["signInToDemo"];
         delete?: never;
         options?: never;
         head?: never;
@@ -3451,7 +3473,7 @@ export interface components {
              */
             id: string;
             /**
-             * @description The golden record.
+             * @description The golden record. Of one that a dry run would make: an id that only its plan knows.
              * @example 5012
              */
             goldenId: string;
@@ -4310,6 +4332,37 @@ export interface components {
             links: {
                 [key: string]: string;
             };
+        };
+        DemoSignInBody: {
+            /**
+             * @description The code of the institution.
+             * @example lakeside
+             */
+            institution: string;
+            /**
+             * @description The role to begin with; the others can be switched to.
+             * @example secretary
+             * @enum {string}
+             */
+            role: "secretary" | "steward" | "operator" | "auditor" | "admin";
+            /**
+             * @description As the demo said when it began.
+             * @example k3fT…
+             */
+            password: string;
+        };
+        DemoVisitorView: {
+            /**
+             * @description As what everything is done from now on.
+             * @example secretary:visitor@demo
+             */
+            actor: string;
+            /**
+             * @description The role.
+             * @example secretary
+             * @enum {string}
+             */
+            role: "secretary" | "steward" | "operator" | "auditor" | "admin";
         };
         DependentView: {
             /**
@@ -5806,7 +5859,7 @@ export interface components {
             absolute?: number;
             /**
              * @description At most this share of the records that are there, in percent.
-             * @example 10
+             * @example 0.5
              */
             percent?: number;
         };
@@ -6471,6 +6524,155 @@ export interface components {
              * @example She asked for it at the desk
              */
             reason: string;
+        };
+        PlannedFindingsView: {
+            /**
+             * @description The kind.
+             * @example outranked
+             */
+            kind: string;
+            /**
+             * @description How many.
+             * @example 7
+             */
+            count: number;
+        };
+        PlannedHeldView: {
+            /**
+             * @description Why: `limit`, `rolled_back_input`, `identity`.
+             * @example limit
+             */
+            cause: string;
+            /**
+             * @description insert, update, delete, or any.
+             * @example delete
+             */
+            operation: string;
+            /**
+             * @description The mapping; null: of several.
+             * @example sis.students
+             */
+            mapping: string | null;
+            /**
+             * @description How many rows.
+             * @example 4800
+             */
+            rows: number;
+            /**
+             * @description In words.
+             * @example 4800 of 5000 records would go; 500 are allowed
+             */
+            reason: string;
+        };
+        PlannedQuestionsView: {
+            /**
+             * @description Their kind.
+             * @example value
+             * @enum {string}
+             */
+            kind: "value" | "duplicate" | "identity";
+            /**
+             * @description Of which entity type.
+             * @example person
+             */
+            entityType: string;
+            /**
+             * @description New ones.
+             * @example 3
+             */
+            opened: number;
+            /**
+             * @description Open ones that would be asked anew, with other candidates.
+             * @example 0
+             */
+            changed: number;
+            /**
+             * @description Open ones that would be closed, because the systems agree.
+             * @example 0
+             */
+            closed: number;
+        };
+        PlannedRecordsView: {
+            /**
+             * @description The entity type.
+             * @example person
+             */
+            entityType: string;
+            /**
+             * @description Records that would be new.
+             * @example 12
+             */
+            insert: number;
+            /**
+             * @description Records that would change.
+             * @example 110
+             */
+            update: number;
+            /**
+             * @description Records that would go.
+             * @example 0
+             */
+            delete: number;
+        };
+        PlannedRejectionsView: {
+            /**
+             * @description Set aside, or waiting for a record that has not arrived.
+             * @example rejected
+             * @enum {string}
+             */
+            kind: "rejected" | "waiting";
+            /**
+             * @description The mapping.
+             * @example sis.students
+             */
+            mapping: string;
+            /**
+             * @description The rule or reason.
+             * @example birth_date_given
+             */
+            reason: string;
+            /**
+             * @description The field, where it is one.
+             * @example birth_date
+             */
+            field: string | null;
+            /**
+             * @description How many rows.
+             * @example 12
+             */
+            rows: number;
+        };
+        PlannedWritesView: {
+            /**
+             * @description Its mapping.
+             * @example finance.people
+             */
+            mapping: string;
+            /**
+             * @description Rows that would be new.
+             * @example 12
+             */
+            insert: number;
+            /**
+             * @description Rows that would change.
+             * @example 110
+             */
+            update: number;
+            /**
+             * @description Rows that would go.
+             * @example 0
+             */
+            delete: number;
+            /**
+             * @description Rows that were edited there meanwhile and would be left alone.
+             * @example 0
+             */
+            differs: number;
+            /**
+             * @description Records that would not be sent, each with a finding.
+             * @example 0
+             */
+            withheld: number;
         };
         ProblemPartView: {
             /**
@@ -7307,7 +7509,7 @@ export interface components {
              * @example decision
              * @enum {string}
              */
-            kind: "sync" | "decision" | "release" | "rollback" | "due" | "remap";
+            kind: "sync" | "decision" | "release" | "rollback" | "due" | "remap" | "dry_run";
         };
         RotateKeyBody: {
             /**
@@ -7496,7 +7698,7 @@ export interface components {
              * @example sync
              * @enum {string}
              */
-            kind: "sync" | "decision" | "release" | "rollback" | "due" | "remap";
+            kind: "sync" | "decision" | "release" | "rollback" | "due" | "remap" | "dry_run";
             /**
              * @description The job; null for runs over all jobs.
              * @example 3
@@ -7582,6 +7784,22 @@ export interface components {
              */
             nextCursor: string | null;
         };
+        RunPlanView: {
+            /** @description Golden records, by entity type. */
+            records: components["schemas"]["PlannedRecordsView"][];
+            /** @description Rows of targets. What a target itself would refuse shows only when it is written. */
+            targets: components["schemas"]["PlannedWritesView"][];
+            /** @description Questions. */
+            questions: components["schemas"]["PlannedQuestionsView"][];
+            /** @description Changes that would be held for a person. */
+            held: components["schemas"]["PlannedHeldView"][];
+            /** @description Rows that would be set aside, by cause. */
+            rejected: components["schemas"]["PlannedRejectionsView"][];
+            /** @description Findings, by kind. */
+            findings: components["schemas"]["PlannedFindingsView"][];
+            /** @description What could not be asked: nothing is known of it. */
+            leftOut: components["schemas"]["UnaskedView"][];
+        };
         RunProgressView: {
             /**
              * @description The run.
@@ -7634,7 +7852,7 @@ export interface components {
              * @example sync
              * @enum {string}
              */
-            kind: "sync" | "decision" | "release" | "rollback" | "due" | "remap";
+            kind: "sync" | "decision" | "release" | "rollback" | "due" | "remap" | "dry_run";
             /**
              * @description The job; null for runs over all jobs.
              * @example 3
@@ -7732,6 +7950,8 @@ export interface components {
             counts: {
                 [key: string]: unknown;
             };
+            /** @description Of a dry run that is done: what a run would do. `links.changes` shows some of it, before and after. */
+            plan: components["schemas"]["RunPlanView"] | null;
             /** @description Null until it ends. */
             balance: components["schemas"]["BalanceView"] | null;
             /** @description Null where nothing failed. */
@@ -7902,6 +8122,11 @@ export interface components {
              * @example 2026-11-20
              */
             asOf?: string;
+            /**
+             * @description Only work out what the run would do: it goes through all steps over a copy of the stores, changes nothing, and ends with a `plan`. It goes on beside other runs, paused or frozen as the job may be.
+             * @example true
+             */
+            dryRun?: boolean;
         };
         StartedRunView: {
             /**
@@ -8309,6 +8534,18 @@ export interface components {
             links: {
                 [key: string]: string;
             };
+        };
+        UnaskedView: {
+            /**
+             * @description Its mapping.
+             * @example finance.people
+             */
+            name: string;
+            /**
+             * @description The code of the cause.
+             * @example target_unreachable
+             */
+            code: string;
         };
         UploadView: {
             /**
@@ -17325,7 +17562,7 @@ export interface operations {
                      *                 "entityType": "person",
                      *                 "operation": "delete",
                      *                 "absolute": 100,
-                     *                 "percent": 10
+                     *                 "percent": 0.5
                      *               }
                      *             ],
                      *             "partitions": 4,
@@ -17508,7 +17745,7 @@ export interface operations {
                      *               "entityType": "person",
                      *               "operation": "delete",
                      *               "absolute": 100,
-                     *               "percent": 10
+                     *               "percent": 0.5
                      *             }
                      *           ],
                      *           "partitions": 4,
@@ -17591,7 +17828,7 @@ export interface operations {
                      *               "entityType": "person",
                      *               "operation": "delete",
                      *               "absolute": 100,
-                     *               "percent": 10
+                     *               "percent": 0.5
                      *             }
                      *           ],
                      *           "partitions": 4,
@@ -17780,7 +18017,7 @@ export interface operations {
                      *             "entityType": "person",
                      *             "operation": "delete",
                      *             "absolute": 100,
-                     *             "percent": 10
+                     *             "percent": 0.5
                      *           }
                      *         ],
                      *         "partitions": 4,
@@ -17946,7 +18183,7 @@ export interface operations {
                      *             "entityType": "person",
                      *             "operation": "delete",
                      *             "absolute": 100,
-                     *             "percent": 10
+                     *             "percent": 0.5
                      *           }
                      *         ],
                      *         "partitions": 4,
@@ -18404,7 +18641,7 @@ export interface operations {
                      *             "entityType": "person",
                      *             "operation": "delete",
                      *             "absolute": 100,
-                     *             "percent": 10
+                     *             "percent": 0.5
                      *           }
                      *         ],
                      *         "partitions": 4,
@@ -18729,7 +18966,7 @@ export interface operations {
                      *             "entityType": "person",
                      *             "operation": "delete",
                      *             "absolute": 100,
-                     *             "percent": 10
+                     *             "percent": 0.5
                      *           }
                      *         ],
                      *         "partitions": 4,
@@ -25198,7 +25435,7 @@ export interface operations {
                 cursor?: string;
                 /** @description Only of this job. */
                 job?: string;
-                /** @description Only of these kinds. Several with commas between: sync, decision, release, rollback, due, remap. */
+                /** @description Only of these kinds. Several with commas between: sync, decision, release, rollback, due, remap, dry_run. */
                 kind?: string;
                 /** @description Only in these states. Several with commas between: opened, extract, diff, guard, standardize, match, merge, apply, publish, verify, rollback, completed, completed_with_questions, failed, cancelled, rolled_back, skipped. */
                 state?: string;
@@ -25384,6 +25621,65 @@ export interface operations {
                      *           "goldenWrites": 122,
                      *           "targetWrites": 244
                      *         }
+                     *       },
+                     *       "plan": {
+                     *         "records": [
+                     *           {
+                     *             "entityType": "person",
+                     *             "insert": 12,
+                     *             "update": 110,
+                     *             "delete": 0
+                     *           }
+                     *         ],
+                     *         "targets": [
+                     *           {
+                     *             "mapping": "finance.people",
+                     *             "insert": 12,
+                     *             "update": 110,
+                     *             "delete": 0,
+                     *             "differs": 0,
+                     *             "withheld": 0
+                     *           }
+                     *         ],
+                     *         "questions": [
+                     *           {
+                     *             "kind": "value",
+                     *             "entityType": "person",
+                     *             "opened": 3,
+                     *             "changed": 0,
+                     *             "closed": 0
+                     *           }
+                     *         ],
+                     *         "held": [
+                     *           {
+                     *             "cause": "limit",
+                     *             "operation": "delete",
+                     *             "mapping": "sis.students",
+                     *             "rows": 4800,
+                     *             "reason": "4800 of 5000 records would go; 500 are allowed"
+                     *           }
+                     *         ],
+                     *         "rejected": [
+                     *           {
+                     *             "kind": "rejected",
+                     *             "mapping": "sis.students",
+                     *             "reason": "birth_date_given",
+                     *             "field": "birth_date",
+                     *             "rows": 12
+                     *           }
+                     *         ],
+                     *         "findings": [
+                     *           {
+                     *             "kind": "outranked",
+                     *             "count": 7
+                     *           }
+                     *         ],
+                     *         "leftOut": [
+                     *           {
+                     *             "name": "finance.people",
+                     *             "code": "target_unreachable"
+                     *           }
+                     *         ]
                      *       },
                      *       "balance": {
                      *         "balances": true,
@@ -26669,6 +26965,112 @@ export interface operations {
             };
             /** @description `validation_failed`: The request is not valid. */
             400: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `rate_limited`: Too many requests. */
+            429: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `unavailable`: Not available just now. */
+            503: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+        };
+    };
+    signInToDemo: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DemoSignInBody"];
+            };
+        };
+        responses: {
+            /** @description Signed in. */
+            200: {
+                headers: {
+                    "Set-Cookie": components["headers"]["Set-Cookie"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "actor": "secretary:visitor@demo",
+                     *       "role": "secretary"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["DemoVisitorView"];
+                };
+            };
+            /** @description `validation_failed`: The request is not valid. `sign_in_failed`: Signing in failed. */
+            400: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `origin_refused`: Sent from elsewhere. */
+            403: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `not_found`: There is no such thing. */
+            404: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `body_too_large`: The body is too large. */
+            413: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `media_type_unsupported`: Not in this form. */
+            415: {
                 headers: {
                     "Content-Language": components["headers"]["Content-Language"];
                     [name: string]: unknown;

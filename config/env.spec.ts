@@ -21,7 +21,8 @@ describe('readConfig', () => {
       access: {
         publicUrl: 'http://127.0.0.1:3210',
         signIn: null,
-        session: { idle: 60, absolute: 600 },
+        session: { idle: 60, absolute: 600, recheck: 15 },
+        demoPasswordHash: null,
         rates: { read: 3000, write: 600, work: 120, signIn: 30 },
         processes: 1,
         trustedProxies: [],
@@ -34,6 +35,23 @@ describe('readConfig', () => {
       spoolFolder: '.concord/spool',
       corpus: null,
     });
+  });
+
+  test('a password for the demo is taken for its own database on this machine, and refused elsewhere', () => {
+    const demo = {
+      CONCORD_DEMO_PASSWORD_HASH: 'a'.repeat(64),
+      DATABASE_URL: 'postgres://postgres@127.0.0.1:5432/concord_demo',
+    };
+    expect(readConfig(demo).access.demoPasswordHash).toBe('a'.repeat(64));
+    const others: Record<string, string>[] = [
+      { DATABASE_URL: 'postgres://postgres@127.0.0.1:5432/concord' },
+      { DATABASE_URL: 'postgres://postgres@db.example:5432/concord_demo' },
+      { DATABASE_URL: '' },
+      { CONCORD_PUBLIC_URL: 'https://concord.example' },
+      { CONCORD_DEMO_PASSWORD_HASH: 'open' },
+    ];
+    for (const other of others)
+      expect(problemsOf({ ...demo, ...other })).toEqual([expect.stringContaining('CONCORD_DEMO_PASSWORD_HASH')]);
   });
 
   test('an empty or blank variable counts as absent', () => {

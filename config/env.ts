@@ -33,7 +33,10 @@ export interface AccessConfig {
   /** What the file that CONCORD_SIGN_IN names says of OpenID providers, not judged yet; null: nobody signs in. */
   readonly signIn: unknown;
   /** Of sessions, in minutes. */
-  readonly session: { readonly idle: number; readonly absolute: number };
+  readonly session: { readonly idle: number; readonly absolute: number; readonly recheck: number };
+  /** sha256 (hex) of the password with which the demo lets its visitors in; null, as everywhere else: nobody signs in without a
+   *  provider. */
+  readonly demoPasswordHash: string | null;
   /** Requests a minute of one caller, of each class of route; `signIn`: of one address, as are refused keys. */
   readonly rates: { readonly read: number; readonly write: number; readonly work: number; readonly signIn: number };
   /** API processes that share the requests: each admits its part of the rates. */
@@ -80,6 +83,8 @@ export const variableNames = [
   'CONCORD_SIGN_IN',
   'CONCORD_SESSION_IDLE_MINUTES',
   'CONCORD_SESSION_MINUTES',
+  'CONCORD_SESSION_RECHECK_MINUTES',
+  'CONCORD_DEMO_PASSWORD_HASH',
   'CONCORD_RATE_READ',
   'CONCORD_RATE_WRITE',
   'CONCORD_RATE_WORK',
@@ -248,13 +253,15 @@ function readTls(reader: Reader, hasApiKey: boolean): TemporalTls | null {
 function readAccess(reader: Reader, apiPort: number): AccessConfig {
   const idle = reader.whole('CONCORD_SESSION_IDLE_MINUTES', 60);
   const absolute = reader.whole('CONCORD_SESSION_MINUTES', 600);
+  const recheck = reader.whole('CONCORD_SESSION_RECHECK_MINUTES', 15);
   if (idle > absolute)
     reader.problems.push('CONCORD_SESSION_IDLE_MINUTES must not be more than CONCORD_SESSION_MINUTES');
   return {
     publicUrl: reader.origin('CONCORD_PUBLIC_URL', `http://127.0.0.1:${String(apiPort)}`),
     hostKey: reader.secret('CONCORD_HOST_KEY', 32),
     signIn: reader.yaml('CONCORD_SIGN_IN'),
-    session: { idle, absolute },
+    session: { idle, absolute, recheck },
+    demoPasswordHash: reader.demoPasswordHash(),
     rates: {
       read: reader.whole('CONCORD_RATE_READ', 3_000),
       write: reader.whole('CONCORD_RATE_WRITE', 600),
@@ -319,7 +326,7 @@ class Reader {
     const value = this.text(name);
     if (value === null) return absent;
     const url = URL.canParse(value) ? new URL(value) : null;
-    const local = url?.protocol === 'http:' && ['127.0.0.1', 'localhost', '[::1]'].includes(url.hostname);
+    const local = url?.protocol === 'http:' && thisMachine.includes(url.hostname);
     if (url !== null && (url.protocol === 'https:' || local) && `${url.origin}/` === url.href) return url.origin;
     this.problems.push(`${name} must be https://host or https://host:port (http:// for this machine only)`);
     return absent;
@@ -386,6 +393,25 @@ class Reader {
     }
   }
 
+  /** Whoever knows the password is whatever they want to be: so only for the data set of the demo, on this machine. */
+  demoPasswordHash(): string | null {
+    const hash = this.text('CONCORD_DEMO_PASSWORD_HASH');
+    if (hash === null) return null;
+    const publicUrl = this.text('CONCORD_PUBLIC_URL');
+    const database = this.text('DATABASE_URL') ?? '';
+    const isDemo =
+      /^[0-9a-f]{64}$/.test(hash) &&
+      isOfThisMachine(database) &&
+      new URL(database).pathname === '/concord_demo' &&
+      (publicUrl === null || isOfThisMachine(publicUrl)) &&
+      !this.isSet('CONCORD_SIGN_IN');
+    if (isDemo) return hash;
+    this.problems.push(
+      'CONCORD_DEMO_PASSWORD_HASH is set by `npm run demo` alone, for its own database on this machine: leave it unset',
+    );
+    return null;
+  }
+
   databaseUrl(): string | null {
     const value = this.text('DATABASE_URL');
     if (value === null || /^postgres(ql)?:$/.test(protocolOf(value))) return value;
@@ -400,6 +426,11 @@ class Reader {
     return null;
   }
 }
+
+const thisMachine: readonly string[] = ['127.0.0.1', 'localhost', '[::1]'];
+
+const isOfThisMachine = (value: string): boolean =>
+  URL.canParse(value) && thisMachine.includes(new URL(value).hostname);
 
 function protocolOf(value: string): string {
   return URL.canParse(value) ? new URL(value).protocol : '';

@@ -4,7 +4,7 @@ import { boundRoles, type MemberRole } from '../domain/access.js';
 import { SyncError } from '../domain/errors.js';
 import { randomIds } from '../platform/ids.js';
 import type { Ids } from '../platform/ids.js';
-import { enterInstitution } from './hub.js';
+import { together } from '../platform/together.js';
 import type { Hub } from './hub.js';
 
 export interface NewApiKey {
@@ -82,26 +82,39 @@ export function newSecret(ids: Ids = randomIds): {
 export async function verifyApiKey(hub: Hub, key: string, now: Date): Promise<ApiKeyHolder | null> {
   const [, prefix, secret] = keyPattern.exec(key) ?? [];
   if (prefix === undefined || secret === undefined) return null;
-  return await hub.system(async (client) => {
-    const answer = await client.query<StoredKey>(
-      'select id, institution_id, secret_hash, role, name, expires_at, revoked_at from key_by_prefix($1)',
+  const row = await storedKeysOf(hub)(prefix);
+  const fits = timingSafeEqual(hashOf(secret), row === undefined ? hashOf('') : Buffer.from(row.secret_hash, 'hex'));
+  if (row === undefined || !fits || !isValid(row, now)) return null;
+  if (row.last_used_at === null || now.getTime() - row.last_used_at.getTime() > usedAgain) await noteUse(hub, row, now);
+  const { id, institution_id: institutionId, role, name, organisations } = row;
+  return { keyId: id, institutionId, role, name, organisations };
+}
+
+/* Requests that come together with one key ask once. */
+const asking = new WeakMap<Hub, (prefix: string) => Promise<StoredKey | undefined>>();
+
+const storedKeysOf = (hub: Hub): ((prefix: string) => Promise<StoredKey | undefined>) => {
+  const known = asking.get(hub);
+  if (known !== undefined) return known;
+  const ask = together(async (prefix: string): Promise<StoredKey | undefined> => {
+    const [row] = await hub.look<StoredKey>(
+      `select id, institution_id, secret_hash, role, name, expires_at, revoked_at, organisations, last_used_at
+       from concord.holder_of_key($1)`,
       [prefix],
     );
-    const [row] = answer.rows;
-    const fits = timingSafeEqual(hashOf(secret), row === undefined ? hashOf('') : Buffer.from(row.secret_hash, 'hex'));
-    if (row === undefined || !fits || !isValid(row, now)) return null;
-    await enterInstitution(client, row.institution_id);
-    const { rows } = await client.query<{ organisations: readonly string[] }>(
-      `with used as (
-         update api_keys set last_used_at = $2
-         where id = $1 and (last_used_at is null or last_used_at < $2::timestamptz - interval '1 minute'))
-       select organisations from api_keys where id = $1`,
-      [row.id, now],
-    );
-    const { id, institution_id: institutionId, role, name } = row;
-    return { keyId: id, institutionId, role, name, organisations: rows[0]?.organisations ?? [] };
+    return row;
   });
-}
+  asking.set(hub, ask);
+  return ask;
+};
+
+const usedAgain = 60_000;
+
+const noteUse = async (hub: Hub, { id, institution_id: institutionId }: StoredKey, now: Date): Promise<void> => {
+  await hub.transaction(institutionId, (client) =>
+    client.query('update concord.api_keys set last_used_at = $2 where id = $1', [id, now]),
+  );
+};
 
 /** Ends a key for good. False where the institution has no such key in use. */
 export async function revokeApiKey(hub: Hub, institutionId: number, keyId: number, now: Date): Promise<boolean> {
@@ -119,6 +132,8 @@ interface StoredKey {
   readonly name: string;
   readonly expires_at: Date | null;
   readonly revoked_at: Date | null;
+  readonly organisations: readonly string[];
+  readonly last_used_at: Date | null;
 }
 
 function isValid(row: StoredKey, now: Date): boolean {

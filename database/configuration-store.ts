@@ -13,6 +13,7 @@ import { layoutProblems } from '../domain/layout.js';
 import { codeTablesReadBy, readsDifferently } from '../domain/mapping-reading.js';
 import type { RuleDefinition } from '../domain/rule-definition.js';
 import { canonicalJson } from '../platform/canonical-json.js';
+import { together } from '../platform/together.js';
 import { checkNames, planChanges } from './configuration-plan.js';
 import type { ChangePlan, Stored } from './configuration-plan.js';
 import {
@@ -434,14 +435,32 @@ const loadedVersions = new WeakMap<Hub, Map<string, MappingReading>>();
  *  @throws SyncError not_found */
 export async function loadConfiguration(hub: Hub, institutionId: number): Promise<LoadedConfiguration> {
   const cache = cacheOf(loadedConfigurations, hub);
+  const fingerprintNow = await fingerprintsOf(hub)(institutionId);
+  const known = cache.get(institutionId);
+  if (known !== undefined && known.fingerprint === fingerprintNow) return known.configuration;
   return await hub.read(institutionId, async (client) => {
     const fingerprint = await readFingerprint(client);
-    const known = cache.get(institutionId);
-    if (known?.fingerprint === fingerprint) return known.configuration;
     const configuration = await readConfiguration(client, institutionId);
     cache.set(institutionId, { fingerprint, configuration });
     return configuration;
   });
+}
+
+/* Those who come together ask once. */
+const askingFingerprints = new WeakMap<Hub, (institutionId: number) => Promise<string>>();
+
+function fingerprintsOf(hub: Hub): (institutionId: number) => Promise<string> {
+  const known = askingFingerprints.get(hub);
+  if (known !== undefined) return known;
+  const ask = together(async (institutionId: number): Promise<string> => {
+    const [row] = await hub.look<{ fingerprint: string | null }>(
+      'select concord.configuration_fingerprint($1) as fingerprint',
+      [institutionId],
+    );
+    return row?.fingerprint ?? '';
+  });
+  askingFingerprints.set(hub, ask);
+  return ask;
 }
 
 /** How a version of a mapping read its rows. */
@@ -500,14 +519,7 @@ function cacheOf<K, V>(caches: WeakMap<Hub, Map<K, V>>, hub: Hub): Map<K, V> {
 /** A short text for the state that the configuration is in: every change of a configured thing raises its version. */
 export async function readFingerprint(client: PoolClient): Promise<string> {
   const answer = await client.query<{ fingerprint: string | null }>(
-    `select md5(string_agg(part, ';' order by part)) as fingerprint from (
-       select concat_ws(':', 'institution', id, version) as part from institutions
-       union all select concat_ws(':', 'system', id, version, archived) from data_source_configurations
-       union all select concat_ws(':', 'type', id, version, archived) from entity_types
-       union all select concat_ws(':', 'mapping', id, version, archived) from cross_system_mappings
-       union all select concat_ws(':', 'codes', id, version, archived) from code_tables
-       union all select concat_ws(':', 'job', id, version, archived) from synchronization_jobs
-     ) parts`,
+    `select concord.configuration_fingerprint(nullif(current_setting('concord.institution', true), '')::integer) as fingerprint`,
   );
   return answer.rows[0]?.fingerprint ?? '';
 }

@@ -26,6 +26,11 @@ export interface TransactionOptions extends WorkOptions {
   readonly repeatable?: boolean;
 }
 
+export interface BulkOptions extends WorkOptions {
+  /** Sees one state of the data, however many statements it takes. */
+  readonly oneState?: boolean;
+}
+
 export type Work<T> = (client: PoolClient) => Promise<T>;
 
 /** Our connections to PostgreSQL. Each piece of work is one transaction, which sees one institution's rows and no other's; it
@@ -36,9 +41,11 @@ export interface Hub {
   /** Reads one state of the data, however many statements it takes. */
   read<T>(institutionId: number, work: Work<T>, options?: WorkOptions): Promise<T>;
   /** For long and large work: connections of its own, so that bookkeeping never waits for it, and more memory. */
-  bulk<T>(institutionId: number, work: Work<T>, options?: WorkOptions): Promise<T>;
+  bulk<T>(institutionId: number, work: Work<T>, options?: BulkOptions): Promise<T>;
   /** Outside every institution: sees no rows, only what the security-definer functions tell. `enterInstitution` goes in. */
   system<T>(work: Work<T>): Promise<T>;
+  /** One statement outside every institution, in a transaction of its own: what a request asks of each security-definer function. */
+  look<Row extends pg.QueryResultRow>(sql: string, values: readonly unknown[]): Promise<readonly Row[]>;
   /** Ends what a connection is running, over another one. False where there is no such connection. */
   cancelBackend(pid: number): Promise<boolean>;
   close(): Promise<void>;
@@ -76,7 +83,7 @@ export function createHub({ url, role, max }: HubOptions): Hub {
     bulk: (institutionId, work, options = {}) =>
       inTransaction(
         bulk,
-        'begin',
+        options.oneState === true ? 'begin transaction isolation level repeatable read' : 'begin',
         within(institutionId, async (client) => {
           await client.query(`set local work_mem = '${bulkMemory}'`);
           return await work(client);
@@ -84,6 +91,7 @@ export function createHub({ url, role, max }: HubOptions): Hub {
         options.signal,
       ),
     system: (work) => inTransaction(short, 'begin', work, undefined),
+    look: (sql, values) => look(short, sql, values),
     cancelBackend: (pid) => cancelBackend(url, pid),
     close: async () => {
       await Promise.all([short.end(), bulk.end()]);
@@ -155,6 +163,24 @@ async function inTransaction<T>(
     await cancelled;
     // A cancellation that arrives late must not meet somebody else's query.
     client.release(broken || cancelled !== undefined);
+  }
+}
+
+async function look<Row extends pg.QueryResultRow>(
+  pool: pg.Pool,
+  sql: string,
+  values: readonly unknown[],
+): Promise<readonly Row[]> {
+  const client = traced(await connect(pool));
+  let broken = false;
+  try {
+    return (await client.query<Row>(sql, [...values])).rows;
+  } catch (error) {
+    broken = isConnectionError(error);
+    if (broken) throw new DatabaseUnreachable(error);
+    throw error;
+  } finally {
+    client.release(broken);
   }
 }
 

@@ -36,8 +36,8 @@ export const permissions = {
   'institution:create': { host: all },
   'institution:read': everybody,
   'institution:write': { steward: all, admin: all },
+  // Organisations are golden records: systems say what they are, and `golden_record:override` changes them.
   'organisation:read': everybody,
-  'organisation:write': { steward: all, admin: all },
   'key:read': { auditor: all, admin: all },
   'key:write': { admin: all },
 

@@ -1,5 +1,5 @@
 /** The vocabulary of a run. Frozen: these names stand in stored histories, search attributes and tables. */
-export const runKinds = ['sync', 'decision', 'release', 'rollback', 'due', 'remap'] as const;
+export const runKinds = ['sync', 'decision', 'release', 'rollback', 'due', 'remap', 'dry_run'] as const;
 export type RunKind = (typeof runKinds)[number];
 
 /** The steps of the loop: names of activity files, states of a run, metric labels and headings of the documentation. */
@@ -48,6 +48,8 @@ export interface RunRef {
   readonly kind: RunKind;
   /** The person whose records alone the run reads (`liveSync`); absent: whole sources. */
   readonly subjectKey?: string;
+  /** The run goes on in the copy of a dry run: it is alone there, and needs no lock against others. Never in a history. */
+  readonly dry?: true;
 }
 
 /** The dispositions of source rows; with them the sums of a run balance (invariant I1):

@@ -578,6 +578,27 @@ create table concord.run_metrics (
   constraint run_metrics_pkey PRIMARY KEY (institution_id, metric, labels)
 );
 alter table concord.run_metrics enable row level security;
+create table concord.run_samples (
+  run_id bigint not null,
+  kind text not null,
+  mapping_id integer not null,
+  row_id bigint not null,
+  institution_id integer not null,
+  entity_type_id integer not null,
+  golden_id bigint,
+  operation text not null,
+  outcome text not null,
+  before jsonb,
+  after jsonb,
+  subject_key bigint,
+  constraint run_samples_entity_type_id_fkey FOREIGN KEY (entity_type_id) REFERENCES concord.entity_types(id),
+  constraint run_samples_institution_id_fkey FOREIGN KEY (institution_id) REFERENCES concord.institutions(id),
+  constraint run_samples_kind_check CHECK ((kind = ANY (ARRAY['golden'::text, 'target'::text]))),
+  constraint run_samples_operation_check CHECK ((operation = ANY (ARRAY['insert'::text, 'update'::text, 'delete'::text]))),
+  constraint run_samples_pkey PRIMARY KEY (run_id, kind, mapping_id, row_id),
+  constraint run_samples_run_id_fkey FOREIGN KEY (run_id) REFERENCES concord.sync_runs(id) ON DELETE CASCADE
+);
+alter table concord.run_samples enable row level security;
 create table concord.sessions (
   id bigint not null generated always as identity,
   institution_id integer not null,
@@ -591,6 +612,8 @@ create table concord.sessions (
   created_at timestamp with time zone not null,
   last_used_at timestamp with time zone not null,
   expires_at timestamp with time zone not null,
+  vouched_at timestamp with time zone not null,
+  renewal text,
   constraint sessions_institution_id_fkey FOREIGN KEY (institution_id) REFERENCES concord.institutions(id),
   constraint sessions_pkey PRIMARY KEY (id),
   constraint sessions_role_check CHECK ((role = ANY (ARRAY['secretary'::text, 'steward'::text, 'operator'::text, 'auditor'::text, 'admin'::text]))),
@@ -659,7 +682,7 @@ create table concord.sync_runs (
   cancel_reason text,
   constraint sync_runs_institution_id_fkey FOREIGN KEY (institution_id) REFERENCES concord.institutions(id),
   constraint sync_runs_job_id_fkey FOREIGN KEY (job_id) REFERENCES concord.synchronization_jobs(id),
-  constraint sync_runs_kind_check CHECK ((kind = ANY (ARRAY['sync'::text, 'decision'::text, 'release'::text, 'rollback'::text, 'due'::text, 'remap'::text]))),
+  constraint sync_runs_kind_check CHECK ((kind = ANY (ARRAY['sync'::text, 'decision'::text, 'release'::text, 'rollback'::text, 'due'::text, 'remap'::text, 'dry_run'::text]))),
   constraint sync_runs_parent_run_id_fkey FOREIGN KEY (parent_run_id) REFERENCES concord.sync_runs(id),
   constraint sync_runs_pkey PRIMARY KEY (id),
   constraint sync_runs_rolled_back_by_fkey FOREIGN KEY (rolled_back_by) REFERENCES concord.sync_runs(id),
@@ -831,10 +854,12 @@ CREATE INDEX restrictions_record ON concord.restrictions USING btree (golden_id)
 CREATE UNIQUE INDEX restrictions_standing ON concord.restrictions USING btree (golden_id, recipient_class) WHERE (released_at IS NULL);
 CREATE INDEX restrictions_subject ON concord.restrictions USING btree (subject_key) WHERE (subject_key IS NOT NULL);
 CREATE INDEX rolled_back_inputs_run ON concord.rolled_back_inputs USING btree (rollback_run_id);
+CREATE INDEX run_samples_subject ON concord.run_samples USING btree (subject_key) WHERE (subject_key IS NOT NULL);
 CREATE INDEX sessions_institution ON concord.sessions USING btree (institution_id, expires_at);
 CREATE INDEX sync_conflict_resolutions_batch ON concord.sync_conflict_resolutions USING btree (batch_id);
 CREATE INDEX sync_conflict_resolutions_inbox ON concord.sync_conflict_resolutions USING btree (institution_id, state, id);
 CREATE UNIQUE INDEX sync_conflict_resolutions_one_open ON concord.sync_conflict_resolutions USING btree (golden_id, kind, group_name) WHERE (state = 'open'::text);
+CREATE INDEX sync_conflict_resolutions_open ON concord.sync_conflict_resolutions USING btree (institution_id, job_id, kind, due_at, created_at, golden_id) WHERE (state = 'open'::text);
 CREATE INDEX sync_conflict_resolutions_run ON concord.sync_conflict_resolutions USING btree (opened_run);
 CREATE INDEX sync_runs_active ON concord.sync_runs USING btree (institution_id) WHERE (finished_at IS NULL);
 CREATE INDEX sync_runs_job ON concord.sync_runs USING btree (institution_id, job_id, id);
@@ -937,6 +962,10 @@ create policy institution on concord.rolled_back_inputs for all to public using 
 create policy institution on concord.run_chunks for all to public using ((institution_id = ( SELECT (NULLIF(current_setting('concord.institution'::text, true), ''::text))::integer AS "nullif")));
 create policy institution on concord.run_leases for all to public using ((institution_id = ( SELECT (NULLIF(current_setting('concord.institution'::text, true), ''::text))::integer AS "nullif")));
 create policy institution on concord.run_metrics for all to public using ((institution_id = ( SELECT (NULLIF(current_setting('concord.institution'::text, true), ''::text))::integer AS "nullif")));
+create policy institution on concord.run_samples for all to public using ((institution_id = ( SELECT (NULLIF(current_setting('concord.institution'::text, true), ''::text))::integer AS "nullif")));
+create policy shown on concord.run_samples as restrictive for all to concord_api using ((( SELECT concord.shows_all() AS shows_all) OR (EXISTS ( SELECT
+   FROM concord.golden_records g
+  WHERE (g.id = run_samples.golden_id)))));
 create policy institution on concord.sessions for all to public using ((institution_id = ( SELECT (NULLIF(current_setting('concord.institution'::text, true), ''::text))::integer AS "nullif")));
 create policy institution on concord.sync_conflict_resolutions for all to public using ((institution_id = ( SELECT (NULLIF(current_setting('concord.institution'::text, true), ''::text))::integer AS "nullif")));
 create policy shown on concord.sync_conflict_resolutions as restrictive for all to concord_api using ((( SELECT concord.shows_all() AS shows_all) OR (EXISTS ( SELECT
@@ -961,12 +990,27 @@ CREATE TRIGGER tell AFTER INSERT OR UPDATE ON concord.held_changes FOR EACH ROW 
 CREATE TRIGGER tell AFTER INSERT OR UPDATE ON concord.run_chunks FOR EACH ROW WHEN (((new.state = 'done'::text) AND (new.step <> ALL (ARRAY['plan'::text, 'dispositions'::text])))) EXECUTE FUNCTION concord.tell_chunk();
 CREATE TRIGGER tell_changed AFTER UPDATE ON concord.sync_conflict_resolutions REFERENCING OLD TABLE AS was NEW TABLE AS became FOR EACH STATEMENT EXECUTE FUNCTION concord.tell_changed_questions();
 CREATE TRIGGER tell_opened AFTER INSERT ON concord.sync_conflict_resolutions REFERENCING NEW TABLE AS made FOR EACH STATEMENT EXECUTE FUNCTION concord.tell_opened_questions();
-CREATE TRIGGER measure AFTER INSERT OR UPDATE OF finished_at ON concord.sync_runs FOR EACH ROW EXECUTE FUNCTION concord.measure_run();
+CREATE TRIGGER measure AFTER INSERT OR UPDATE OF finished_at ON concord.sync_runs FOR EACH ROW WHEN ((new.kind <> 'dry_run'::text)) EXECUTE FUNCTION concord.measure_run();
 CREATE TRIGGER tell AFTER INSERT OR UPDATE OF state, finished_at, rolled_back_by ON concord.sync_runs FOR EACH ROW EXECUTE FUNCTION concord.tell_run();
 CREATE TRIGGER tell AFTER INSERT OR UPDATE ON concord.synchronization_jobs FOR EACH ROW EXECUTE FUNCTION concord.tell_job();
 CREATE TRIGGER tell AFTER UPDATE ON concord.uploads FOR EACH ROW EXECUTE FUNCTION concord.tell_upload();
 
 -- functions
+CREATE OR REPLACE FUNCTION concord.configuration_fingerprint(wanted integer)
+ RETURNS text
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'concord', 'pg_temp'
+AS $function$
+    select md5(string_agg(part, ';' order by part)) from (
+      select concat_ws(':', 'institution', id, version) as part from institutions where id = wanted
+      union all select concat_ws(':', 'system', id, version, archived) from data_source_configurations where institution_id = wanted
+      union all select concat_ws(':', 'type', id, version, archived) from entity_types where institution_id = wanted
+      union all select concat_ws(':', 'mapping', id, version, archived) from cross_system_mappings where institution_id = wanted
+      union all select concat_ws(':', 'codes', id, version, archived) from code_tables where institution_id = wanted
+      union all select concat_ws(':', 'job', id, version, archived) from synchronization_jobs where institution_id = wanted
+    ) parts
+  $function$;
 CREATE OR REPLACE FUNCTION concord.count_words(type_id integer, beginnings text[], most integer)
  RETURNS TABLE(beginning text, found integer)
  LANGUAGE sql
@@ -1002,6 +1046,16 @@ AS $function$
     delete from concord.event_tickets where expires_at < now() - interval '1 hour';
     delete from concord.webhook_receipts where received_at < now() - interval '1 day';
     delete from concord.idempotency_keys where created_at < now() - interval '2 days';
+    delete from concord.run_samples s using concord.sync_runs r where r.id = s.run_id and r.started_at < now() - interval '7 days';
+  $function$;
+CREATE OR REPLACE FUNCTION concord.holder_of_key(wanted text)
+ RETURNS TABLE(id integer, institution_id integer, secret_hash text, role text, name text, expires_at timestamp with time zone, revoked_at timestamp with time zone, organisations text[], last_used_at timestamp with time zone)
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'concord', 'pg_temp'
+AS $function$
+    select k.id, k.institution_id, k.secret_hash, k.role, k.name, k.expires_at, k.revoked_at, k.organisations, k.last_used_at
+    from concord.api_keys k where k.prefix = wanted
   $function$;
 CREATE OR REPLACE FUNCTION concord.institution_by_code(wanted text)
  RETURNS integer
@@ -1027,12 +1081,6 @@ CREATE OR REPLACE FUNCTION concord.institution_of_system(wanted integer)
  STABLE SECURITY DEFINER
  SET search_path TO 'concord', 'pg_temp'
 AS $function$ select institution_id from concord.data_source_configurations where id = wanted and not archived $function$;
-CREATE OR REPLACE FUNCTION concord.key_by_prefix(wanted text)
- RETURNS TABLE(id integer, institution_id integer, secret_hash text, role text, name text, expires_at timestamp with time zone, revoked_at timestamp with time zone)
- LANGUAGE sql
- STABLE SECURITY DEFINER
- SET search_path TO 'concord', 'pg_temp'
-AS $function$ select k.id, k.institution_id, k.secret_hash, k.role, k.name, k.expires_at, k.revoked_at from concord.api_keys k where k.prefix = wanted $function$;
 CREATE OR REPLACE FUNCTION concord.mark_due(wanted bigint, days date[])
  RETURNS void
  LANGUAGE sql
@@ -1130,6 +1178,22 @@ AS $function$
       where id = new.id;
     perform pg_notify('concord_events', new.institution_id::text);
     return null;
+  end $function$;
+CREATE OR REPLACE FUNCTION concord.open_dry_run(wanted bigint)
+ RETURNS text
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'concord', 'pg_temp'
+AS $function$
+  declare name text := 'dry_run_' || wanted;
+  begin
+    if not exists (select from concord.sync_runs r where r.id = wanted and r.kind = 'dry_run' and r.finished_at is null
+        and r.institution_id = nullif(current_setting('concord.institution', true), '')::integer) then
+      raise exception 'run % is no dry run that is at work', wanted;
+    end if;
+    execute format('drop schema if exists %I cascade', name);
+    execute format('create schema %I authorization concord_worker', name);
+    return name;
   end $function$;
 CREATE OR REPLACE FUNCTION concord.operational_metrics()
  RETURNS TABLE(metric text, labels jsonb, value double precision)
@@ -1505,6 +1569,8 @@ grant delete, insert, select, update on table concord.run_leases to concord_api;
 grant delete, insert, select, update on table concord.run_leases to concord_worker;
 grant delete, insert, select, update on table concord.run_metrics to concord_api;
 grant delete, insert, select, update on table concord.run_metrics to concord_worker;
+grant delete, insert, select, update on table concord.run_samples to concord_api;
+grant delete, insert, select, update on table concord.run_samples to concord_worker;
 grant delete, insert, select, update on table concord.sessions to concord_api;
 grant delete, insert, select, update on table concord.sessions to concord_worker;
 grant delete, insert, select, update on table concord.sync_conflict_resolutions to concord_api;
@@ -1525,11 +1591,15 @@ grant delete, insert, select, update on table concord.watermarks to concord_api;
 grant delete, insert, select, update on table concord.watermarks to concord_worker;
 grant delete, insert, select, update on table concord.webhook_receipts to concord_api;
 grant delete, insert, select, update on table concord.webhook_receipts to concord_worker;
+grant execute on function concord.configuration_fingerprint(integer) to concord_api;
+grant execute on function concord.configuration_fingerprint(integer) to concord_worker;
 grant execute on function concord.count_words(integer,text[],integer) to concord_api;
 grant execute on function concord.ensure_institution(text,text,text,text) to concord_api;
 grant execute on function concord.ensure_institution(text,text,text,text) to concord_worker;
 grant execute on function concord.forget_passed() to concord_api;
 grant execute on function concord.forget_passed() to concord_worker;
+grant execute on function concord.holder_of_key(text) to concord_api;
+grant execute on function concord.holder_of_key(text) to concord_worker;
 grant execute on function concord.institution_by_code(text) to concord_api;
 grant execute on function concord.institution_by_code(text) to concord_worker;
 grant execute on function concord.institution_of_job(integer) to concord_api;
@@ -1538,8 +1608,6 @@ grant execute on function concord.institution_of_run(bigint) to concord_api;
 grant execute on function concord.institution_of_run(bigint) to concord_worker;
 grant execute on function concord.institution_of_system(integer) to concord_api;
 grant execute on function concord.institution_of_system(integer) to concord_worker;
-grant execute on function concord.key_by_prefix(text) to concord_api;
-grant execute on function concord.key_by_prefix(text) to concord_worker;
 grant execute on function concord.mark_due(bigint,date[]) to concord_api;
 grant execute on function concord.measure_run() to concord_api;
 grant execute on function concord.measure_run() to concord_worker;
@@ -1547,6 +1615,7 @@ grant execute on function concord.measures_of_run(concord.sync_runs) to concord_
 grant execute on function concord.measures_of_run(concord.sync_runs) to concord_worker;
 grant execute on function concord.migration_applied(text) to concord_api;
 grant execute on function concord.migration_applied(text) to concord_worker;
+grant execute on function concord.open_dry_run(bigint) to concord_worker;
 grant execute on function concord.operational_metrics() to concord_worker;
 grant execute on function concord.plain_word(text) to concord_api;
 grant execute on function concord.plain_word(text) to concord_worker;

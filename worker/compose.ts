@@ -2,6 +2,7 @@ import { Context } from '@temporalio/activity';
 import { createApply } from '../activities/apply.js';
 import { ConfigurationCache } from '../activities/context.js';
 import type { ActivityDependencies } from '../activities/dependencies.js';
+import { createDryRun, createDryRunEnd, dependenciesOfDryRun, inItsCopy } from '../activities/dry-run.js';
 import { createDiff } from '../activities/diff.js';
 import { createExtract } from '../activities/extract.js';
 import { createGuard } from '../activities/guard.js';
@@ -19,6 +20,7 @@ import { createStandardize } from '../activities/standardize.js';
 import { createVerify } from '../activities/verify.js';
 import { createConnector } from '../connectors/registry.js';
 import type { Hub } from '../database/hub.js';
+import type { RunRef } from '../domain/run.js';
 import type { WorkflowActivities } from '../workflows/activity-options.js';
 import { createDropSource } from './drop-source.js';
 import type { CrashPoints } from './faults.js';
@@ -33,12 +35,17 @@ export interface Foundations {
 /** Every activity, made over its dependencies. The only place that knows all of them. */
 export function composeActivities(foundations: Foundations): WorkflowActivities {
   const dependencies = dependenciesOf(foundations);
+  return withDryRuns(activitiesOver(dependencies), dependencies);
+}
+
+function activitiesOver(dependencies: ActivityDependencies): WorkflowActivities {
   return {
     ...createRuns(dependencies),
     ...createExtract(dependencies),
     ...createLive(dependencies),
     ...createNames(dependencies),
     ...createDropSource(dependencies),
+    ...createDryRun(dependencies),
     ...createDiff(dependencies),
     ...createGuard(dependencies),
     ...createStandardize(dependencies),
@@ -53,6 +60,32 @@ export function composeActivities(foundations: Foundations): WorkflowActivities 
     ...createInquiries(dependencies),
   };
 }
+
+/* The steps of a dry run are those of every run, over its copy; what begins and ends it is its own. */
+function withDryRuns(activities: WorkflowActivities, dependencies: ActivityDependencies): WorkflowActivities {
+  const own: Readonly<Partial<Activities>> = {
+    ...createDryRun(dependencies),
+    ...createDryRunEnd(dependencies),
+  } as unknown as Activities;
+  const inCopy = (run: RunRef): Activities =>
+    activitiesOver(dependenciesOfDryRun(dependencies, run.runId)) as unknown as Activities;
+  const dispatched = Object.entries(activities as unknown as Activities).map(([name, activity]): [string, Activity] => [
+    name,
+    (first, ...others) => {
+      if (!isDryRun(first)) return activity(first, ...others);
+      const ofItsOwn = own[name];
+      return ofItsOwn === undefined ? inCopy(first)[name]?.(inItsCopy(first), ...others) : ofItsOwn(first, ...others);
+    },
+  ]);
+  return Object.fromEntries(dispatched) as unknown as WorkflowActivities;
+}
+
+type Activity = (...args: readonly unknown[]) => unknown;
+type Activities = Readonly<Record<string, Activity>>;
+
+/* A run that is open: what opens it has no id yet. */
+const isDryRun = (value: unknown): value is RunRef =>
+  typeof value === 'object' && value !== null && 'runId' in value && 'kind' in value && value.kind === 'dry_run';
 
 /* A cancelled step ends its long statement on the server. */
 const currentSignal = (): AbortSignal => Context.current().cancellationSignal;

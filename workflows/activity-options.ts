@@ -27,7 +27,16 @@ type Bookkeeping = DroppingActivities &
 type Reading = Pick<SyncActivities, 'planExtract' | 'extract' | 'planLive' | 'post'>;
 type Work = Pick<
   SyncActivities,
-  'diff' | 'guard' | 'standardize' | 'stageBatch' | 'match' | 'merge' | 'apply' | 'indexNames'
+  | 'diff'
+  | 'guard'
+  | 'standardize'
+  | 'stageBatch'
+  | 'match'
+  | 'merge'
+  | 'apply'
+  | 'indexNames'
+  | 'copyStores'
+  | 'notePlan'
 >;
 type Telling = Pick<SyncActivities, 'publish' | 'verify'>;
 type Undoing = Pick<SyncActivities, 'planRollback' | 'rollBackTargets' | 'rollBackGolden'>;

@@ -1,5 +1,6 @@
 /* What the worker loads: the names of these functions are the names of the workflow types. */
 export { syncRun } from './sync-run.js';
+export { dryRun } from './dry-run.js';
 export { settleRun } from './settle-run.js';
 export { rollbackRun } from './rollback-run.js';
 export { recoverRun } from './recover-run.js';

@@ -9,6 +9,7 @@ import type { RunFailure } from '../activities/contract.js';
 /** Names of the workflow types. */
 export const workflowTypes = {
   syncRun: 'syncRun',
+  dryRun: 'dryRun',
   settleRun: 'settleRun',
   rollbackRun: 'rollbackRun',
   recoverRun: 'recoverRun',
@@ -23,6 +24,7 @@ export const workflowTypes = {
  *  names of their task queues, by default none. */
 export const workflowIds = {
   syncRun: (jobId: number, runKey: string, scope = ''): string => `sync-run/${jobId}/${runKey}${scope}`,
+  dryRun: (jobId: number, runKey: string, scope = ''): string => `dry-run/${jobId}/${runKey}${scope}`,
   settleRun: (batchId: string, scope = ''): string => `settle-run/${batchId}${scope}`,
   rollbackRun: (runId: string, key: string, scope = ''): string => `rollback-run/${runId}/${key}${scope}`,
   recoverRun: (runId: string, scope = ''): string => `recover-run/${runId}${scope}`,
@@ -71,6 +73,9 @@ export interface SyncRunInput {
   readonly parentRunId?: string;
   readonly pace?: Pace;
 }
+
+/** Tells what a run of a job would do, and changes nothing. */
+export type DryRunInput = Omit<SyncRunInput, 'onFailure' | 'parentRunId'>;
 
 export interface SettleRunInput {
   readonly institutionId: number;
@@ -261,6 +266,7 @@ function refusesSearchAttributes(error: unknown): boolean {
 /** One line that tells an operator in Temporal's Web UI what a workflow is for. */
 export const summaries = {
   syncRun: (job: string): string => `Synchronizes job ${job}`,
+  dryRun: (job: string): string => `Works out what a run of job ${job} would do`,
   settleRun: (batchId: string): string => `Carries out decision batch ${batchId}`,
   rollbackRun: (runId: string): string => `Rolls back run ${runId}`,
   recoverRun: (runId: string): string => `Rolls back run ${runId}, whose workflow was lost`,

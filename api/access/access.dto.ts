@@ -57,6 +57,18 @@ export class RotateKeyBody {
   expiresAt?: string;
 }
 
+/** Who a visitor of the demo wants to be. */
+export class DemoSignInBody {
+  @Text({ min: 1, max: 100, description: 'The code of the institution.', example: 'lakeside' })
+  institution: string;
+
+  @Choice(memberRoles, { description: 'The role to begin with; the others can be switched to.', example: 'secretary' })
+  role: (typeof memberRoles)[number];
+
+  @Text({ min: 1, max: 200, description: 'As the demo said when it began.', example: 'k3fT…' })
+  password: string;
+}
+
 /** To become something else that one may be. */
 export class SwitchBody {
   @Text({ min: 1, max: 100, description: 'The code of the institution.', example: 'lakeside' })

@@ -17,6 +17,15 @@ export class ProviderView {
   href: string;
 }
 
+/** A visitor of the demo. */
+export class DemoVisitorView {
+  @Text({ max: 300, description: 'As what everything is done from now on.', example: 'secretary:visitor@demo' })
+  actor: string;
+
+  @Choice(memberRoles, { description: 'The role.', example: 'secretary' })
+  role: string;
+}
+
 /** All providers. */
 export class ProvidersView {
   @ListOf(() => ProviderView, { max: 100, description: 'The providers; none: there are API keys only.' })

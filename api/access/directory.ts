@@ -1,11 +1,20 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { Hub } from '../../database/hub.js';
-import { findSession, institutionIdOf, type SessionLimits } from '../../database/sessions.js';
+import {
+  findSession,
+  institutionIdOf,
+  renewSession,
+  type Session,
+  type SessionLimits,
+} from '../../database/sessions.js';
 import { verifyApiKey } from '../../database/api-keys.js';
 import type { Grant } from '../../domain/grants.js';
 import type { Clock } from '../../platform/clock.js';
 import type { Caller } from '../common/caller.js';
 import type { Provider } from './provider.js';
+
+/** For whom nobody but the demo vouches. */
+export const demoProvider = 'demo';
 
 /** Who people and programs are: by an API key, by an access token of a provider, or by a session. */
 export class Directory {
@@ -32,10 +41,38 @@ export class Directory {
 
   /** Whose session it is; null: it is over. */
   async ofSession(token: string): Promise<Caller | null> {
-    const session = await findSession(this.hub, token, this.sessionLimits, this.clock.now());
+    const session = await this.vouchedSession(token);
     if (session === null) return null;
     const { institutionId, role, organisations, name, provider } = session;
     return { institutionId, role, organisations, actor: actorOf(role, name, provider), session };
+  }
+
+  /* What was taken away at the provider ends here as soon as it is asked again. */
+  private async vouchedSession(token: string): Promise<Session | null> {
+    const now = this.clock.now();
+    const session = await findSession(this.hub, token, this.sessionLimits, now);
+    if (session === null || session.provider === demoProvider) return session;
+    const before = new Date(now.getTime() - this.sessionLimits.recheck * 60_000);
+    if (session.vouchedAt > before) return session;
+    const { institutionId, role, subject } = session;
+    const stands = await renewSession(this.hub, token, { before, now }, async (refreshToken) => {
+      if (refreshToken === null) return null;
+      const vouched = (await this.provider(session.provider)?.renew(subject, refreshToken)) ?? null;
+      if (vouched === null) return null;
+      const grants = await this.known(vouched.grants);
+      const used = grants.find((one) => one.institutionId === institutionId && one.role === role);
+      if (used === undefined) return null;
+      return {
+        grants: grants.map(({ institution, role: other, organisations }) => ({
+          institution,
+          role: other,
+          organisations,
+        })),
+        organisations: used.organisations,
+        refreshToken: vouched.refreshToken,
+      };
+    });
+    return stands ? await findSession(this.hub, token, this.sessionLimits, now) : null;
   }
 
   /** Those of the grants whose institution there is, with its id. */

@@ -1,6 +1,6 @@
 import { Body, Controller, Inject } from '@nestjs/common';
 import type { Hub } from '../../database/hub.js';
-import { endSession, openSession, type Session } from '../../database/sessions.js';
+import { endSession, openSession, refreshTokenOf, type Session } from '../../database/sessions.js';
 import { permissions, scopeOf, type Permission } from '../../domain/access.js';
 import type { Clock } from '../../platform/clock.js';
 import { basePath } from '../common/base-path.js';
@@ -67,7 +67,8 @@ export class MeController {
     const [grant] = await this.directory.known(wanted);
     if (grant === undefined) throw new Problem('not_found', 'Your provider gives you no such role there.');
     const limits = this.directory.sessionLimits;
-    const opened = { ...session, institutionId: grant.institutionId, grant };
+    const refreshToken = await refreshTokenOf(this.hub, former);
+    const opened = { ...session, institutionId: grant.institutionId, grant, refreshToken };
     const token = await openSession(this.hub, opened, limits, this.clock.now());
     await endSession(this.hub, former);
     const now = await this.directory.ofSession(token);

@@ -21,6 +21,8 @@ export interface Vouched {
   readonly subject: string;
   readonly name: string;
   readonly grants: readonly Grant[];
+  /** With which it can be asked again; null: it gave none. */
+  readonly refreshToken: string | null;
 }
 
 const patienceSeconds = 10;
@@ -67,14 +69,30 @@ export class Provider {
       const tokens = await oidc.authorizationCodeGrant(client, new URL(`${this.redirectUri()}?${query}`), checks);
       const claims = tokens.claims();
       if (claims === undefined) throw new Error('a provider gave no claims');
-      const more =
-        this.settings.userinfo === true ? await oidc.fetchUserInfo(client, tokens.access_token, claims.sub) : {};
-      return this.vouchFor({ ...more, ...claims }, claims.sub);
+      return await this.vouchedBy(client, tokens, claims.sub);
     } catch (error) {
       if (isUnreachable(error)) throw this.unreachable(error);
       throw new Problem('sign_in_failed', say('sign_in_failed.provider', { provider: this.settings.title }), {
         cause: error,
       });
+    }
+  }
+
+  /** Asks again about somebody who signed in. null: the provider does not vouch for them any more.
+   *  @throws Problem unavailable */
+  async renew(subject: string, refreshToken: string): Promise<Vouched | null> {
+    const { client } = await this.discover();
+    try {
+      const tokens = await oidc.refreshTokenGrant(client, refreshToken);
+      const claims = tokens.claims();
+      if (claims !== undefined && claims.sub !== subject) return null;
+      const vouched = await this.vouchedBy(client, tokens, subject);
+      // One that is not given anew stays good.
+      return { ...vouched, refreshToken: vouched.refreshToken ?? refreshToken };
+    } catch (error) {
+      if (isUnreachable(error)) throw this.unreachable(error);
+      if (error instanceof oidc.ResponseBodyError || error instanceof oidc.ClientError) return null;
+      throw error;
     }
   }
 
@@ -104,10 +122,21 @@ export class Provider {
     }
   }
 
+  /* An answer to a refresh may hold no claims: then the userinfo endpoint is asked. */
+  private async vouchedBy(client: oidc.Configuration, tokens: Tokens, subject: string): Promise<Vouched> {
+    const claims = tokens.claims();
+    const more =
+      this.settings.userinfo === true || claims === undefined
+        ? await oidc.fetchUserInfo(client, tokens.access_token, subject)
+        : {};
+    return { ...this.vouchFor({ ...more, ...claims }, subject), refreshToken: tokens.refresh_token ?? null };
+  }
+
   private vouchFor(claims: Readonly<Record<string, unknown>>, subject: string): Vouched {
     const candidates = [this.settings.nameClaim ?? 'preferred_username', 'client_id', 'azp'];
     const [name = subject] = candidates.flatMap((claim) => valuesOf(claims, claim));
-    return { subject, name: name.slice(0, 200), grants: grantsOf(claims, this.settings.grants) };
+    const grants = grantsOf(claims, this.settings.grants);
+    return { subject, name: name.slice(0, 200), grants, refreshToken: null };
   }
 
   private redirectUri(): string {
@@ -151,6 +180,8 @@ export class Provider {
     return new Problem('unavailable', say('unavailable.provider', { provider: this.settings.title }), { cause });
   }
 }
+
+type Tokens = oidc.TokenEndpointResponse & oidc.TokenEndpointResponseHelpers;
 
 interface Known {
   readonly client: oidc.Configuration;

@@ -1,7 +1,9 @@
-import { Controller, Inject, Param, Query } from '@nestjs/common';
+import { createHash, timingSafeEqual } from 'node:crypto';
+import { Body, Controller, Inject, Param, Query } from '@nestjs/common';
 import { ApiQuery } from '@nestjs/swagger';
 import type { Hub } from '../../database/hub.js';
 import { endSession, findSession, openSession } from '../../database/sessions.js';
+import { memberRoles } from '../../domain/access.js';
 import type { Clock } from '../../platform/clock.js';
 import type { Log } from '../../platform/log.js';
 import { refuseOtherOrigins } from '../common/access.guard.js';
@@ -13,11 +15,12 @@ import { Answer, type HttpRequest } from '../common/http.js';
 import { notFound } from '../common/ids.js';
 import type { Plain } from '../common/plain-type.js';
 import { Problem } from '../common/problem.js';
-import { CLOCK, COOKIES, DIRECTORY, HUB, LOG, PUBLIC_URL } from '../common/tokens.js';
+import { CLOCK, COOKIES, DEMO_PASSWORD_HASH, DIRECTORY, HUB, LOG, PUBLIC_URL } from '../common/tokens.js';
 import { say } from '../languages/say.js';
-import { ProvidersView, SignedOutView } from './access.view.js';
+import { DemoSignInBody } from './access.dto.js';
+import { DemoVisitorView, ProvidersView, SignedOutView } from './access.view.js';
 import type { Cookies } from './cookies.js';
-import type { Directory } from './directory.js';
+import { demoProvider, type Directory } from './directory.js';
 import type { Begun, Provider } from './provider.js';
 
 const tag = 'Access';
@@ -45,6 +48,7 @@ export class SignInController {
     @Inject(DIRECTORY) private readonly directory: Directory,
     @Inject(COOKIES) private readonly cookies: Cookies,
     @Inject(PUBLIC_URL) private readonly publicUrl: string,
+    @Inject(DEMO_PASSWORD_HASH) private readonly demoPasswordHash: string | null,
   ) {}
 
   @Endpoint({
@@ -88,6 +92,42 @@ export class SignInController {
     return new Answer(undefined, { status: 302, headers: { location: url }, cookies: [cookie] });
   }
 
+  @Endpoint({
+    method: 'post',
+    path: 'sign-in/demo',
+    operationId: 'signInToDemo',
+    summary: 'Visit the demo',
+    description:
+      'With the password that `npm run demo` tells, as whatever role one wants to see. There is no such account anywhere else.',
+    tag,
+    may: 'anybody',
+    rate: 'signIn',
+    body: { type: DemoSignInBody, example: { institution: 'lakeside', role: 'secretary', password: 'k3fT…' } },
+    replies: [{ status: 200, type: DemoVisitorView, description: 'Signed in.', headers: ['Set-Cookie'] }],
+    problems: ['not_found', 'sign_in_failed', 'origin_refused'],
+  })
+  async visitDemo(
+    @CurrentRequest() request: HttpRequest,
+    @Body() { institution, role, password }: DemoSignInBody,
+  ): Promise<Answer<Plain<DemoVisitorView>>> {
+    if (this.demoPasswordHash === null) throw notFound('provider', demoProvider);
+    refuseOtherOrigins(request, this.publicUrl);
+    if (!isPassword(password, this.demoPasswordHash))
+      throw new Problem('sign_in_failed', say('sign_in_failed.provider', { provider: 'The demo' }));
+    const every = memberRoles.map((one) => ({ institution, role: one, organisations: [] }));
+    const grants = await this.directory.known(every);
+    const grant = grants.find((one) => one.role === role);
+    if (grant === undefined) throw notFound('institution', institution);
+    const limits = this.directory.sessionLimits;
+    const visitor = { provider: demoProvider, subject: 'visitor', name: 'visitor', grants: every, refreshToken: null };
+    const opened = { ...visitor, grant, institutionId: grant.institutionId };
+    const token = await openSession(this.hub, opened, limits, this.clock.now());
+    return new Answer(
+      { actor: `${role}:visitor@${demoProvider}`, role },
+      { cookies: [this.cookies.withSession(token, limits.absolute)] },
+    );
+  }
+
   @ApiQuery({
     name: 'code',
     required: false,
@@ -126,12 +166,12 @@ export class SignInController {
       throw new Problem('no_access', say('no_access.grants', { provider: provider.settings.title }));
     const former = this.cookies.session(request);
     if (former !== null) await endSession(this.hub, former);
-    const { subject, name: person } = vouched;
+    const { subject, name: person, refreshToken } = vouched;
     const limits = this.directory.sessionLimits;
     const token = await openSession(
       this.hub,
       {
-        ...{ provider: name, subject, name: person, grant, institutionId: grant.institutionId },
+        ...{ provider: name, subject, name: person, grant, institutionId: grant.institutionId, refreshToken },
         grants: grants.map(({ institution, role, organisations }) => ({ institution, role, organisations })),
       },
       limits,
@@ -177,6 +217,10 @@ export class SignInController {
     return provider;
   }
 }
+
+/* A random one, of a demo that lasts for minutes: nothing that a slow hash would have to protect. */
+const isPassword = (password: string, hash: string): boolean =>
+  timingSafeEqual(createHash('sha256').update(password).digest(), Buffer.from(hash, 'hex'));
 
 /* The browser's word, and worth no more than what it can do with it: end its own sign-in. */
 const readBegun = (cookie: string | null): Begun | null => {

@@ -70,6 +70,10 @@ export const Count = (options: FieldOptions & { readonly min?: number; readonly 
   );
 };
 
+/** A number that is not negative. */
+export const Amount = (options: FieldOptions): PropertyDecorator =>
+  field(options, { type: 'number', minimum: 0 }, [IsNumber(), Min(0)]);
+
 /** A whole number among the parameters, where everything arrives as text. */
 export const CountParameter = (
   options: FieldOptions & { readonly min: number; readonly max: number },
@@ -230,8 +234,7 @@ export const FreeList = (options: FieldOptions & { readonly max: number }): Prop
 export const AnyJson = (options: FieldOptions): PropertyDecorator => field(options, anyJson, [NoNul()]);
 
 /** A time that passed, in seconds. */
-export const Seconds = (options: FieldOptions): PropertyDecorator =>
-  field({ example: 2.4, ...options }, { type: 'number', minimum: 0 }, [IsNumber(), Min(0)]);
+export const Seconds = (options: FieldOptions): PropertyDecorator => Amount({ example: 2.4, ...options });
 
 /** Numbers by name. */
 export const Numbers = (options: FieldOptions): PropertyDecorator =>

@@ -63,7 +63,9 @@ export const problemCodes = {
   precondition_required: { status: 428, title: 'If-Match is needed' },
   /** More requests than the limit that `RateLimit-Policy` names. Remedy: wait as long as `Retry-After` says. */
   rate_limited: { status: 429, title: 'Too many requests' },
-  /** The method is none that this path knows, or the request is none that HTTP knows. */
+  /** There is something at this address, but not with this method. `Allow` names those that it knows. */
+  method_not_allowed: { status: 405, title: 'Not with this method' },
+  /** The request is none that HTTP knows. */
   request_refused: { status: 400, title: 'The request was refused' },
   /** The database or Temporal does not answer. Remedy: try again; if it lasts, tell the operator. */
   unavailable: { status: 503, title: 'Not available just now' },

@@ -7,6 +7,7 @@ export const COOKIES = Symbol('cookies');
 export const DIRECTORY = Symbol('directory');
 export const RATE_LIMITS = Symbol('rate limits');
 /** Where people reach us. */
+export const DEMO_PASSWORD_HASH = Symbol('hash of the password of the demo');
 export const PUBLIC_URL = Symbol('public url');
 export const RUN_STARTER = Symbol('run starter');
 export const ROLLBACK_PREVIEW = Symbol('rollback preview');

@@ -57,7 +57,12 @@ export class CreateJob {
       links: { self, runs: linkTo(`runs?job=${job.id}`) },
     };
     if (key === null) return new Answer(created, { status: 201, headers });
-    const started = await this.startRun.start(caller, Number(job.id), key, request.asOf);
+    const started = await this.startRun.start(
+      caller,
+      Number(job.id),
+      key,
+      request.asOf === undefined ? {} : { asOf: request.asOf },
+    );
     const { workflowId, runId, links } = started.body;
     const run = links['self'] ?? self;
     return new Answer(

@@ -1,5 +1,5 @@
 import type { JobDefinition, LimitDefinition } from '../../domain/job-definition.js';
-import { Choice, Count, Day, Flag, FlagParameter, FreeObject, ListOf, Text, Texts } from '../common/fields.js';
+import { Amount, Choice, Count, Day, Flag, FlagParameter, FreeObject, ListOf, Text, Texts } from '../common/fields.js';
 import { ListingQuery } from '../common/listing.js';
 
 /** A limit of the guard: what is over it is held. */
@@ -19,11 +19,10 @@ export class LimitBody implements LimitDefinition {
   @Count({ optional: true, description: 'At most so many.', example: 100 })
   absolute?: number;
 
-  @Count({
+  @Amount({
     optional: true,
-    max: 100,
     description: 'At most this share of the records that are there, in percent.',
-    example: 10,
+    example: 0.5,
   })
   percent?: number;
 }

@@ -30,6 +30,7 @@ export const german: Catalogue = {
     choice_not_possible: 'Das steht hier nicht zur Wahl',
     precondition_required: 'If-Match fehlt',
     rate_limited: 'Zu viele Anfragen',
+    method_not_allowed: 'Nicht mit dieser Methode',
     request_refused: 'Die Anfrage wurde abgewiesen',
     unavailable: 'Im Augenblick nicht verfügbar',
     source_unreachable: 'Ein System antwortet nicht',
@@ -82,6 +83,7 @@ export const german: Catalogue = {
     choice_not_possible: 'Diese Wahl ist bei dieser Rückfrage nicht möglich.',
     precondition_required: 'Senden Sie If-Match mit dem ETag, den Sie gelesen haben.',
     rate_limited: 'Warten Sie, so lange Retry-After sagt, und fragen Sie dann weiter.',
+    method_not_allowed: 'Diese Adresse kennt andere Methoden; Allow nennt sie.',
     request_refused: 'So ist die Anfrage nicht zu beantworten.',
     unavailable: 'Ein Teil, der nötig ist, antwortet nicht. Versuchen Sie es noch einmal.',
     source_unreachable:
@@ -126,6 +128,7 @@ export const german: Catalogue = {
       'Dieser Idempotency-Key wurde mit einer anderen Anfrage gesendet. Nehmen Sie einen neuen.',
     'internal.defect': 'Das ist ein Fehler von Concord. Melden Sie ihn mit der traceId.',
     'media_type_unsupported.route': 'Diesen Content-Type liest dieser Weg nicht.',
+    'method_not_allowed.address': 'Diese Adresse kennt {method} nicht. Sie kennt {allowed}.',
     'no_access.grants':
       '{provider} kennt Sie, aber keine seiner Angaben gibt Ihnen hier eine Rolle. Wenden Sie sich an die, die die Rollen führen.',
     'not_found.address': 'Unter dieser Adresse gibt es nichts.',

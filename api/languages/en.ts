@@ -15,6 +15,7 @@ export const sentences = {
   'media_type_unsupported.route': 'This route does not read that Content-Type.',
   'no_access.grants':
     '{provider} knows you, but none of its claims gives you a role here. Ask those who keep the roles.',
+  'method_not_allowed.address': 'This address does not know {method}. It knows {allowed}.',
   'not_found.address': 'There is nothing at this address.',
   'not_found.institution': 'There is no institution of this code.',
   'not_found.thing': 'There is no {what} {id} in your institution.',

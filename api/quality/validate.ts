@@ -2,7 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import type { PoolClient } from 'pg';
 import { loadConfiguration, type LoadedConfiguration, type LoadedMapping } from '../../database/configuration-store.js';
 import type { Hub } from '../../database/hub.js';
-import { compileSource, contextOf } from '../../domain/mapping.js';
+import { compileSource, contextOf, type CompiledSource } from '../../domain/mapping.js';
 import type { SourceMapping } from '../../domain/mapping-definition.js';
 import { compileRules, type SetRule } from '../../domain/rules.js';
 import type { Caller } from '../common/caller.js';
@@ -27,21 +27,43 @@ export class ValidateRecords {
   ): Promise<Plain<QualityReportView>> {
     const loaded = await loadConfiguration(this.hub, caller.institutionId);
     const { mapping, source } = sourceOf(loaded, wanted);
-    const codeTables = loaded.codeTables.map(({ definition }) => definition);
-    const compiled = compileSource(
-      mapping.definition,
-      loaded.entityTypes.map(({ definition }) => definition),
-      codeTables,
-    );
+    const { compiled, rules } = compiledOf(loaded, mapping, source);
     const definitions = source.rules ?? [];
-    const rules = compileRules(definitions, source.columns, contextOf(mapping.definition, codeTables));
     const { rows, unreadable } = await read(source.columns);
-    const brokenCells = await this.hub.read(caller.institutionId, (client) =>
-      findBrokenCells(client, loaded, rules.setRules, rows),
-    );
+    const brokenCells =
+      rules.setRules.length === 0
+        ? nothingBroken
+        : await this.hub.read(caller.institutionId, (client) => findBrokenCells(client, loaded, rules.setRules, rows));
     return reportOn({ source: compiled, rules, definitions, rows, unreadable, brokenCells });
   }
 }
+
+const nothingBroken: ReadonlyMap<string, ReadonlySet<string>> = new Map();
+
+interface Compiled {
+  readonly compiled: CompiledSource;
+  readonly rules: ReturnType<typeof compileRules>;
+}
+
+/* Of each mapping once, for as long as the configuration stands. */
+const known = new WeakMap<LoadedConfiguration, Map<number, Compiled>>();
+
+const compiledOf = (
+  loaded: LoadedConfiguration,
+  { id, definition }: LoadedMapping,
+  source: SourceMapping,
+): Compiled => {
+  const mappings = known.get(loaded) ?? new Map<number, Compiled>();
+  known.set(loaded, mappings);
+  const codeTables = loaded.codeTables.map((table) => table.definition);
+  const types = loaded.entityTypes.map((type) => type.definition);
+  const found = mappings.get(id) ?? {
+    compiled: compileSource(definition, types, codeTables),
+    rules: compileRules(source.rules ?? [], source.columns, contextOf(definition, codeTables)),
+  };
+  mappings.set(id, found);
+  return found;
+};
 
 const sourceOf = (loaded: LoadedConfiguration, wanted: string): { mapping: LoadedMapping; source: SourceMapping } => {
   const mapping = loaded.mappings.find(({ id, definition }) => String(id) === wanted || definition.name === wanted);

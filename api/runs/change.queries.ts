@@ -11,6 +11,8 @@ export interface ChangePosition {
 
 export interface ChangeFilter {
   readonly runId: string;
+  /** Of a dry run: samples are all that is kept. */
+  readonly sampled: boolean;
   readonly outcomes: readonly string[] | null;
   readonly system: string | null;
 }
@@ -25,6 +27,8 @@ interface AnyChange {
 
 export interface GoldenChangeRow extends AnyChange {
   readonly kind: 'golden';
+  /** Whether there is such a record. */
+  readonly there: boolean;
   readonly entity_type: string;
   readonly definition: EntityTypeDefinition;
   readonly before: GoldenVersion | null;
@@ -55,6 +59,8 @@ export interface ImageState {
 
 export interface TargetChangeRow extends AnyChange {
   readonly kind: 'target';
+  /** Whether there is such a record. */
+  readonly there: boolean;
   readonly mapping: string;
   readonly system: string;
   readonly before: TargetCells | null;
@@ -84,7 +90,7 @@ const goldenChanges = `
      where g.created_run = $1 and g.id > $2 and ($3::text[] is null or 'written' = any ($3))
        and not exists (select from concord.change_set_entries e where e.run_id = $1 and e.kind = 'golden' and e.row_id = g.id)
      order by g.id limit $4))
-  select 'golden' as kind, c.row_id, 0 as mapping_id, c.outcome, c.rollback_outcome, c.created, t.name as entity_type, t.definition,
+  select 'golden' as kind, true as there, c.row_id, 0 as mapping_id, c.outcome, c.rollback_outcome, c.created, t.name as entity_type, t.definition,
     coalesce((select ${versionOf('v')} from concord.golden_record_versions v where v.golden_id = c.row_id and v.version = c.before_version),
       case when g.version = c.before_version then ${versionOf('g')} end) as before,
     case when g.version = c.after_version then ${versionOf('g')}
@@ -129,9 +135,26 @@ const targetChanges = `
        and not exists (select from concord.change_set_entries e
          where e.run_id = $1 and e.kind = 'target' and e.mapping_id = i.mapping_id and e.row_id = i.golden_id)
      order by i.golden_id, i.mapping_id limit $4))
-  select 'target' as kind, c.*, m.name as mapping, s.name as system
+  select 'target' as kind, true as there, c.*, m.name as mapping, s.name as system
   from changed c join concord.cross_system_mappings m on m.id = c.mapping_id join concord.data_source_configurations s on s.id = m.system_id
   order by c.row_id, c.mapping_id limit $4`;
+
+/* In the shape of the changes that they stand for. */
+const goldenSamples = `
+  select 'golden' as kind, s.golden_id is not null as there, s.row_id, 0 as mapping_id, s.outcome, null as rollback_outcome,
+    s.operation = 'insert' as created, t.name as entity_type, t.definition, s.before, s.after
+  from concord.run_samples s join concord.entity_types t on t.id = s.entity_type_id
+  where s.run_id = $1 and s.kind = 'golden' and s.row_id > $2 and ($3::text[] is null or s.outcome = any ($3))
+  order by s.row_id limit $4`;
+
+const targetSamples = `
+  select 'target' as kind, s.golden_id is not null as there, s.row_id, s.mapping_id, s.outcome, null as rollback_outcome,
+    s.operation = 'insert' as created, s.before, s.after, m.name as mapping, d.name as system
+  from concord.run_samples s join concord.cross_system_mappings m on m.id = s.mapping_id
+    join concord.data_source_configurations d on d.id = m.system_id
+  where s.run_id = $1 and s.kind = 'target' and (s.row_id, s.mapping_id) > ($2::bigint, $6::int)
+    and ($3::text[] is null or s.outcome = any ($3)) and ($5::text is null or d.name = $5)
+  order by s.row_id, s.mapping_id limit $4`;
 
 /** The changes of one kind after a position. */
 export const listChanges = async (
@@ -144,10 +167,17 @@ export const listChanges = async (
   const parameters = [filter.runId, after.rowId, filter.outcomes, most];
   switch (kind) {
     case 'golden':
-      return (await client.query<GoldenChangeRow>(goldenChanges, parameters)).rows;
+      return (await client.query<GoldenChangeRow>(filter.sampled ? goldenSamples : goldenChanges, parameters)).rows;
     case 'image':
+      if (filter.sampled) return [];
       return (await client.query<ImageChangeRow>(imageChanges, [...parameters, filter.system])).rows;
     case 'target':
-      return (await client.query<TargetChangeRow>(targetChanges, [...parameters, filter.system, after.mappingId])).rows;
+      return (
+        await client.query<TargetChangeRow>(filter.sampled ? targetSamples : targetChanges, [
+          ...parameters,
+          filter.system,
+          after.mappingId,
+        ])
+      ).rows;
   }
 };

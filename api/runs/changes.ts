@@ -22,6 +22,7 @@ import {
   type TargetChangeRow,
 } from './change.queries.js';
 import type { ChangeListRequest } from './run.dto.js';
+import type { RunRow } from './run.queries.js';
 import { changeKinds, type ChangedFieldView, type ChangeKind, type ChangeView } from './run.view.js';
 
 /** The change set of a run, as a role may see it. */
@@ -32,14 +33,15 @@ export class RunChanges {
   /** @throws Problem cursor_mismatch */
   async page(
     caller: Caller,
-    runId: string,
+    run: Pick<RunRow, 'id' | 'kind'>,
     url: string,
     { limit = defaultLimit, cursor, ...asked }: ChangeListRequest,
   ): Promise<Answer<Page<Plain<ChangeView>>>> {
-    const scope = ['changes', runId, asked];
+    const scope = ['changes', run.id, asked];
     const position = decodeCursor(scope, cursor, [/^(golden|image|target)$/, /^\d{1,10}$/, /^\d{1,18}$/]);
     const filter: ChangeFilter = {
-      runId,
+      runId: run.id,
+      sampled: run.kind === 'dry_run',
       outcomes: asked.outcome?.split(',') ?? null,
       system: asked.system ?? null,
     };
@@ -117,7 +119,7 @@ class ChangePresenter {
       ...{ mapping: null, system: null, sourceKey: null },
       operation: row.created ? 'insert' : ended ? 'delete' : 'update',
       fields,
-      links: { goldenRecord: linkTo(`golden-records/${row.row_id}`) },
+      links: recordLink(row),
     };
   }
 
@@ -148,7 +150,7 @@ class ChangePresenter {
       ...{ mapping: row.mapping, system: row.system, sourceKey: row.after?.key ?? row.before?.key ?? null },
       operation: row.before === null ? 'insert' : row.after === null ? 'delete' : 'update',
       fields: this.columns(columns, sensitivities, row.before?.row ?? null, row.after?.row ?? null),
-      links: { goldenRecord: linkTo(`golden-records/${row.row_id}`) },
+      links: recordLink(row),
     };
   }
 
@@ -190,6 +192,10 @@ class ChangePresenter {
     return this.configuration.codeTables.map(({ definition }) => definition);
   }
 }
+
+/* What a dry run would make is nowhere to be looked at. */
+const recordLink = ({ row_id: id, there }: GoldenChangeRow | TargetChangeRow): Record<string, string> =>
+  there ? { goldenRecord: linkTo(`golden-records/${id}`) } : {};
 
 const stated = (text: string): unknown => fromStated(text);
 

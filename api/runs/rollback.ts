@@ -93,6 +93,7 @@ function refuseUnlessOver(run: RunRow | null, runId: string): asserts run is Run
   if (run === null) throw notFound('run', runId);
   if (run.finished_at === null)
     throw new Problem('state_forbids', `Run ${runId} is still at work. Wait for it or cancel it.`);
+  if (run.kind === 'dry_run') throw new Problem('state_forbids', `Run ${runId} was a dry run: it changed nothing.`);
   if (run.state === 'skipped') throw new Problem('state_forbids', `Run ${runId} was skipped: it did nothing.`);
   if (run.state === 'rolled_back' || run.rolled_back_by !== null) {
     throw new Problem('state_forbids', `Run ${runId} was rolled back already.`, {

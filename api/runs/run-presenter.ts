@@ -1,9 +1,10 @@
+import type { RunPlan } from '../../domain/run-plan.js';
 import { dispositions } from '../../domain/run.js';
 import { linkTo } from '../common/base-path.js';
 import { effectOf } from './cancellation.js';
 import type { FindingGroupRow, FindingRow, RunRow } from './run.queries.js';
 import { runWords } from './run-words.js';
-import type { BalanceView, FindingGroupView, FindingView, RunItemView, RunView } from './run.view.js';
+import type { BalanceView, FindingGroupView, FindingView, RunItemView, RunPlanView, RunView } from './run.view.js';
 import type { Plain } from '../common/plain-type.js';
 
 export const toRunItem = (row: RunRow): Plain<RunItemView> => ({
@@ -37,7 +38,8 @@ export const toRunItem = (row: RunRow): Plain<RunItemView> => ({
 export const toRun = (row: RunRow): Plain<RunView> => ({
   ...toRunItem(row),
   workflowId: row.workflow_id,
-  counts: row.counts,
+  counts: withoutPlan(row.counts),
+  plan: planOf(row),
   balance: balanceOf(row.counts),
   error: row.error_code === null ? null : { code: row.error_code, detail: row.error_detail },
   cancellation: effectOf(row),
@@ -46,6 +48,12 @@ export const toRun = (row: RunRow): Plain<RunView> => ({
       ? null
       : { by: row.cancelled_by, at: row.cancelled_at.toISOString(), reason: row.cancel_reason ?? '' },
 });
+
+const withoutPlan = ({ plan: _, ...counts }: RunRow['counts']): Record<string, unknown> => counts;
+
+/* Written by the worker as it is shown. */
+const planOf = ({ kind, counts: { plan } }: RunRow): Plain<RunPlanView> | null =>
+  kind === 'dry_run' && plan !== undefined ? (plan as RunPlan & Plain<RunPlanView>) : null;
 
 const linksOf = (row: RunRow): Record<string, string> => {
   const self = linkTo(`runs/${row.id}`);
@@ -60,7 +68,8 @@ const linksOf = (row: RunRow): Record<string, string> => {
     events: linkTo(`events?run=${row.id}`),
     questions: linkTo(`conflicts/pending?run=${row.id}`),
     heldChanges: linkTo(`held-changes?run=${row.id}`),
-    ...(row.finished_at === null ? { cancel: `${self}/cancel` } : { rollbackPreview: `${self}/rollback/preview` }),
+    ...(row.finished_at === null ? { cancel: `${self}/cancel` } : {}),
+    ...(row.finished_at === null || row.kind === 'dry_run' ? {} : { rollbackPreview: `${self}/rollback/preview` }),
   };
 };
 

@@ -26,6 +26,7 @@ const kinds: Readonly<Record<RunKind, string>> = {
   rollback: 'rollback',
   due: 'publication of what fell due',
   remap: 'reading anew after a mapping change',
+  dry_run: 'dry run',
 };
 
 const stepsInWords: Readonly<Record<string, string>> = {
@@ -57,7 +58,7 @@ export const runWords = (run: RunFacts): RunWords => {
   switch (run.state) {
     case 'completed':
     case 'completed_with_questions':
-      return completed(what, run);
+      return run.kind === 'dry_run' ? planned(what) : completed(what, run);
     case 'failed':
       return failed(what, run);
     case 'cancelled':
@@ -95,6 +96,12 @@ const completed = (what: string, run: RunFacts): RunWords => {
     next: open.length === 0 ? nobody : `${open.join(' and ')} for the secretary.`,
   };
 };
+
+const planned = (what: string): RunWords => ({
+  happened: `${what} is done.`,
+  means: 'It changed nothing. Its plan says what a run would do now.',
+  next: nobody,
+});
 
 const failed = (what: string, run: RunFacts): RunWords => ({
   happened: `${what} failed${run.errorCode === null ? '' : ` (${run.errorCode})`}.`,

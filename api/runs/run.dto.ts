@@ -1,16 +1,24 @@
 import { runKinds } from '../../domain/run.js';
-import { Choice, Choices, Day, Id, MomentParameter, Text } from '../common/fields.js';
+import { Choice, Choices, Day, Flag, Id, MomentParameter, Text } from '../common/fields.js';
 import { ListQuery, type ListRequest } from '../common/list-query.js';
 import { changeKinds, changeOutcomes, runStates } from './run.view.js';
 
 export interface StartRunRequest {
   readonly asOf?: string;
+  readonly dryRun?: boolean;
 }
 
 /** How to start a run. */
 export class StartRunBody implements StartRunRequest {
   @Day({ optional: true, description: 'Project targets as of this date (default: today, where the institution is).' })
   asOf?: string;
+
+  @Flag({
+    optional: true,
+    description:
+      'Only work out what the run would do: it goes through all steps over a copy of the stores, changes nothing, and ends with a `plan`. It goes on beside other runs, paused or frozen as the job may be.',
+  })
+  dryRun?: boolean;
 }
 
 export interface RunListRequest extends ListRequest {

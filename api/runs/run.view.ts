@@ -1,3 +1,11 @@
+import type {
+  PlannedHeld,
+  PlannedQuestions,
+  PlannedRecords,
+  PlannedRejections,
+  PlannedWrites,
+  RunPlan,
+} from '../../domain/run-plan.js';
 import { endStates, runKinds, steps } from '../../domain/run.js';
 import {
   AnyJson,
@@ -143,6 +151,149 @@ export class RunItemView {
   links: Record<string, string>;
 }
 
+const operations = (what: string): { insert: string; update: string; delete: string } => ({
+  insert: `${what} that would be new.`,
+  update: `${what} that would change.`,
+  delete: `${what} that would go.`,
+});
+const ofRecords = operations('Records');
+const ofRows = operations('Rows');
+
+/** What would become of the records of an entity type. */
+export class PlannedRecordsView implements PlannedRecords {
+  @Text({ max: 200, description: 'The entity type.', example: 'person' })
+  entityType: string;
+
+  @Count({ description: ofRecords.insert, example: 12 })
+  insert: number;
+
+  @Count({ description: ofRecords.update, example: 110 })
+  update: number;
+
+  @Count({ description: ofRecords.delete, example: 0 })
+  delete: number;
+}
+
+/** What would be written to a target. */
+export class PlannedWritesView implements PlannedWrites {
+  @Text({ max: 200, description: 'Its mapping.', example: 'finance.people' })
+  mapping: string;
+
+  @Count({ description: ofRows.insert, example: 12 })
+  insert: number;
+
+  @Count({ description: ofRows.update, example: 110 })
+  update: number;
+
+  @Count({ description: ofRows.delete, example: 0 })
+  delete: number;
+
+  @Count({ description: 'Rows that were edited there meanwhile and would be left alone.', example: 0 })
+  differs: number;
+
+  @Count({ description: 'Records that would not be sent, each with a finding.', example: 0 })
+  withheld: number;
+}
+
+/** Questions that would be asked. */
+export class PlannedQuestionsView implements PlannedQuestions {
+  @Choice(['value', 'duplicate', 'identity'], { description: 'Their kind.' })
+  kind: string;
+
+  @Text({ max: 200, description: 'Of which entity type.', example: 'person' })
+  entityType: string;
+
+  @Count({ description: 'New ones.', example: 3 })
+  opened: number;
+
+  @Count({ description: 'Open ones that would be asked anew, with other candidates.', example: 0 })
+  changed: number;
+
+  @Count({ description: 'Open ones that would be closed, because the systems agree.', example: 0 })
+  closed: number;
+}
+
+/** A change that would be held. */
+export class PlannedHeldView implements PlannedHeld {
+  @Text({ max: 100, description: 'Why: `limit`, `rolled_back_input`, `identity`.', example: 'limit' })
+  cause: string;
+
+  @Text({ max: 100, description: 'insert, update, delete, or any.', example: 'delete' })
+  operation: string;
+
+  @Text({ max: 200, nullable: true, description: 'The mapping; null: of several.', example: 'sis.students' })
+  mapping: string | null;
+
+  @Count({ description: 'How many rows.', example: 4800 })
+  rows: number;
+
+  @Text({ max: 1000, description: 'In words.', example: '4800 of 5000 records would go; 500 are allowed' })
+  reason: string;
+}
+
+/** Source rows that would be set aside, by cause. */
+export class PlannedRejectionsView implements PlannedRejections {
+  @Choice(['rejected', 'waiting'], { description: 'Set aside, or waiting for a record that has not arrived.' })
+  kind: string;
+
+  @Text({ max: 200, description: 'The mapping.', example: 'sis.students' })
+  mapping: string;
+
+  @Text({ max: 200, description: 'The rule or reason.', example: 'birth_date_given' })
+  reason: string;
+
+  @Text({ max: 300, nullable: true, description: 'The field, where it is one.', example: 'birth_date' })
+  field: string | null;
+
+  @Count({ description: 'How many rows.', example: 12 })
+  rows: number;
+}
+
+/** Findings of a kind. */
+export class PlannedFindingsView {
+  @Text({ max: 100, description: 'The kind.', example: 'outranked' })
+  kind: string;
+
+  @Count({ description: 'How many.', example: 7 })
+  count: number;
+}
+
+/** A source or target that could not be asked. */
+export class UnaskedView {
+  @Text({ max: 200, description: 'Its mapping.', example: 'finance.people' })
+  name: string;
+
+  @Text({ max: 100, description: 'The code of the cause.', example: 'target_unreachable' })
+  code: string;
+}
+
+/** What a dry run says that a run would do now. */
+export class RunPlanView implements RunPlan {
+  @ListOf(() => PlannedRecordsView, { max: 1000, description: 'Golden records, by entity type.' })
+  records: PlannedRecordsView[];
+
+  @ListOf(() => PlannedWritesView, {
+    max: 1000,
+    description: 'Rows of targets. What a target itself would refuse shows only when it is written.',
+  })
+  targets: PlannedWritesView[];
+
+  @ListOf(() => PlannedQuestionsView, { max: 3000, description: 'Questions.' })
+  questions: PlannedQuestionsView[];
+
+  @ListOf(() => PlannedHeldView, { max: 3000, description: 'Changes that would be held for a person.' })
+  held: PlannedHeldView[];
+
+  @ListOf(() => PlannedRejectionsView, { max: 100_000, description: 'Rows that would be set aside, by cause.' })
+  rejected: PlannedRejectionsView[];
+
+  @ListOf(() => PlannedFindingsView, { max: 1000, description: 'Findings, by kind.' })
+  findings: PlannedFindingsView[];
+
+  @ListOf(() => UnaskedView, { max: 1000, description: 'What could not be asked: nothing is known of it.' })
+  leftOut: UnaskedView[];
+}
+
 /** A run with its counts. */
 export class RunView extends RunItemView {
   @Text({ max: 500, description: 'Its workflow in Temporal.', example: 'sync-run/3/9f86d081884c7d65' })
@@ -157,6 +308,12 @@ export class RunView extends RunItemView {
     },
   })
   counts: Record<string, unknown>;
+
+  @Nested(() => RunPlanView, {
+    nullable: true,
+    description: 'Of a dry run that is done: what a run would do. `links.changes` shows some of it, before and after.',
+  })
+  plan: RunPlanView | null;
 
   @Nested(() => BalanceView, {
     nullable: true,
@@ -304,7 +461,10 @@ export class ChangeView {
   @Id({ description: 'Of the golden record, or of the image.', example: '5012' })
   id: string;
 
-  @Id({ description: 'The golden record.', example: '5012' })
+  @Id({
+    description: 'The golden record. Of one that a dry run would make: an id that only its plan knows.',
+    example: '5012',
+  })
   goldenId: string;
 
   @Text({ max: 200, nullable: true, description: 'Of a golden record: its entity type.', example: 'person' })

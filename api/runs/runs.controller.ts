@@ -58,7 +58,7 @@ export class RunsController {
     operationId: 'startRun',
     summary: 'Start a run of a job',
     description:
-      'Reads the sources of the job, merges, and publishes. The run goes on after the reply: follow `links.self`.',
+      'Reads the sources of the job, merges, and publishes. The run goes on after the reply: follow `links.self`. With `dryRun` it changes nothing and ends with a plan of what it would do.',
     tag,
     may: 'run:start',
     parameters: { jobId: 'The job.' },
@@ -77,7 +77,7 @@ export class RunsController {
   ): Promise<Answer<unknown>> {
     const id = smallIdOf(jobId, 'job');
     const key = requireIdempotencyKey(request);
-    return await this.idempotency.once(caller, request, body, () => this.startRun.start(caller, id, key, body.asOf));
+    return await this.idempotency.once(caller, request, body, () => this.startRun.start(caller, id, key, body));
   }
 
   @Endpoint({
@@ -171,7 +171,7 @@ export class RunsController {
     operationId: 'listRunChanges',
     summary: 'List what a run changed',
     description:
-      'Its change set, before and after: golden records, what systems said, rows in targets, each with its outcome. Values that the role may not see are left out.',
+      'Its change set, before and after: golden records, what systems said, rows in targets, each with its outcome. Values that the role may not see are left out. Of a dry run: samples of what it would change, kept for a week.',
     tag,
     may: 'run_record:read',
     parameters: runParameter,
@@ -186,7 +186,7 @@ export class RunsController {
     @Query() query: ChangeListQuery,
   ): Promise<Answer<Page<Plain<ChangeView>>>> {
     const run = await this.runOf(caller, runId);
-    return await this.changeSet.page(caller, run.id, request.url, query);
+    return await this.changeSet.page(caller, run, request.url, query);
   }
 
   @Endpoint({

@@ -15,6 +15,7 @@ import { Problem } from '../common/problem.js';
 import { CLOCK, HUB, RUN_STARTER, RUN_WAIT } from '../common/tokens.js';
 import type { RunStarter } from '../temporal/run-starter.js';
 import { findActiveRun, findRunOfWorkflow } from './run.queries.js';
+import type { StartRunRequest } from './run.dto.js';
 import type { StartedRunView } from './run.view.js';
 import type { Plain } from '../common/plain-type.js';
 
@@ -40,20 +41,22 @@ export class StartRun {
     @Inject(RUN_WAIT) private readonly waitMilliseconds: number,
   ) {}
 
-  /** Starts a run of a job, or finds the one that the same key started.
+  /** Starts a run of a job, or finds the one that the same key started. A dry run changes nothing, and is refused for no other.
    *  @throws Problem not_found, job_occupied, state_forbids (paused), freeze_window */
   async start(
     caller: Caller,
     jobId: number,
     key: string,
-    asOf: string | undefined,
+    { asOf, dryRun = false }: StartRunRequest,
   ): Promise<Answer<Plain<StartedRunView>>> {
     const { institutionId, actor } = caller;
-    const workflowId = this.starter.syncRunId(jobId, runKeyOf(institutionId, `job ${jobId}`, key));
+    const runKey = runKeyOf(institutionId, `job ${jobId}`, key);
+    const workflowId = dryRun ? this.starter.dryRunId(jobId, runKey) : this.starter.syncRunId(jobId, runKey);
     const job = await this.hub.read(institutionId, async (client) => {
       const found = await findJob(client, jobId);
       if (found === null) throw notFound('job', String(jobId));
       if ((await findRunOfWorkflow(client, workflowId)) !== null) return null;
+      if (dryRun) return found;
       await refuseOccupied(client, jobId, workflowId);
       refuseResting(found, this.clock.now());
       return found;
@@ -63,10 +66,16 @@ export class StartRun {
       const input = {
         ...{ institutionId, jobId, actor, timeZone },
         asOf: asOf ?? dateIn(timeZone, this.clock.now()),
-        ...(definition.onFailure === undefined ? {} : { onFailure: definition.onFailure }),
         ...(definition.partitions === undefined ? {} : { partitions: definition.partitions }),
       };
-      await this.starter.startSyncRun(workflowId, input, job.name);
+      const { onFailure } = definition;
+      if (dryRun) await this.starter.startDryRun(workflowId, input, job.name);
+      else
+        await this.starter.startSyncRun(
+          workflowId,
+          onFailure === undefined ? input : { ...input, onFailure },
+          job.name,
+        );
     }
     return await this.started(institutionId, String(jobId), workflowId);
   }

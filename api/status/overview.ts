@@ -42,7 +42,7 @@ export const overviewOf = (facts: OverviewFacts): Plain<OverviewView> => {
       byType: Object.fromEntries(
         ['value', 'duplicate', 'identity'].map((kind) => [
           kind,
-          facts.waiting.find((row) => row.kind === kind)?.open ?? 0,
+          sum(facts.waiting.filter((row) => row.kind === kind).map((row) => row.open)),
         ]),
       ),
       oldest: facts.waiting.map((row) => row.oldest.toISOString()).sort()[0] ?? null,
@@ -110,12 +110,12 @@ const jobOf = (job: JobRow, facts: OverviewFacts): Plain<JobStatusView> => {
   return {
     id: String(job.job_id),
     name,
-    state: healthOf(job),
+    state: healthOf(job, facts),
     activeRunId: job.active_run,
     lastRunId: job.last_run,
     lastRunState: job.last_state,
     lastRunAt: job.last_at?.toISOString() ?? null,
-    openQuestions: job.open_questions,
+    openQuestions: questionsOf(job, facts),
     held: job.held,
     links: {
       self: linkTo(`jobs/${job.job_id}`),
@@ -126,10 +126,13 @@ const jobOf = (job: JobRow, facts: OverviewFacts): Plain<JobStatusView> => {
   };
 };
 
-const healthOf = (job: JobRow): Health => {
+const questionsOf = (job: JobRow, { waiting }: OverviewFacts): number =>
+  sum(waiting.filter((row) => row.job_id === job.job_id).map((row) => row.open));
+
+const healthOf = (job: JobRow, facts: OverviewFacts): Health => {
   if (job.last_state === null) return 'never_run';
   if (job.last_state === 'failed' || job.last_error !== null) return 'failing';
-  return job.open_questions + job.held > 0 ? 'attention' : 'ok';
+  return questionsOf(job, facts) + job.held > 0 ? 'attention' : 'ok';
 };
 
 const actorOf = (code: string): Plain<AlertView>['actor'] =>

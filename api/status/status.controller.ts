@@ -9,7 +9,7 @@ import { withEtag } from '../common/etag.js';
 import type { Answer, HttpRequest } from '../common/http.js';
 import { CLOCK, HUB } from '../common/tokens.js';
 import { overviewOf, systemProblems } from './overview.js';
-import { readJobs, readSystemProblems, readWaiting, readWaitingRecords } from './overview.queries.js';
+import { plansOnce, readJobs, readSystemProblems, readWaiting, readWaitingRecords } from './overview.queries.js';
 import { OverviewView } from './status.view.js';
 import type { Plain } from '../common/plain-type.js';
 
@@ -46,6 +46,7 @@ export class StatusController {
     const configuration = await loadConfiguration(this.hub, caller.institutionId);
     const asOf = this.clock.now();
     const view = await this.hub.read(caller.institutionId, async (client) => {
+      await plansOnce(client);
       const jobs = await readJobs(client);
       const lastRuns = jobs.flatMap(({ last_run: run }) => (run === null ? [] : [run]));
       return overviewOf({

@@ -8,6 +8,7 @@ import {
   withSearchAttributes,
   workflowIds,
   workflowTypes,
+  type DryRunInput,
   type InquiryInput,
   type LiveSyncInput,
   type RollbackRunInput,
@@ -21,6 +22,9 @@ export interface RunStarter {
   rollbackRunId(runId: string, key: string): string;
   /** Idempotent by the id. */
   startSyncRun(workflowId: string, input: SyncRunInput, jobName: string): Promise<void>;
+  dryRunId(jobId: number, runKey: string): string;
+  /** Idempotent by the id. */
+  startDryRun(workflowId: string, input: DryRunInput, jobName: string): Promise<void>;
   liveSyncId(goldenId: string, key: string): string;
   /** Idempotent by the id. */
   startLiveSync(workflowId: string, input: LiveSyncInput): Promise<void>;
@@ -43,8 +47,8 @@ export const createRunStarter = (client: WorkflowClient, scope = '', publicUrl: 
     type: keyof typeof workflowTypes,
     workflowId: string,
     options: {
-      readonly input: SyncRunInput | RollbackRunInput | LiveSyncInput | InquiryInput;
-      readonly kind: 'sync' | 'rollback' | 'inquiry';
+      readonly input: SyncRunInput | DryRunInput | RollbackRunInput | LiveSyncInput | InquiryInput;
+      readonly kind: 'sync' | 'dry_run' | 'rollback' | 'inquiry';
       readonly queue: string;
       readonly summary: string;
     },
@@ -77,6 +81,9 @@ export const createRunStarter = (client: WorkflowClient, scope = '', publicUrl: 
     rollbackRunId: (runId, key) => workflowIds.rollbackRun(runId, key, scope),
     startSyncRun: (workflowId, input, jobName) =>
       start('syncRun', workflowId, { input, kind: 'sync', queue: taskQueues.io, summary: summaries.syncRun(jobName) }),
+    dryRunId: (jobId, runKey) => workflowIds.dryRun(jobId, runKey, scope),
+    startDryRun: (workflowId, input, jobName) =>
+      start('dryRun', workflowId, { input, kind: 'dry_run', queue: taskQueues.io, summary: summaries.dryRun(jobName) }),
     liveSyncId: (goldenId, key) => workflowIds.liveSync(goldenId, key, scope),
     startLiveSync: (workflowId, input) =>
       start('liveSync', workflowId, {

@@ -1,10 +1,25 @@
 import { randomUUID } from 'node:crypto';
 import { dataOf } from '../../client/client.js';
+import type { Schemas } from '../../client/client.js';
 import { exitCodeOfRun, findJob, watchRun } from '../asking.js';
 import type { Call, Command, Outcome } from '../command.js';
+import { exitCodes } from '../exit-codes.js';
 import { wrongUsage } from '../failure.js';
-import { tryJob } from '../mapping-trial.js';
+import { planText, samplesOf } from '../run-plan.js';
 import { runText } from '../showing.js';
+
+/* A run; of a dry run, its plan with some of what would change. */
+const shown = async (call: Call, run: Schemas['RunView']): Promise<Outcome> => {
+  const { plan } = run;
+  const exitCode = exitCodeOfRun(run);
+  if (plan === null) return { data: run, text: (paint) => runText(run, paint), exitCode };
+  const samples = await samplesOf(call, run.id);
+  return {
+    data: { ...run, samples },
+    text: (paint) => `${runText(run, paint)}\n\n${planText(plan, samples, paint)}`,
+    exitCode,
+  };
+};
 
 /** `concord run` */
 export const run: Command = {
@@ -17,7 +32,10 @@ export const run: Command = {
       short: 'w',
       description: 'follow it to its end; the exit code tells how it ended (3: questions or held changes wait)',
     },
-    { name: 'dry-run', description: 'only show what the first rows of each source would become; nothing is stored' },
+    {
+      name: 'dry-run',
+      description: 'work out what the run would do, follow it to its end and show the plan; nothing is changed',
+    },
     { name: 'as-of', value: 'DATE', description: 'project targets as of this date (default: today)' },
     { name: 'idempotency-key', value: 'KEY', description: 'a text of your own: the same never starts two runs' },
   ],
@@ -28,23 +46,24 @@ export const run: Command = {
       command: 'concord run people --idempotency-key 2026-11-26',
       does: 'starts it once, however often this is repeated',
     },
-    { command: 'concord run people --dry-run', does: 'what its first rows would become' },
+    { command: 'concord run people --dry-run', does: 'what it would write, ask, hold and set aside' },
     { command: 'concord run show 17', does: 'the state of run 17 in words, and its counts' },
   ],
   async run(call) {
     const api = call.api();
     const job = await findJob(api, call.argument('job'));
-    if (call.flag('dry-run')) return await tryJob(call, job.definition.sources);
     const asOf = call.given('as-of');
+    const dryRun = call.flag('dry-run');
     const started = await dataOf(
       api.POST('/jobs/{jobId}/runs', {
         params: {
           path: { jobId: job.id },
           header: { 'Idempotency-Key': call.given('idempotency-key') ?? randomUUID() },
         },
-        body: asOf === undefined ? {} : { asOf },
+        body: { ...(asOf === undefined ? {} : { asOf }), ...(dryRun ? { dryRun } : {}) },
       }),
     );
+    if (dryRun) return await shown(call, await watchRun(call, started));
     if (!call.flag('watch')) {
       const { runId, workflowId } = started;
       const which =
@@ -53,7 +72,7 @@ export const run: Command = {
       return { data: started, text: (paint) => `${which}.\n${paint.dim(`${look}   (workflow ${workflowId})`)}` };
     }
     const ended = await watchRun(call, started);
-    return { data: ended, text: (paint) => runText(ended, paint), exitCode: exitCodeOfRun(ended) };
+    return await shown(call, ended);
   },
   subcommands: [
     {
@@ -68,10 +87,10 @@ export const run: Command = {
       async run(call: Call): Promise<Outcome> {
         const runId = call.argument('id');
         const found = await dataOf(call.api().GET('/runs/{runId}', { params: { path: { runId } } }));
-        if (!call.flag('watch')) return { data: found, text: (paint) => runText(found, paint) };
+        if (!call.flag('watch')) return { ...(await shown(call, found)), exitCode: exitCodes.ok };
         const { workflowId, jobId, links } = found;
         const ended = await watchRun(call, { runId, workflowId, jobId, links });
-        return { data: ended, text: (paint) => runText(ended, paint), exitCode: exitCodeOfRun(ended) };
+        return await shown(call, ended);
       },
     },
     {

@@ -3,7 +3,7 @@ import type { Command } from '../command.js';
 import { wrongUsage } from '../failure.js';
 import { moment, stateOf, tableOf } from '../terminal.js';
 
-const kinds = ['sync', 'decision', 'release', 'rollback', 'due'] as const;
+const kinds = ['sync', 'decision', 'release', 'rollback', 'due', 'dry_run'] as const;
 const states = ['completed', 'completed_with_questions', 'failed', 'cancelled', 'rolled_back', 'skipped'] as const;
 
 /** `concord runs` */

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { createApiKey, revokeApiKey } from '../../database/api-keys.js';
-import { roles, rolesWith, type Permission } from '../../domain/access.js';
+import { permissions, roles, rolesWith, type Permission } from '../../domain/access.js';
 import type { ProblemPart } from '../../api/common/problem.js';
 import { ApiHarness, base, type OpenApiOperation, type Reply } from './api-harness.js';
 import { World } from './builders.js';
@@ -135,7 +135,7 @@ const admits: Readonly<Record<string, readonly string[]>> = {
 
 const open = [
   ...['getHealth', 'getReadiness', 'getProblemType', 'getConfigurationSchema', 'wakeJobs'],
-  ...['getProviders', 'beginSignIn', 'completeSignIn', 'signOut'],
+  ...['getProviders', 'beginSignIn', 'completeSignIn', 'signOut', 'signInToDemo'],
 ];
 
 const routes = async (): Promise<readonly { method: string; path: string; operation: OpenApiOperation }[]> => {
@@ -165,6 +165,19 @@ describe('whom routes admit', () => {
           admits[operation.operationId],
         ]);
     }
+  });
+
+  test('no cell without a route, no route without a cell: each role that a cell names reaches it', async () => {
+    const opened = new Map<string, string[]>();
+    for (const { operation } of await routes()) {
+      const cell = operation['x-permission'];
+      opened.set(cell, [...(opened.get(cell) ?? []), operation.operationId]);
+    }
+    const { anybody, ...cells } = Object.fromEntries(opened);
+    expect(anybody?.sort()).toEqual([...open].sort());
+    expect(Object.keys(cells).sort()).toEqual(Object.keys(permissions).sort());
+    for (const cell of Object.keys(permissions) as Permission[])
+      expect([cell, rolesWith(cell)]).toEqual([cell, admits[cells[cell]?.[0] ?? '']]);
   });
 
   test('without a key, with an unknown, a wrong, a revoked or an expired one nobody is let in', async () => {
@@ -272,7 +285,6 @@ describe('problems', () => {
 
   test('have one shape wherever they come from', async () => {
     expect(await api.get('nowhere')).toMatchObject(problem(404, 'not_found'));
-    expect(await api.ask('DELETE', 'runs/1')).toMatchObject(problem(404, 'not_found'));
     expect(await api.get('runs/none')).toMatchObject(problem(404, 'not_found'));
     expect(await api.get('runs/99999999999999999999')).toMatchObject(problem(404, 'not_found'));
     expect(
@@ -301,6 +313,22 @@ describe('problems', () => {
     expect(await api.get('status/overview', { headers: { 'if-none-match': 'x'.repeat(300) } })).toMatchObject(
       problem(400, 'validation_failed'),
     );
+  });
+
+  test('an address that does not know the method names those that it knows', async () => {
+    const allowed = async (method: string, path: string): Promise<string | null> => {
+      const reply = await api.ask(method, path, { as: 'nobody' });
+      expect(reply).toMatchObject(problem(405, 'method_not_allowed'));
+      return reply.headers.get('allow');
+    };
+    expect(await allowed('DELETE', 'runs/1')).toBe('GET, HEAD');
+    expect(await allowed('PATCH', 'runs/1?fields=id')).toBe('GET, HEAD');
+    expect(await allowed('GET', 'runs/1/cancel')).toBe('POST');
+    expect(await allowed('PUT', 'status/overview')).toBe('GET, HEAD');
+    expect(await allowed('POST', 'mappings/1')).toBe('DELETE, GET, HEAD, PUT');
+    expect(await api.ask('DELETE', 'runs/1/nowhere')).toMatchObject(problem(404, 'not_found'));
+    const { body } = await api.ask('DELETE', 'runs/1', { headers: { 'accept-language': 'de' } });
+    expect(body).toMatchObject({ title: 'Nicht mit dieser Methode', detail: expect.stringContaining('DELETE') });
   });
 
   test('name each field with a pointer, unknown ones too', async () => {

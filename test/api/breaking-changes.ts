@@ -52,9 +52,12 @@ export function breakingChanges(before: unknown, after: unknown): readonly strin
 
   const compareTypes = (place: string, was: Json, is: Json, direction: Direction): void => {
     const [types, now] = [wordsOf(was['type']), wordsOf(is['type'])];
+    // A number may be a whole one.
+    const among = (type: unknown, all: readonly unknown[]): boolean =>
+      all.includes(type) || (type === 'integer' && all.includes('number'));
     // Whoever sends may go on with every type that was taken; whoever reads meets none that never came.
     const missed =
-      direction === 'sent' ? types.filter((type) => !now.includes(type)) : now.filter((type) => !types.includes(type));
+      direction === 'sent' ? types.filter((type) => !among(type, now)) : now.filter((type) => !among(type, types));
     if (types.length > 0 && missed.length > 0)
       found.push(`${place}: ${missed.join(', ')} is ${direction === 'sent' ? 'no longer taken' : 'new'}`);
     const words = listOf(is['enum']);

@@ -29,7 +29,7 @@ const create = (body: object, key?: string): Promise<Reply> =>
 
 describe('creating a job', () => {
   test('stores the definition', async () => {
-    const definition = job('staff', { limits: [{ operation: 'delete', percent: 10 }], review: { dueDays: 5 } });
+    const definition = job('staff', { limits: [{ operation: 'delete', percent: 0.5 }], review: { dueDays: 5 } });
     const { status, headers, body } = await create(definition);
     expect(status).toBe(201);
     const { jobId } = body as { jobId: string };

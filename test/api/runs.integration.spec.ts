@@ -138,6 +138,96 @@ describe('starting a run', () => {
   });
 });
 
+describe('a dry run', () => {
+  test('begins beside a run of the job, paused as it may be, once for each key', async () => {
+    await world.run({ state: 'merge', finished: false });
+    const first = await start('what-if', { dryRun: true }, 'operator');
+    const [only] = api.started;
+    expect(only).toEqual({
+      ...{ type: 'dryRun', taskQueue: 'sync-io' },
+      workflowId: expect.stringMatching(new RegExp(`^dry-run/${world.jobId}/[0-9a-f]{32}$`)),
+      args: [
+        {
+          ...{ institutionId: api.institutionId, jobId: world.jobId, actor: 'operator:Test desk' },
+          ...{ timeZone: 'Europe/London', asOf: '2026-11-20' },
+        },
+      ],
+    });
+    expect((await start('what-if', { dryRun: true }, 'operator')).body).toEqual(first.body);
+    expect(api.started).toHaveLength(1);
+    expect(await start('what-if', {}, 'operator')).toMatchObject({
+      status: 422,
+      body: { code: 'idempotency_key_reused' },
+    });
+    expect(await start('w', { dryRun: 'yes' })).toMatchObject({ status: 400 });
+  });
+
+  const plan = {
+    records: [{ entityType: 'person', insert: 1, update: 2, delete: 0 }],
+    targets: [{ mapping: 'finance.people', insert: 1, update: 2, delete: 0, differs: 0, withheld: 0 }],
+    questions: [{ kind: 'value', entityType: 'person', opened: 1, changed: 0, closed: 0 }],
+    held: [{ cause: 'limit', operation: 'delete', mapping: null, rows: 9, reason: '9 of 10 are gone' }],
+    rejected: [{ kind: 'rejected', mapping: 'hr.staff', reason: 'family_is_there', field: 'family', rows: 1 }],
+    findings: [{ kind: 'outranked', count: 3 }],
+    leftOut: [{ name: 'finance.people', code: 'target_unreachable' }],
+  };
+
+  test('tells its plan and that it changed nothing; nothing of it can be taken back', async () => {
+    const run = await world.run({ kind: 'dry_run', counts: { rows: {}, summary: {}, plan } });
+    const { body } = await api.get(`runs/${run}`);
+    expect(body).toMatchObject({
+      ...{ kind: 'dry_run', state: 'completed', plan, counts: { rows: {}, summary: {} } },
+      words: { happened: 'The dry run is done.', means: expect.stringContaining('changed nothing') },
+    });
+    expect(body).not.toMatchObject({ counts: { plan: expect.anything() } });
+    expect(body).not.toMatchObject({ links: { rollbackPreview: expect.anything() } });
+    expect(await api.post(`runs/${run}/rollback/preview`)).toMatchObject({
+      status: 409,
+      body: { code: 'state_forbids' },
+    });
+    const real = await world.run({ counts: { rows: {}, summary: {} } });
+    expect((await api.get(`runs/${real}`)).body).toMatchObject({ plan: null });
+  });
+
+  test('shows samples of what would change, each role what it may see', async () => {
+    const run = await world.run({ kind: 'dry_run', counts: { plan } });
+    const golden = await world.golden(run);
+    const before = { version: 1, status: 'active', values: [null, '"old@example"', '"T-1"', null] };
+    const after = { version: 2, status: 'active', values: [null, '"new@example"', '"T-2"', null] };
+    await api.owner.query(
+      `insert into run_samples (run_id, kind, mapping_id, row_id, institution_id, entity_type_id, golden_id, operation, outcome, before, after)
+       values ($1, 'golden', 0, $2, $3, $4, $2, 'update', 'intended', $5, $6),
+         ($1, 'golden', 0, 900000001, $3, $4, null, 'insert', 'intended', null, $6),
+         ($1, 'target', $7, $2, $3, $4, $2, 'update', 'intended', '{"key": "k", "row": ["k", "Old"]}', '{"key": "k", "row": ["k", "New"]}')`,
+      [run, golden, api.institutionId, world.typeId, before, after, world.mappingIds['finance.people']],
+    );
+    const shown = await api.get(`runs/${run}/changes`, { as: 'steward' });
+    expect(shown.body).toMatchObject({
+      items: [
+        {
+          ...{ kind: 'golden', operation: 'update', outcome: 'intended', entityType: 'person' },
+          fields: [
+            { name: 'email', before: 'old@example', after: 'new@example' },
+            { name: 'tax_number', before: 'T-1', after: 'T-2' },
+          ],
+          links: { goldenRecord: expect.stringContaining(`golden-records/${golden}`) },
+        },
+        { kind: 'golden', operation: 'insert', links: {} },
+        {
+          ...{ kind: 'target', operation: 'update', mapping: 'finance.people', sourceKey: 'k' },
+          fields: [{ name: 'family', before: 'Old', after: 'New' }],
+        },
+      ],
+    });
+    const bySecretary = await api.get(`runs/${run}/changes?kind=golden&limit=1`, { as: 'secretary' });
+    expect(bySecretary.body).toMatchObject({
+      items: [{ fields: [{ name: 'email' }, { name: 'tax_number', masked: true, before: null, after: null }] }],
+    });
+    expect(await api.get(`runs/${run}/changes`, { as: 'operator' })).toMatchObject({ status: 403 });
+    expect(await api.get(`runs/${run}/changes`, { as: 'stranger' })).toMatchObject({ status: 404 });
+  });
+});
+
 describe('looking at runs', () => {
   const rows = {
     extracted: 10,

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { Provider } from '../../api/access/provider.js';
 import type { ProviderSettings } from '../../domain/grants.js';
@@ -31,7 +32,7 @@ beforeAll(async () => {
   api = await ApiHarness.open({
     publicUrl,
     providers: [new Provider(settings, secret, publicUrl), new Provider(gone, null, publicUrl)],
-    session: { idle: 60, absolute: 600 },
+    session: { idle: 60, absolute: 600, recheck: 15 },
   });
   await World.build(api);
   openId.people.set('p-1', { preferred_username: 'amara', groups: ['registry'], schools: ['law'] });
@@ -238,6 +239,112 @@ describe('a session', () => {
     const cookie = `${session}=${browser.cookies.get(session) ?? ''}`;
     const headers = { cookie, authorization: 'Bearer concord_000000000000_00000000000000000000000000000000' };
     expect(await api.get('me', { as: 'nobody', headers })).toMatchObject({ status: 401 });
+  });
+});
+
+describe('what a provider takes away', () => {
+  const away = { ...{ preferred_username: 'kofi' }, groups: ['registry', 'data-office'], schools: ['law'] };
+
+  test('ends a quarter of an hour later at the latest: the session that used it is over', async () => {
+    openId.people.set('p-6', away);
+    const browser = new Browser();
+    await browser.signIn('p-6');
+    openId.people.set('p-6', { ...away, groups: ['data-office'] });
+    expect(await browser.get('me')).toMatchObject({ status: 200, body: { role: 'secretary' } });
+    api.clock.advance(14 * 60_000);
+    expect(await browser.get('me')).toMatchObject({ status: 200 });
+    api.clock.advance(2 * 60_000);
+    expect(await browser.get('me')).toMatchObject({ status: 401, body: { code: 'unauthenticated' } });
+  });
+
+  test('is no longer among what one can change to, and what is given anew is; organisations follow', async () => {
+    openId.people.set('p-6', away);
+    const browser = new Browser();
+    await browser.signIn('p-6');
+    openId.people.set('p-6', { ...away, groups: ['registry'], schools: ['law', 'arts'] });
+    api.clock.advance(16 * 60_000);
+    // Together, as a page asks: the provider is asked once, since it takes a refresh token once.
+    const replies = await Promise.all([1, 2, 3, 4].map(() => browser.get('me')));
+    for (const { status, body } of replies)
+      expect({ status, body }).toMatchObject({
+        ...{ status: 200, body: { role: 'secretary', organisations: ['law', 'arts'] } },
+      });
+    expect(
+      await browser.ask('POST', 'me/switch', { body: { institution: 'lakeside', role: 'steward' } }),
+    ).toMatchObject({
+      status: 404,
+    });
+    openId.people.set('p-6', away);
+    api.clock.advance(16 * 60_000);
+    expect(await browser.get('me')).toMatchObject({ status: 200 });
+    const switched = await browser.ask('POST', 'me/switch', { body: { institution: 'lakeside', role: 'steward' } });
+    expect(switched).toMatchObject({ status: 200, body: { role: 'steward' } });
+    // The new token opens what the provider is asked with as well.
+    api.clock.advance(16 * 60_000);
+    expect(await browser.get('me')).toMatchObject({ status: 200, body: { role: 'steward' } });
+  });
+
+  test('without a refresh token the session itself is no longer than that', async () => {
+    openId.refreshes = false;
+    const browser = new Browser();
+    await browser.signIn('p-1');
+    openId.refreshes = true;
+    api.clock.advance(14 * 60_000);
+    expect(await browser.get('me')).toMatchObject({ status: 200 });
+    api.clock.advance(2 * 60_000);
+    expect(await browser.get('me')).toMatchObject({ status: 401 });
+  });
+
+  test('is asked for with what the database alone cannot read', async () => {
+    const browser = new Browser();
+    await browser.signIn('p-1');
+    const { rows } = await api.owner.query<{ renewal: string | null }>(
+      `select renewal from concord.sessions order by id desc limit 1`,
+    );
+    const renewal = Buffer.from(rows[0]?.renewal ?? '', 'base64url');
+    // A nonce, a tag, and 43 characters of a token of the provider.
+    expect(renewal.length).toBeGreaterThanOrEqual(12 + 16 + 40);
+    expect(renewal.toString('latin1')).not.toMatch(/[\w-]{30}/);
+  });
+});
+
+describe('the account of the demo', () => {
+  const visit = { institution: 'lakeside', role: 'operator', password: 'of the demo' };
+
+  test('is nowhere but in the demo', async () => {
+    expect(await new Browser().ask('POST', 'sign-in/demo', { body: visit })).toMatchObject({
+      status: 404,
+      body: { code: 'not_found' },
+    });
+  });
+
+  test('lets visitors in with the password of the demo, in every role', async () => {
+    const demo = await ApiHarness.open({
+      publicUrl,
+      demoPasswordHash: createHash('sha256').update('of the demo').digest('hex'),
+    });
+    try {
+      await World.build(demo);
+      const ask = async (body: object, origin = publicUrl): Promise<Reply> =>
+        await demo.ask('POST', 'sign-in/demo', { as: 'nobody', body, headers: { origin } });
+      expect(await ask({ ...visit, password: 'guessed' })).toMatchObject({
+        status: 400,
+        body: { code: 'sign_in_failed' },
+      });
+      expect(await ask(visit, 'https://evil.example')).toMatchObject({ status: 403, body: { code: 'origin_refused' } });
+      expect(await ask({ ...visit, institution: 'nowhere' })).toMatchObject({ status: 404 });
+      const reply = await ask(visit);
+      expect(reply).toMatchObject({ status: 200, body: { actor: 'operator:visitor@demo', role: 'operator' } });
+      const [, token = ''] = /=([^;]*)/.exec(reply.headers.getSetCookie()[0] ?? '') ?? [];
+      const cookie = { cookie: `${session}=${token}` };
+      // Nobody takes anything away from visitors.
+      demo.clock.advance(30 * 60_000);
+      const me = await demo.get('me', { as: 'nobody', headers: cookie });
+      expect(me).toMatchObject({ status: 200, body: { actor: 'operator:visitor@demo', kind: 'person' } });
+      expect((me.body as { session: { grants: unknown[] } }).session.grants).toHaveLength(5);
+    } finally {
+      await demo.close();
+    }
   });
 });
 

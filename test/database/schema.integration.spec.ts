@@ -113,8 +113,8 @@ describe('rules of the house', () => {
         'golden_words',
         'held_rows',
       ],
-      ...['record_identifiers', 'record_images', 'rejected_records', 'restrictions', 'sync_conflict_resolutions'],
-      ...['sync_runs', 'target_due'],
+      ...['record_identifiers', 'record_images', 'rejected_records', 'restrictions', 'run_samples'],
+      ...['sync_conflict_resolutions', 'sync_runs', 'target_due'],
     ]);
     // A key of a row and a hash of it, for as long as the rollback stands; found through the images of the key.
     expect(personal.filter((table) => !keyed.includes(table))).toEqual(['rolled_back_inputs']);
@@ -123,7 +123,8 @@ describe('rules of the house', () => {
   /* What they refer to is never deleted, and these tables are small and read by other columns. */
   const neverFollowed = [
     ...['decision_batches.parent_run_id', 'decision_batches.settle_run_id', 'held_changes.settle_run_id'],
-    ...['restrictions.mapping_id', 'restrictions.placed_run', 'sync_conflict_resolutions.changed_run'],
+    ...['restrictions.mapping_id', 'restrictions.placed_run', 'run_samples.entity_type_id'],
+    ...['sync_conflict_resolutions.changed_run'],
     ...['sync_conflict_resolutions.entity_type_id', 'sync_conflict_resolutions.job_id'],
     ...['sync_conflict_resolutions.settle_run_id', 'target_files.run_id', 'watermarks.run_id'],
   ];

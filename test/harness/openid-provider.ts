@@ -10,6 +10,8 @@ export class OpenIdProvider {
   /** Who sits before the browser that signs in next. */
   person = '';
   readonly people = new Map<string, Claims>();
+  /** Whether those who sign in get a refresh token. */
+  refreshes = true;
 
   private constructor(
     private readonly server: Server,
@@ -91,6 +93,7 @@ export class OpenIdProvider {
       clients: [
         {
           ...{ client_id: 'concord', client_secret: secret, redirect_uris: [redirectUri] },
+          grant_types: ['authorization_code', 'refresh_token'],
           post_logout_redirect_uris: [afterSignOut],
         },
         ...Object.keys(machines).map((id) => ({
@@ -118,6 +121,8 @@ export class OpenIdProvider {
           }),
         },
       },
+      issueRefreshToken: () => this.refreshes,
+      rotateRefreshToken: true,
       interactions: { url: (_context, { uid }) => `/interaction/${uid}` },
       pkce: { required: () => true },
     };

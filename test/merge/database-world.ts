@@ -24,7 +24,7 @@ import type { MappingDefinition } from '../../domain/mapping-definition.js';
 import type { RunRef } from '../../domain/run.js';
 import { ABSENT, type Expectation, type Scenario, type ScenarioWorld, type Step, type Value } from './scenario.js';
 
-export type Activities = Omit<SyncActivities, 'post'>;
+export type Activities = Omit<SyncActivities, 'post' | 'copyStores' | 'notePlan'>;
 
 /** The activities over their dependencies, called by a test itself instead of by a workflow. */
 export const directActivities = (hub: Hub, over: Partial<ActivityDependencies> = {}): Activities => {

@@ -51,6 +51,9 @@ export function fakeActivities(scripted: Partial<WorkflowActivities> = {}): Fake
     planRollback: () => tell('planRollback', '', { runIds: ['9', '5'] }),
     rollBackTargets: (_run, runId) => tell('rollBackTargets', runId, done),
     rollBackGolden: (_run, runId) => tell('rollBackGolden', runId, done),
+    copyStores: () => tell('copyStores', '', undefined),
+    notePlan: (_run, leftOut) =>
+      tell('notePlan', leftOut.length === 0 ? '' : leftOut.map(({ name }) => name).join(), undefined),
     pendingReview: () => tell('pendingReview', '', { batches: [], open: 0, nextDue: null }),
     remindReview: () => tell('remindReview', '', undefined),
     dueTargets: () => tell('dueTargets', '', targets),

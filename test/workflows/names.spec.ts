@@ -23,6 +23,7 @@ test('the names that histories hold are frozen', () => {
     workflowIds: [
       workflowIds.syncRun(3, 'key'),
       workflowIds.syncRun(3, scheduledKey),
+      workflowIds.dryRun(3, 'key'),
       workflowIds.settleRun('4'),
       workflowIds.rollbackRun('5', 'key'),
       workflowIds.recoverRun('5'),

@@ -245,6 +245,23 @@ describe('the other runs', () => {
   });
 });
 
+describe('a dry run', () => {
+  test('goes through the steps of a run over a copy, with a plan in place of a verification', async () => {
+    const { calls, result } = await run('dry');
+    expect(result).toMatchObject({ state: 'completed', delayed: [{ name: 'finance.account', code: 'target_forbidden' }] });
+    expect(calls.slice(0, 3)).toEqual(['openRun(dry_run)', 'copyStores', 'planExtract']);
+    expect(ofStep(calls, 'apply')).toHaveLength(2);
+    expect(ofStep(calls, 'verify')).toEqual([]);
+    expect(calls.slice(-3)).toEqual(['notePlan(finance.account)', 'closeRun(completed)', 'dropStaging']);
+  });
+
+  test('begins with a new copy where its copy was lost', async () => {
+    const { calls, result } = await run('dry-copy-lost');
+    expect(result).toMatchObject({ state: 'completed' });
+    expect(calls.filter((call) => call === 'copyStores')).toHaveLength(2);
+  });
+});
+
 describe('a run of one person', () => {
   test('reads by keys in place of extracting, and goes through the same steps', async () => {
     const { calls, result } = await run('live');

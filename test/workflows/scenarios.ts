@@ -5,6 +5,7 @@ import type { WorkflowActivities } from '../../workflows/activity-options.js';
 import { cancelRun, pause, progress, resume, wake, workflowIds } from '../../workflows/messages.js';
 import type { Pace, RunProgress, SyncRunInput } from '../../workflows/messages.js';
 import {
+  dryRun,
   dueRun,
   indexNames,
   liveSync,
@@ -51,6 +52,13 @@ const startSync = (stage: Stage, input: Partial<SyncRunInput> = {}): Promise<Han
     workflowId: workflowIds.syncRun(stage.number, 'key', stage.scope),
     queue: 'sync-io',
     args: [{ ...ours(stage), actor: 'key:1', asOf: '2026-09-01', ...input }],
+  });
+
+const startDry = (stage: Stage): Promise<Handle> =>
+  stage.start(dryRun, {
+    workflowId: workflowIds.dryRun(stage.number, 'key', stage.scope),
+    queue: 'sync-io',
+    args: [{ ...ours(stage), actor: 'key:1', asOf: '2026-09-01' }],
   });
 
 const startLive = (stage: Stage): Promise<Handle> =>
@@ -259,6 +267,20 @@ export const scenarios = listed([
         queue: 'sync-io',
         args: [{ institutionId: stage.number, actor: 'schedule', asOf: '2026-09-04', pace }],
       }),
+  },
+  {
+    name: 'dry',
+    fake: () =>
+      fakeActivities({
+        publish: (_run, target) =>
+          target.mappingId === 22 ? Promise.reject(refusal('target_forbidden')) : Promise.resolve({ written: 1 }),
+      }),
+    play: (stage) => startDry(stage),
+  },
+  {
+    name: 'dry-copy-lost',
+    fake: () => fakeActivities({ merge: failingTimes(1, 'staging_lost', { plans: 1 }) }),
+    play: (stage) => startDry(stage),
   },
   {
     name: 'live',
