@@ -48,6 +48,8 @@ export interface RunRef {
   readonly kind: RunKind;
   /** The person whose records alone the run reads (`liveSync`); absent: whole sources. */
   readonly subjectKey?: string;
+  /** How often the run began to read, staging having been lost; absent: once. */
+  readonly reading?: number;
 }
 
 /** The dispositions of source rows; with them the sums of a run balance (invariant I1):

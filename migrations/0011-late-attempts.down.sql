@@ -1,0 +1,2 @@
+alter table concord.sync_runs drop column reading;
+alter table concord.run_leases drop column closed;
