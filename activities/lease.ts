@@ -27,10 +27,11 @@ export const takeLease = async (hub: Hub, run: RunRef, step: Step | 'plan', part
       [run.runId, phaseOf(step)],
     );
     const { rows } = await client.query<{ token: string }>(
-      `insert into run_leases as l (run_id, step, part, institution_id)
-       select id, $2, $3, institution_id from sync_runs
+      `insert into run_leases as l (run_id, step, part, institution_id, reading)
+       select id, $2, $3, institution_id, $4 from sync_runs
        where id = $1 and finished_at is null and (reading = $4 or $2 = 'rollback')
-       on conflict (run_id, step, part) do update set token = l.token + 1 where not l.closed returning token::text`,
+       on conflict (run_id, step, part) do update set token = l.token + 1, reading = excluded.reading, closed = false
+         where not l.closed or l.reading < excluded.reading returning token::text`,
       [run.runId, step, part, run.reading ?? 1],
     );
     const [lease] = rows;
@@ -67,7 +68,7 @@ export const holdLease = async (client: PoolClient, { run, step, part, token }: 
     throw new SyncError('lease_lost', `a newer attempt of ${step} ${part} took over, or the run went on`);
 };
 
-/** The run is over: whoever still holds a lease of it is refused. */
+/** Whoever holds a lease of the run is refused from here on. */
 export const closeLeases = async (client: PoolClient, run: RunRef): Promise<void> => {
   await client.query('update run_leases set closed = true where run_id = $1 and not closed', [run.runId]);
 };
@@ -91,7 +92,7 @@ export const readAgain = async (
     const published = at.state === 'publish' || at.state === 'verify' || at.state === 'rollback';
     if (at.over || published || at.reading !== (run.reading ?? 1)) return at.reading;
     await forget(client);
-    await client.query('update run_leases set closed = false, token = token + 1 where run_id = $1', [run.runId]);
+    await closeLeases(client, run);
     await client.query(`update sync_runs set state = 'extract', reading = reading + 1 where id = $1`, [run.runId]);
     return at.reading + 1;
   });

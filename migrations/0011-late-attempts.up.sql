@@ -4,3 +4,5 @@
 alter table concord.run_leases add column closed boolean not null default false;
 -- How often the run began to read: again where a crash of the server emptied what was staged.
 alter table concord.sync_runs add column reading integer not null default 1;
+-- In which reading it was last taken: the next one takes it anew.
+alter table concord.run_leases add column reading integer not null default 1;

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, jest, test } from '@jest/globals';
 import type { Hub } from '../../../database/hub.js';
 import { SyncError } from '../../../domain/errors.js';
+import type { RunRef } from '../../../domain/run.js';
 import { DirectConductor, directActivities } from '../../merge/database-world.js';
 import type { Activities } from '../../merge/database-world.js';
 import { Campus } from '../campus.js';
@@ -178,4 +179,69 @@ test.each(activities)('%s, asleep before any of its transactions, is refused whe
     const { slept } = await takeNap({ activity, asleepAfter, stepsLater: asleepAfter % 3, awakeFor: 1_000 });
     if (!slept) return;
   }
+});
+
+test('what began before staging was lost is refused once its run reads again', async () => {
+  await campus.change();
+  const { institutionId } = campus;
+  const own = directActivities(campus.hub);
+  const opened = await own.openRun({
+    ...{
+      institutionId,
+      jobId: campus.job(),
+      kind: 'sync',
+      actor: 'test',
+      asOf: '2026-01-15',
+      workflowId: 'reads-again',
+    },
+  });
+  if (!('opened' in opened)) throw new Error('the job is occupied');
+  const first = opened.opened;
+  const refused = async (late: () => Promise<unknown>): Promise<void> => {
+    await expect(late()).rejects.toMatchObject({ code: 'lease_lost' });
+  };
+  const upTo = async (run: RunRef, type: number | null): Promise<void> => {
+    const lates = run === first ? [] : latesOf(first);
+    const between = async (): Promise<void> => {
+      for (const late of lates) await refused(late);
+    };
+    const { partitions } = await own.planExtract(run);
+    for (const partition of partitions) {
+      await between();
+      await own.extract(run, partition);
+    }
+    const steps = [
+      () => own.diff(run),
+      () => own.guard(run),
+      () => own.standardize(run),
+      ...(type === null ? [] : [() => own.match(run, type), () => own.merge(run, type), () => own.apply(run, type)]),
+    ];
+    for (const step of steps) {
+      await between();
+      await step();
+    }
+  };
+  const latesOf = (run: RunRef): (() => Promise<unknown>)[] => [
+    () => own.planExtract(run),
+    () => own.diff(run),
+    () => own.guard(run),
+    () => own.standardize(run),
+  ];
+  await upTo(first, null);
+  const [{ id: type } = { id: 0 }] = await campus.asOwner<{ id: number }>(
+    `select id from concord.entity_types where name = 'person'`,
+  );
+  await campus.asOwner(`truncate staging.r${first.runId}_canon, staging.r${first.runId}_canon_alive`);
+  await expect(own.match(first, type)).rejects.toMatchObject({ code: 'staging_lost' });
+  const reading = await own.forgetStaging(first);
+  expect([reading, await own.forgetStaging(first)]).toEqual([2, 2]);
+  const second = { ...first, reading };
+  await upTo(second, type);
+  for (const target of await own.listTargets(second)) await own.publish(second, target);
+  expect(await own.forgetStaging(second)).toBe(2);
+  await own.closeRun(second, 'completed');
+  await own.dropStaging(second);
+  const { wanted, found } = await campus.compare();
+  expect(found).toEqual(wanted);
+  expect(await campus.countsOf(second.runId)).toMatchObject({ balanced: true, held: 0, rejected: 0 });
 });
