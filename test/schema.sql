@@ -565,6 +565,7 @@ create table concord.run_leases (
   token bigint not null default 1,
   taken_at timestamp with time zone default clock_timestamp(),
   closed boolean not null default false,
+  reading integer not null default 1,
   constraint run_leases_institution_id_fkey FOREIGN KEY (institution_id) REFERENCES concord.institutions(id),
   constraint run_leases_pkey PRIMARY KEY (run_id, step, part),
   constraint run_leases_run_id_fkey FOREIGN KEY (run_id) REFERENCES concord.sync_runs(id)
