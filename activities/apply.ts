@@ -1,5 +1,5 @@
 import type { PoolClient } from 'pg';
-import { isAlive, stagingOf } from '../database/staging.js';
+import { stagingOf } from '../database/staging.js';
 import { SyncError } from '../domain/errors.js';
 import type { RunRef } from '../domain/run.js';
 import { applyLone } from './apply-lone.js';
@@ -12,7 +12,7 @@ import type { ActivityDependencies } from './dependencies.js';
 import { recordDispositions } from './dispositions.js';
 import { fenced, readChunks, recordChunk, takeLease, type Lease } from './lease.js';
 import { matchType, naturalKeyScheme } from './match.js';
-import { lonePathHolds, mergeType } from './merge.js';
+import { lonePathHolds, mergeType, standingPlans } from './merge.js';
 import { placeRestrictions } from './restrict.js';
 import { restageChoices } from './stage-batch.js';
 
@@ -228,8 +228,7 @@ export const createApply = (dependencies: ActivityDependencies) => {
 /** The match and plan tables are there: staging was not lost since. */
 const checkPlanned = async ({ hub }: ActivityDependencies, run: RunRef, type: EntityTypeRef): Promise<void> => {
   await hub.read(run.institutionId, async (client) => {
-    const [merged] = await readChunks(client, run.runId, 'merge', String(type.id));
-    if (merged === undefined || !(await isAlive(client, stagingOf(run.runId).plan(type.id))))
-      throw new SyncError('staging_lost', `the plans of ${type.definition.name} are gone`);
+    if ((await standingPlans(client, run, type.id)) !== null) return;
+    throw new SyncError('staging_lost', `the plans of ${type.definition.name} are gone`);
   });
 };

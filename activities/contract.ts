@@ -107,8 +107,9 @@ export interface SyncActivities {
   extract(run: RunRef, partition: PartitionRef): Promise<StepCounts>;
   /** In place of `planExtract` and `extract`: reads the rows of one person by their keys. */
   planLive(run: RunRef): Promise<LiveReading>;
-  /** After lost staging: forgets every chunk of the run, so that it is extracted again. */
-  forgetStaging(run: RunRef): Promise<void>;
+  /** After lost staging: forgets every chunk of this reading of the run, so that it is extracted again. Returns the reading that the
+   *  run is at from then on, with which it goes on; forgetting the same one twice is forgetting it once. */
+  forgetStaging(run: RunRef): Promise<number>;
   diff(run: RunRef): Promise<StepCounts>;
   /** Judges source rows against limits and rolled back inputs; what is over is held in logged rows and leaves the run. */
   guard(run: RunRef): Promise<StepCounts>;

@@ -2,6 +2,7 @@ import type { PoolClient } from 'pg';
 import { DatabaseUnreachable, type Hub } from '../database/hub.js';
 import type { RunRef } from '../domain/run.js';
 import type { EntityTypeRef } from './context.js';
+import { withSignsOfLife } from './signs-of-life.js';
 
 /** One run at a time creates records of a type: two runs that meet the same new person make one record. To the end of the
  *  transaction. */
@@ -40,5 +41,5 @@ export const holdingCreation = <T>(
       if (rowCount === 0)
         throw new DatabaseUnreachable(new Error('the connection that holds the creation lock is gone'));
     };
-    return work(client, stillHeld);
+    return withSignsOfLife(client, () => work(client, stillHeld));
   });

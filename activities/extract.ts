@@ -6,7 +6,7 @@ import type { RunRef } from '../domain/run.js';
 import type { ExtractPlan, PartitionRef, StepCounts } from './contract.js';
 import type { MappingRef } from './context.js';
 import type { ActivityDependencies } from './dependencies.js';
-import { fenced, readChunks, recordChunk, takeLease, type Lease } from './lease.js';
+import { fenced, readAgain, readChunks, recordChunk, takeLease, type Lease } from './lease.js';
 import { addFinding, addRejected } from './problems.js';
 import { extractChanges } from './extract-changes.js';
 import { RawChunk } from './raw-chunk.js';
@@ -371,18 +371,8 @@ export const createExtract = (dependencies: ActivityDependencies) => {
       }
     },
 
-    async forgetStaging(run: RunRef): Promise<void> {
-      const publishing = await hub.read(run.institutionId, async (client) => {
-        const { rowCount } = await client.query(
-          `select 1 from sync_runs where id = $1 and state in ('publish', 'verify')`,
-          [run.runId],
-        );
-        return (rowCount ?? 0) > 0;
-      });
-      // What is published is in logged tables: its candidates are gathered anew, and nothing is read again.
-      if (publishing) return;
-      const lease = await takeLease(hub, run, 'plan', '');
-      await fenced(hub, lease, (client) => resetReading(client, run));
+    async forgetStaging(run: RunRef): Promise<number> {
+      return readAgain(hub, run, (client) => resetReading(client, run));
     },
   };
 };

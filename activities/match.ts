@@ -301,7 +301,12 @@ export const createMatch = (dependencies: ActivityDependencies) => {
       const context = await configurations.of(run.institutionId);
       const type = context.entityType(entityTypeId);
       const lease = await takeLease(hub, run, 'match', String(entityTypeId));
-      await hub.read(run.institutionId, (client) => checkCanon(client, run));
+      const [done] = await hub.read(run.institutionId, async (client) => {
+        await checkCanon(client, run);
+        return readChunks(client, run.runId, 'match', String(entityTypeId));
+      });
+      // Made anew it would be another one than the merge may be reading.
+      if (done !== undefined) return done.counts as StepCounts;
       const counts = await matchType(dependencies, run, lease, context, type);
       crashPoint('match');
       return counts;

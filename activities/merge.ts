@@ -1,5 +1,5 @@
 import type { PoolClient } from 'pg';
-import { markAlive, recreate, stagingColumns, stagingOf } from '../database/staging.js';
+import { isAlive, markAlive, recreate, stagingColumns, stagingOf } from '../database/staging.js';
 import type { Stated } from '../domain/canonical.js';
 import { compilePolicies, type PolicyReader } from '../domain/authority.js';
 import { deriveRecord } from '../domain/mapping.js';
@@ -21,7 +21,7 @@ import type { StepCounts } from './contract.js';
 import type { EntityTypeRef, InstitutionContext, MappingRef } from './context.js';
 import { readRun } from './context.js';
 import type { ActivityDependencies } from './dependencies.js';
-import { fenced, recordChunk, takeLease, type Lease } from './lease.js';
+import { fenced, readChunks, recordChunk, takeLease, type Chunk, type Lease } from './lease.js';
 import { checkCanon } from './match.js';
 import { canonicalRecordTools, type RecordTools } from './references.js';
 
@@ -386,6 +386,12 @@ export const finishPlans = async (
   return counts;
 };
 
+/** The merge of a type where its plans are as it left them, but for those that were applied; else null. */
+export const standingPlans = async (client: PoolClient, run: RunRef, entityTypeId: number): Promise<Chunk | null> => {
+  const [merged] = await readChunks(client, run.runId, 'merge', String(entityTypeId));
+  return merged !== undefined && (await isAlive(client, stagingOf(run.runId).plan(entityTypeId))) ? merged : null;
+};
+
 export const createMerge = (dependencies: ActivityDependencies) => ({
   /** Decides every touched record of one entity type: statements and settlements in, plans out. Nothing is changed yet. */
   async merge(run: RunRef, entityTypeId: number): Promise<StepCounts> {
@@ -393,7 +399,11 @@ export const createMerge = (dependencies: ActivityDependencies) => ({
     if (run.kind === 'decision') return {};
     const context = await dependencies.configurations.of(run.institutionId);
     const lease = await takeLease(dependencies.hub, run, 'merge', String(entityTypeId));
-    await dependencies.hub.read(run.institutionId, (client) => checkCanon(client, run));
+    const done = await dependencies.hub.read(run.institutionId, async (client) => {
+      await checkCanon(client, run);
+      return standingPlans(client, run, entityTypeId);
+    });
+    if (done !== null) return done.counts as StepCounts;
     const counts = await mergeType(dependencies, run, lease, context, context.entityType(entityTypeId));
     dependencies.crashPoint('merge');
     return counts;

@@ -96,6 +96,7 @@ const rollBackTarget = async (
     const { counts, changed } = isRestored
       ? await restoreChunk(await readKept(rolling, hub, chunk), rolling, site)
       : await keepChunk(chunk, rolling, site);
+    crashPoint('rollBackTargets');
     await fenced(hub, lease, async (client) => {
       await client.query(
         `insert into run_chunks (run_id, step, part, chunk, institution_id, counts) values ($1, 'rollback', $2, $3, $4, $5)`,

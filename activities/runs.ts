@@ -6,7 +6,7 @@ import type { OpenedRun, OpenRunInput, ReviewWork, RunFailure, RunSummary, Targe
 import type { InstitutionContext } from './context.js';
 import type { ActivityDependencies } from './dependencies.js';
 import { readSourcePlans } from './extract.js';
-import { readChunks } from './lease.js';
+import { closeLeases, readChunks } from './lease.js';
 import { postedWholly, postSteps } from './post.js';
 import { closeReplay } from './stage-replay.js';
 
@@ -219,6 +219,7 @@ export const createRuns = ({ hub, configurations }: ActivityDependencies) => ({
   ): Promise<RunSummary> {
     const context = await configurations.of(run.institutionId);
     return hub.transaction(run.institutionId, async (client) => {
+      await closeLeases(client, run);
       const { rows } = await client.query<{
         state: EndState;
         finished_at: string | null;

@@ -290,6 +290,17 @@ export const standardizeStaged = async (
   );
 };
 
+/** What an earlier attempt made: another one would take it away from the steps that follow. Null where there is nothing yet. */
+const alreadyPrepared = async (
+  client: PoolClient,
+  run: RunRef,
+  context: InstitutionContext,
+): Promise<PreparedRun | null> => {
+  const done = await readChunks(client, run.runId, 'standardize', '');
+  if (done.length === 0 || !(await isAlive(client, stagingOf(run.runId).canon))) return null;
+  return preparedTypes(client, run, context);
+};
+
 export const createStandardize = (dependencies: ActivityDependencies) => {
   const { hub, configurations } = dependencies;
 
@@ -299,7 +310,11 @@ export const createStandardize = (dependencies: ActivityDependencies) => {
     async standardize(run: RunRef): Promise<PreparedRun> {
       const context = await configurations.of(run.institutionId);
       const lease = await takeLease(hub, run, 'standardize', '');
-      const plans = await hub.read(run.institutionId, (client) => readSourcePlans(client, run.runId));
+      const { plans, prepared } = await hub.read(run.institutionId, async (client) => ({
+        plans: await readSourcePlans(client, run.runId),
+        prepared: await alreadyPrepared(client, run, context),
+      }));
+      if (prepared !== null) return prepared;
       const mappings = [...plans.keys()]
         .map((id) => context.mapping(id))
         .filter((mapping) => !context.isPosted(mapping));

@@ -1,4 +1,5 @@
 import { SyncError } from '../domain/errors.js';
+import type { Attempt } from '../platform/attempts.js';
 import type { Connector, ConnectorSettings } from './capabilities.js';
 import { createCsvConnector } from './csv/connector.js';
 import { readCsvSettings } from './csv/read-settings.js';
@@ -11,7 +12,7 @@ import type { SettingsProblems } from './settings-problems.js';
 export interface ConnectorKind {
   readonly roles: readonly ('source' | 'target')[];
   /** @param problems takes what is wrong, all of it; what `create` gives then is not used */
-  create(settings: ConnectorSettings, problems: SettingsProblems): () => Connector;
+  create(settings: ConnectorSettings, problems: SettingsProblems): (attempt?: Attempt) => Connector;
 }
 
 /** Every kind of system that can be connected. A new one is a folder and a line here. Kinds stand in configurations: never rename one. */
@@ -20,7 +21,7 @@ export const connectorKinds = {
     roles: ['source', 'target'],
     create: (settings, problems) => {
       const read = readPostgresSettings(settings, problems);
-      return () => createPostgresConnector(read);
+      return (attempt) => createPostgresConnector(read, attempt);
     },
   },
   csv: {
@@ -36,9 +37,10 @@ export type ConnectorKindName = keyof typeof connectorKinds;
 
 export const isConnectorKind = (kind: string): kind is ConnectorKindName => Object.hasOwn(connectorKinds, kind);
 
-/** @throws SyncError configuration_invalid, with all that is wrong */
-export const createConnector = (kind: string, settings: ConnectorSettings): Connector => {
+/** @param attempt by which it is used: what earlier ones left open in a target is ended before it writes there
+ *  @throws SyncError configuration_invalid, with all that is wrong */
+export const createConnector = (kind: string, settings: ConnectorSettings, attempt?: Attempt): Connector => {
   const problems = checkConnectorSettings(kind, settings);
   if (problems.length > 0 || !isConnectorKind(kind)) throw new SyncError('configuration_invalid', problems.join('; '));
-  return connectorKinds[kind].create(settings, problems)();
+  return connectorKinds[kind].create(settings, problems)(attempt);
 };

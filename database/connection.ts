@@ -4,7 +4,7 @@ import type { DatabaseRole } from './roles.js';
 
 /** The owner's URL with what makes a connection ours: the role, and settings on which stored values and plans depend. They are
  *  in the URL itself because whatever a URL says wins over options beside it. */
-export function urlForRole(url: string, role: DatabaseRole): string {
+export function urlForRole(url: string, role: DatabaseRole, more: Readonly<Record<string, string>> = {}): string {
   const ours = new URL(url);
   const settings = {
     role,
@@ -12,6 +12,7 @@ export function urlForRole(url: string, role: DatabaseRole): string {
     timezone: 'UTC',
     datestyle: 'ISO,YMD',
     jit: 'off',
+    ...more,
   };
   const options = Object.entries(settings).map(([name, value]) => `-c ${name}=${value}`);
   // Of two that name the same setting the later one holds.

@@ -3,6 +3,7 @@ import pg from 'pg';
 import type { PoolClient } from 'pg';
 import { SyncError } from '../domain/errors.js';
 import { cancelQuery } from '../platform/cancel-query.js';
+import { connectionName, endEarlierAttempts, type Attempt } from '../platform/attempts.js';
 import { checkRole, plainTypes, urlForRole } from './connection.js';
 import type { DatabaseRole } from './roles.js';
 import { traced } from './traced-client.js';
@@ -13,11 +14,15 @@ export interface HubOptions {
   readonly role: DatabaseRole;
   /** Connections at most, and as many again for `bulk`. */
   readonly max: number;
+  /** A transaction whose process says nothing for so long is ended, with its locks: the process is suspended. Default 75. */
+  readonly silentSeconds?: number;
 }
 
 export interface WorkOptions {
   /** When it fires, what is running ends on the server, everything is rolled back, and the signal's reason is thrown. */
   readonly signal?: AbortSignal;
+  /** For whom it is: its connection goes by this name while the work lasts, so that `endEarlier` finds it. */
+  readonly attempt?: Attempt;
 }
 
 export interface TransactionOptions extends WorkOptions {
@@ -48,6 +53,8 @@ export interface Hub {
   look<Row extends pg.QueryResultRow>(sql: string, values: readonly unknown[]): Promise<readonly Row[]>;
   /** Ends what a connection is running, over another one. False where there is no such connection. */
   cancelBackend(pid: number): Promise<boolean>;
+  /** Ends the connections on which earlier attempts at a task have something under way. Returns how many there were. */
+  endEarlier(attempt: Attempt): Promise<number>;
   close(): Promise<void>;
 }
 
@@ -63,36 +70,44 @@ export class DatabaseUnreachable extends Error {
 
 const attempts = 5;
 const bulkMemory = '256MB';
+/* A little more than the time after which an activity that says nothing is thought lost. */
+const defaultSilentSeconds = 75;
 
 /** Opens nothing yet: connections are made when they are needed. */
-export function createHub({ url, role, max }: HubOptions): Hub {
-  const short = createPool(url, role, max);
-  const bulk = createPool(url, role, max);
+export function createHub({ url, role, max, silentSeconds = defaultSilentSeconds }: HubOptions): Hub {
+  const own = urlForRole(url, role, { idle_in_transaction_session_timeout: `${String(silentSeconds)}s` });
+  const short = createPool(own, role, max);
+  const bulk = createPool(own, role, max);
   return {
     transaction: (institutionId, work, options = {}) =>
       repeated(options.repeatable === true ? attempts : 1, () =>
-        inTransaction(short, 'begin', within(institutionId, work), options.signal),
+        inTransaction(short, 'begin', within(institutionId, work, options.attempt), options.signal),
       ),
     read: (institutionId, work, options = {}) =>
       inTransaction(
         short,
         'begin transaction isolation level repeatable read, read only',
-        within(institutionId, work),
+        within(institutionId, work, options.attempt),
         options.signal,
       ),
     bulk: (institutionId, work, options = {}) =>
       inTransaction(
         bulk,
         options.oneState === true ? 'begin transaction isolation level repeatable read' : 'begin',
-        within(institutionId, async (client) => {
-          await client.query(`set local work_mem = '${bulkMemory}'`);
-          return await work(client);
-        }),
+        within(
+          institutionId,
+          async (client) => {
+            await client.query(`set local work_mem = '${bulkMemory}'`);
+            return await work(client);
+          },
+          options.attempt,
+        ),
         options.signal,
       ),
     system: (work) => inTransaction(short, 'begin', work, undefined),
     look: (sql, values) => look(short, sql, values),
     cancelBackend: (pid) => cancelBackend(url, pid),
+    endEarlier: (attempt) => asOwner(url, (client) => endEarlierAttempts(client, attempt)),
     close: async () => {
       await Promise.all([short.end(), bulk.end()]);
     },
@@ -109,9 +124,9 @@ export function escapeIdentifier(name: string): string {
   return pg.escapeIdentifier(name);
 }
 
-function createPool(url: string, role: DatabaseRole, max: number): pg.Pool {
+function createPool(connectionString: string, role: DatabaseRole, max: number): pg.Pool {
   const pool = new pg.Pool({
-    connectionString: urlForRole(url, role),
+    connectionString,
     max,
     keepAlive: true,
     // A backend keeps the plans of what it has seen; a fresh one now and then bounds its memory.
@@ -126,11 +141,19 @@ function createPool(url: string, role: DatabaseRole, max: number): pg.Pool {
   return pool;
 }
 
-function within<T>(institutionId: number, work: Work<T>): Work<T> {
+function within<T>(institutionId: number, work: Work<T>, attempt?: Attempt): Work<T> {
   return async (client) => {
-    await enterInstitution(client, institutionId);
+    if (attempt === undefined) await enterInstitution(client, institutionId);
+    else await enterAs(client, institutionId, attempt);
     return await work(client);
   };
+}
+
+async function enterAs(client: PoolClient, institutionId: number, attempt: Attempt): Promise<void> {
+  await client.query("select set_config('concord.institution', $1, true), set_config('application_name', $2, true)", [
+    String(institutionId),
+    connectionName(attempt),
+  ]);
 }
 
 async function inTransaction<T>(
@@ -236,14 +259,20 @@ function isConnectionError(error: unknown): boolean {
   return networkCodes.includes(code) || code.startsWith('08') || brokenConnection.test(message);
 }
 
-/* As the owner: our roles may not cancel, since a connection belongs to the user it was made by. */
 async function cancelBackend(url: string, pid: number): Promise<boolean> {
+  return await asOwner(url, async (client) => {
+    const answer = await client.query<{ found: boolean }>('select pg_cancel_backend($1) as found', [pid]);
+    return answer.rows[0]?.found === true;
+  });
+}
+
+/* Our roles may not end what a connection is doing, since it belongs to the user it was made by. */
+async function asOwner<T>(url: string, work: (client: pg.Client) => Promise<T>): Promise<T> {
   const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 5_000 });
   client.on('error', () => undefined);
   try {
     await client.connect();
-    const answer = await client.query<{ found: boolean }>('select pg_cancel_backend($1) as found', [pid]);
-    return answer.rows[0]?.found === true;
+    return await work(client);
   } catch (error) {
     throw isConnectionError(error) ? new DatabaseUnreachable(error) : error;
   } finally {

@@ -61,9 +61,10 @@ export const stagingColumns = {
     findings jsonb`,
 } as const;
 
-/** Makes a staging table anew. The caller holds the lease of its step, so no earlier attempt writes to the old one. */
+/** Makes a staging table anew, which is not alive until it is marked so. The caller holds the lease of its step, so no earlier attempt
+ *  writes to the old one. */
 export const recreate = async (client: PoolClient, table: string, columns: string): Promise<void> => {
-  await client.query(`drop table if exists ${table}`);
+  await client.query(`drop table if exists ${table}, ${aliveBeside(table)}`);
   await client.query(`create unlogged table ${table} (${columns}) with (autovacuum_enabled = off)`);
 };
 

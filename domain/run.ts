@@ -50,6 +50,8 @@ export interface RunRef {
   readonly subjectKey?: string;
   /** The run goes on in the copy of a dry run: it is alone there, and needs no lock against others. Never in a history. */
   readonly dry?: true;
+  /** How often the run began to read, staging having been lost; absent: once. */
+  readonly reading?: number;
 }
 
 /** The dispositions of source rows; with them the sums of a run balance (invariant I1):

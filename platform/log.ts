@@ -74,13 +74,36 @@ function describeError(thrown: unknown): unknown {
   if (!(thrown instanceof Error)) return withoutUrlPassword(String(thrown));
   const code =
     'code' in thrown && (typeof thrown.code === 'string' || typeof thrown.code === 'number') ? thrown.code : undefined;
+  const message = quotesValues(thrown, code) ? '[it may quote a value]' : thrown.message;
   return {
     type: thrown.name,
     ...(code === undefined ? {} : { code }),
-    message: withoutUrlPassword(thrown.message),
-    stack: withoutUrlPassword(thrown.stack ?? ''),
+    message: withoutUrlPassword(message),
+    stack: withoutUrlPassword([message, ...framesOf(thrown)].join('\n')),
+    ...placeOf(thrown),
     ...(thrown.cause === undefined ? {} : { cause: describeError(thrown.cause) }),
   };
+}
+
+/* PostgreSQL names the value that it refuses, and what a trigger or a view of the target says is anybody's (classes 22 data, 23 and 44
+   constraints, P0 raised, 38 and 39 outside functions); JavaScript names the text that is no JSON. */
+function quotesValues(thrown: Error, code: string | number | undefined): boolean {
+  return thrown instanceof SyntaxError || (typeof code === 'string' && /^(22|23|38|39|44|P0)[0-9A-Z]{3}$/.test(code));
+}
+
+/* The stack begins with the message, however many lines that has. */
+const framesOf = (thrown: Error): readonly string[] =>
+  (thrown.stack ?? '').split('\n').filter((line) => /^\s+at /.test(line));
+
+/* What of the schema a database error is about. */
+function placeOf(thrown: Error): Readonly<Record<string, string>> {
+  const known = thrown as Error & Readonly<Record<string, unknown>>;
+  return Object.fromEntries(
+    ['table', 'column', 'constraint', 'dataType'].flatMap((name): [string, string][] => {
+      const value = known[name];
+      return typeof value === 'string' ? [[name, value]] : [];
+    }),
+  );
 }
 
 function withoutUrlPassword(text: string): string {

@@ -564,6 +564,8 @@ create table concord.run_leases (
   institution_id integer not null,
   token bigint not null default 1,
   taken_at timestamp with time zone default clock_timestamp(),
+  closed boolean not null default false,
+  reading integer not null default 1,
   constraint run_leases_institution_id_fkey FOREIGN KEY (institution_id) REFERENCES concord.institutions(id),
   constraint run_leases_pkey PRIMARY KEY (run_id, step, part),
   constraint run_leases_run_id_fkey FOREIGN KEY (run_id) REFERENCES concord.sync_runs(id)
@@ -680,6 +682,7 @@ create table concord.sync_runs (
   cancelled_by text,
   cancelled_at timestamp with time zone,
   cancel_reason text,
+  reading integer not null default 1,
   constraint sync_runs_institution_id_fkey FOREIGN KEY (institution_id) REFERENCES concord.institutions(id),
   constraint sync_runs_job_id_fkey FOREIGN KEY (job_id) REFERENCES concord.synchronization_jobs(id),
   constraint sync_runs_kind_check CHECK ((kind = ANY (ARRAY['sync'::text, 'decision'::text, 'release'::text, 'rollback'::text, 'due'::text, 'remap'::text, 'dry_run'::text]))),

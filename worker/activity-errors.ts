@@ -46,7 +46,7 @@ export function surroundActivities(log: Log, crashPoints: CrashPoints): (context
 }
 
 /** An error as Temporal is told of it: `type` is our code. What is not ours loses its message, which may quote a row; the log
- *  has it. */
+ *  has it where it cannot. */
 export function toFailure(error: unknown, activity: string, attempt: number, cancelled: boolean): Error {
   if (error instanceof TemporalFailure || error instanceof CompleteAsyncError) return error;
   if (cancelled) return new CancelledFailure('The step was cancelled.');

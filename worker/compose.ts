@@ -24,6 +24,7 @@ import type { RunRef } from '../domain/run.js';
 import type { WorkflowActivities } from '../workflows/activity-options.js';
 import { createDropSource } from './drop-source.js';
 import type { CrashPoints } from './faults.js';
+import { currentAttempt } from './earlier-attempts.js';
 import { resolveSecrets } from './secrets.js';
 
 /** What the activities of a worker stand on. */
@@ -94,10 +95,14 @@ function dependenciesOf({ hub, crashPoints }: Foundations): ActivityDependencies
   return {
     hub: {
       ...hub,
-      bulk: (institutionId, work, options) => hub.bulk(institutionId, work, { signal: currentSignal(), ...options }),
+      transaction: (institutionId, work, options) =>
+        hub.transaction(institutionId, work, { ...currentAttempt(), ...options }),
+      read: (institutionId, work, options) => hub.read(institutionId, work, { ...currentAttempt(), ...options }),
+      bulk: (institutionId, work, options) =>
+        hub.bulk(institutionId, work, { signal: currentSignal(), ...currentAttempt(), ...options }),
     },
     configurations: new ConfigurationCache(hub),
-    openConnector: ({ kind, settings }) => createConnector(kind, resolveSecrets(settings)),
+    openConnector: ({ kind, settings }) => createConnector(kind, resolveSecrets(settings), currentAttempt().attempt),
     heartbeat: () => {
       const context = Context.current();
       context.heartbeat();

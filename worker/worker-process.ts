@@ -12,6 +12,7 @@ import type { Pace } from '../workflows/messages.js';
 import { composeActivities } from './compose.js';
 import { installRuntime, startWorkers } from './create-worker.js';
 import { readCrashPoints } from './faults.js';
+import { endEarlierAttempts } from './earlier-attempts.js';
 import { createWorkerMetrics } from './metrics.js';
 import { askReadiness } from './readiness.js';
 import { reap } from './reaper.js';
@@ -38,6 +39,8 @@ export interface WorkerProcess {
   stop(): Promise<void>;
 }
 
+/* A transaction may be silent for a little longer than an activity. */
+const [silence, leastSilence] = [1.25, 10];
 const reapEveryMilliseconds = 60_000;
 const forgetEveryMilliseconds = 10 * 60_000;
 
@@ -57,7 +60,13 @@ export async function startWorkerProcess(options: WorkerProcessOptions): Promise
   const temporalMetrics = metricsPort === null ? null : `127.0.0.1:${String(await freePort(0))}`;
   installRuntime(log, temporalMetrics);
   const crashPoints = readCrashPoints();
-  const hub = createHub({ url: addresses.databaseUrl, role: 'concord_worker', max: 20 });
+  const { heartbeatSeconds } = options.pace ?? {};
+  const hub = createHub({
+    ...{ url: addresses.databaseUrl, role: 'concord_worker' as const, max: 20 },
+    ...(heartbeatSeconds === undefined
+      ? {}
+      : { silentSeconds: Math.max(leastSilence, Math.ceil(heartbeatSeconds * silence)) }),
+  });
   const activities = composeActivities({ hub, crashPoints });
   const connectionOptions = temporalConnectionOptions(config.temporal, addresses.temporalAddress);
   const native = await NativeConnection.connect(connectionOptions);
@@ -79,7 +88,7 @@ export async function startWorkerProcess(options: WorkerProcessOptions): Promise
   const metrics = createWorkerMetrics({ ...{ hub, log, accepting, temporalMetricsUrl } });
   const workers = await startWorkers({
     ...{ connection: native, namespace, activities, log, crashPoints, scope },
-    around: [...(tracing === null ? [] : [traceActivities]), metrics.surround],
+    around: [...(tracing === null ? [] : [traceActivities]), metrics.surround, endEarlierAttempts(hub, log)],
     sinks: tracingSinks(tracing),
   });
   const operators =

@@ -12,17 +12,17 @@ export async function liveSync(input: LiveSyncInput): Promise<RunResult> {
   const open = { institutionId, jobId, kind: 'sync' as const, actor, asOf: asOfDate(input), subjectKey };
   const task = `Synchronizes golden record ${subjectKey} as of ${open.asOf}`;
   return await carryOut({ open, task, rollsBack: input.onFailure !== 'hold', pace: input.pace }, async (run) => {
-    const { ref, steps, progress } = run;
+    const { steps, progress } = run;
     await withStaging(run, async () => {
       await read(run);
       await progress.begin('diff');
-      progress.count('diff', await steps.work.diff(ref));
+      progress.count('diff', await steps.work.diff(run.ref));
       await progress.begin('guard');
-      progress.count('guard', await steps.work.guard(ref));
+      progress.count('guard', await steps.work.guard(run.ref));
       await progress.begin('standardize');
-      await applyTypes(run, await steps.work.standardize(ref));
+      await applyTypes(run, await steps.work.standardize(run.ref));
     });
-    const told = await publishTo(run, await steps.books.listTargets(ref));
+    const told = await publishTo(run, await steps.books.listTargets(run.ref));
     await verifyAt(run, told);
   });
 }

@@ -9,7 +9,8 @@ import { RunProgressKeeper } from './run-progress.js';
 
 /** A run at work: what its procedure is given. */
 export interface RunAtWork {
-  readonly ref: RunRef;
+  /** Changes where the run begins to read again. */
+  ref: RunRef;
   readonly steps: Steps;
   readonly progress: RunProgressKeeper;
   /** Set before anything is written that a rollback would have to take back. */
@@ -58,7 +59,9 @@ export async function withStaging<T>(run: RunAtWork, work: () => Promise<T>): Pr
     } catch (error) {
       if (!failedWith(error, 'staging_lost') || losses === mostLosses) throw error;
       log.warn('staging lost, begins again', { runId: run.ref.runId, losses });
-      await run.steps.books.forgetStaging(run.ref);
+      // Of workers before the readings were counted there is no answer.
+      const reading = (await run.steps.books.forgetStaging(run.ref)) as number | undefined;
+      if (reading !== undefined) run.ref = { ...run.ref, reading };
     }
   }
 }

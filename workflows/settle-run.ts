@@ -10,12 +10,12 @@ export async function settleRun(input: SettleRunInput): Promise<RunResult> {
   const open = { institutionId, jobId, kind, actor, asOf: asOfDate(input), batchId };
   const task = `Carries out decision batch ${batchId} as of ${open.asOf}`;
   return await carryOut({ open, task, rollsBack: input.onFailure !== 'hold', pace: input.pace }, async (run) => {
-    const { ref, steps, progress } = run;
+    const { steps, progress } = run;
     await withStaging(run, async () => {
       await progress.begin('standardize', `batch ${batchId}`);
-      await applyTypes(run, await steps.work.stageBatch(ref));
+      await applyTypes(run, await steps.work.stageBatch(run.ref));
     });
-    const told = await publishTo(run, await steps.books.listTargets(ref));
+    const told = await publishTo(run, await steps.books.listTargets(run.ref));
     await verifyAt(run, told);
   });
 }

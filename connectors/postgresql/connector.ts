@@ -1,3 +1,4 @@
+import type { Attempt } from '../../platform/attempts.js';
 import type { Connector, EntityShape } from '../capabilities.js';
 import { createCopyTarget } from './copy-target.js';
 import { createKeyedReader } from './keyed-reader.js';
@@ -10,8 +11,8 @@ import { createSnapshotReader } from './snapshots.js';
 import { createWatermarkReader } from './watermarks.js';
 
 /** A PostgreSQL database as source and target. Opens no connection before it is asked for something. */
-export const createPostgresConnector = (settings: PostgresSettings): Connector => {
-  const sessions = new PostgresSessions(settings);
+export const createPostgresConnector = (settings: PostgresSettings, attempt?: Attempt): Connector => {
+  const sessions = new PostgresSessions(settings, attempt);
   return {
     checker: {
       checkConnection: () =>

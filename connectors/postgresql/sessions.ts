@@ -1,5 +1,6 @@
 import pg from 'pg';
 import type { PoolClient } from 'pg';
+import { connectionName, endEarlierAttempts, type Attempt } from '../../platform/attempts.js';
 import { leavesConnectionUsable, toSyncError } from './errors.js';
 import type { Side } from './errors.js';
 
@@ -15,6 +16,8 @@ const connectTimeoutMs = 10_000;
 const defaultStatementTimeoutMs = 600_000;
 const maxConnections = 6;
 const idleMs = 10_000;
+/* A transaction whose process says nothing for so long is ended, with its locks: the process is suspended. */
+const silentSeconds = 30;
 
 /** The text of a value has to be the same in every session, for it is hashed and compared. */
 const sessionSettings = `
@@ -33,7 +36,12 @@ export class PostgresSessions {
   private readonly pool: pg.Pool;
   private readonly statementTimeoutMs: number;
 
-  constructor(settings: PostgresSettings) {
+  private earlierEnded: Promise<unknown> | null = null;
+
+  constructor(
+    settings: PostgresSettings,
+    private readonly attempt?: Attempt,
+  ) {
     this.defaultSchema = settings.schema ?? 'public';
     this.statementTimeoutMs = settings.statementTimeoutMs ?? defaultStatementTimeoutMs;
     this.pool = new pg.Pool({
@@ -43,7 +51,7 @@ export class PostgresSessions {
       connectionTimeoutMillis: connectTimeoutMs,
       keepAlive: true,
       allowExitOnIdle: true,
-      application_name: 'concord',
+      application_name: attempt === undefined ? 'concord' : connectionName(attempt),
       verify: (client, done) => {
         // A connection that breaks tells its query, and the client as well: unheard, that would end the process.
         client.on('error', () => undefined);
@@ -69,7 +77,8 @@ export class PostgresSessions {
   /** As `use`, inside a transaction that ends with the work: committed, or rolled back where it throws. */
   async transaction<T>(side: Side, what: string, work: (client: PoolClient) => Promise<T>): Promise<T> {
     return await this.use(side, what, async (client) => {
-      await client.query('begin');
+      if (side === 'target') await this.endEarlier(client);
+      await client.query(`begin; set local idle_in_transaction_session_timeout = '${silentSeconds}s'`);
       try {
         const result = await work(client);
         await client.query('commit');
@@ -79,6 +88,14 @@ export class PostgresSessions {
         throw error;
       }
     });
+  }
+
+  /* Once: a suspended worker may have rows of the target locked. */
+  private endEarlier(client: PoolClient): Promise<unknown> {
+    const { attempt } = this;
+    this.earlierEnded ??=
+      attempt === undefined || attempt.attempt === 1 ? Promise.resolve() : endEarlierAttempts(client, attempt);
+    return this.earlierEnded;
   }
 
   /** A read-only transaction around a stream of results; it ends with the stream, however that ends. */

@@ -621,7 +621,7 @@ export const configurationOf = (places: Places): Configuration => ({
           { column: 'booked_on', from: 'booked_on', steps: [{ use: 'date' }] },
         ],
         recipientClass: 'finance',
-        rollback: 'compensate',
+        rollback: 'restore',
       },
     },
     {

@@ -35,7 +35,7 @@ export function fakeActivities(scripted: Partial<WorkflowActivities> = {}): Fake
     planLive: () =>
       tell('planLive', '', { rows: 3, sources: 2, dropped: [{ name: 'hr.staff', code: 'source_reads_no_keys' }] }),
     indexNames: (_institution, runId) => tell('indexNames', runId ?? 'all', 5),
-    forgetStaging: () => tell('forgetStaging', '', undefined),
+    forgetStaging: () => tell('forgetStaging', '', 2),
     dropSource: (_run, partition, step, { code }) => tell('dropSource', `${partition.name} ${step} ${code}`, undefined),
     diff: () => tell('diff', '', done),
     guard: () => tell('guard', '', done),

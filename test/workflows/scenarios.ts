@@ -207,7 +207,11 @@ export const scenarios = listed([
           resolve({ rows: 1 });
         };
       });
-      return { ...fakeActivities({ diff: () => held, forgetStaging: async () => Promise.resolve(fake.resume?.()) }) };
+      const forgetStaging = (): Promise<number> => {
+        fake.resume?.();
+        return Promise.resolve(2);
+      };
+      return { ...fakeActivities({ diff: () => held, forgetStaging }) };
     },
     play: async (stage, fake) => {
       const handle = await startSync(stage);

@@ -31,12 +31,19 @@ const places = (activities: readonly string[], moment: Moment): string[] =>
     .map((activity) => `${activity}:${moment}`)
     .reverse();
 
+/* Before places in the rollback of a run that posted payments, and has no golden records. */
+const ofPayments = 'payments, ';
+
 /* Side by side, each with a campus of its own. */
 const lanesOfPlaces: readonly (readonly string[])[] = [
   [...places(ofSyncs, 'before'), 'publish:mid:2', 'publish:mid:3', 'publish:mid:4'],
   [...places(ofSyncs, 'mid'), 'post:before', 'post:mid', 'post:after', 'stageBatch:before', 'stageBatch:after'],
   places(ofSyncs, 'after'),
   (['before', 'mid', 'after'] as const).flatMap((moment) => places(ofRollbacks, moment)),
+  [
+    ...(['before', 'after'] as const).flatMap((moment) => places(ofRollbacks, moment)),
+    ...['rollBackTargets:mid', 'rollBackTargets:mid:2'],
+  ].map((place) => ofPayments + place),
 ];
 
 const activityOf = (place: string): string => place.split(':')[0] ?? '';
@@ -93,6 +100,22 @@ async function inPost(lane: Lane, place: string): Promise<void> {
   expect(result).toMatchObject({ state: 'completed', dropped: [], delayed: [] });
   const { source, target } = await campus.payments();
   expect(target).toEqual(source);
+}
+
+/** What was posted is taken out again, once. */
+async function inPostedRollback(lane: Lane, place: string): Promise<void> {
+  const { campus, conductor } = lane;
+  const { target: before } = await campus.payments();
+  await campus.pay(200);
+  await lane.work();
+  const run = await conductor.sync(campus.institutionId, campus.job('payments'));
+  const { source, target } = await campus.payments();
+  expect(target).toEqual(source);
+  const result = await killed(lane, place, undefined, () =>
+    conductor.startRollback(campus.institutionId, campus.job('payments'), run),
+  );
+  expect(result.state).toBe('completed');
+  expect((await campus.payments()).target).toEqual(before);
 }
 
 /** There and back: each case undoes the one before it. */
@@ -165,7 +188,8 @@ describe('a killed worker', () => {
       if (lane === undefined) return [];
       const play = async (place: string, next: string | undefined): Promise<void> => {
         const activity = activityOf(place);
-        if (ofRollbacks.includes(activity)) await undoing.in(lane, place, next);
+        if (place.startsWith(ofPayments)) await inPostedRollback(lane, place.slice(ofPayments.length));
+        else if (ofRollbacks.includes(activity)) await undoing.in(lane, place, next);
         else if (activity === 'post') await inPost(lane, place);
         else if (activity === 'stageBatch') await inSettling(lane, place);
         else await inSync(lane, place, next);

@@ -41,11 +41,11 @@ export class Lane {
     return this.worker;
   }
 
-  /** A worker that falls asleep there, in place of the one at hand; `work` then starts one beside it. */
-  async workUntilAsleep(sleepAt: string): Promise<ChildProgram> {
+  /** A worker that falls asleep there, or when it is told to, in place of the one at hand; `work` then starts one beside it. */
+  async workUntilAsleep(sleepAt: string | null = null): Promise<ChildProgram> {
     await this.worker?.kill9();
     this.worker = null;
-    this.sleeper = await startWorkerChild(this.place, { sleepAt });
+    this.sleeper = await startWorkerChild(this.place, sleepAt === null ? {} : { sleepAt });
     return this.sleeper;
   }
 

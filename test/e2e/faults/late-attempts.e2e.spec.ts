@@ -15,7 +15,7 @@ interface Nap {
   /** What our database says when it is time to wake: `from` and `where` of a count that is not zero. */
   readonly wake: string;
   readonly wakes: string;
-  /** Null: it may be through before its successor begins. */
+  /** Null: that depends on what else it was handed before it was missed, or it may be through before its successor begins. */
   readonly refused: boolean | null;
 }
 
@@ -25,7 +25,7 @@ const naps: readonly Nap[] = [
     place: 'planExtract:before',
     wakes: 'when its run is about to match',
     wake: `concord.run_leases where run_id = (select max(id) from concord.sync_runs) and step = 'match'`,
-    refused: false,
+    refused: null,
   },
   {
     place: 'apply:mid',
