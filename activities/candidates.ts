@@ -23,6 +23,24 @@ export const hasBaseline = async (client: PoolClient, mapping: MappingRef): Prom
   return (rowCount ?? 0) > 0;
 };
 
+/** Whether all rows were judged by another version of the mapping (or of the code tables that it writes by). */
+const projectsAnew = async (client: PoolClient, mapping: MappingRef): Promise<boolean> => {
+  const { rowCount } = await client.query(
+    `select 1 from watermarks where mapping_id = $1 and kind = 'projected' and value <> $2`,
+    [mapping.id, String(mapping.version)],
+  );
+  return (rowCount ?? 0) > 0;
+};
+
+/** All rows were judged by this version. */
+export const noteProjected = (client: PoolClient, run: RunRef, mapping: MappingRef): Promise<unknown> =>
+  client.query(
+    `insert into watermarks (mapping_id, kind, institution_id, value, run_id) values ($1, 'projected', $2, $3, $4)
+     on conflict (mapping_id, kind) do update set value = excluded.value, run_id = excluded.run_id
+     where watermarks.value <> excluded.value`,
+    [mapping.id, run.institutionId, String(mapping.version), run.runId],
+  );
+
 /** A golden record and the records it reads, by way of references. */
 const rootsReading = (references: readonly NeededReference[], touched: string): string[] =>
   references.map((reference, index) => {
@@ -58,7 +76,7 @@ export const collectCandidates = async (
   const root = context.entityTypeNamed(target.root).id;
   const pending = await pendingRuns(client, run, mapping);
   await recreate(client, table, 'golden_id bigint not null');
-  if (!(await hasBaseline(client, mapping))) {
+  if (!(await hasBaseline(client, mapping)) || (await projectsAnew(client, mapping))) {
     await client.query(`insert into ${table} select id from golden_records where entity_type_id = $1`, [root]);
   } else {
     const touched = `exists (select 1 from golden_records t where t.id = GOLDEN and t.updated_run = any ($3::bigint[]))`;

@@ -1,11 +1,12 @@
 import type { Hub } from '../database/hub.js';
-import { loadConfiguration, loadMappingVersion, type LoadedConfiguration } from '../database/configuration-store.js';
+import { loadConfiguration, loadMappingThen, type LoadedConfiguration } from '../database/configuration-store.js';
 import type { EntityTypeDefinition } from '../domain/entity-type.js';
 import { SyncError } from '../domain/errors.js';
-import type { JobDefinition, SystemDefinition } from '../domain/job-definition.js';
+import type { CodeTableDefinition, JobDefinition, SystemDefinition } from '../domain/job-definition.js';
 import type { MappingDefinition } from '../domain/mapping-definition.js';
 import type { Stated } from '../domain/canonical.js';
 import { compileSource, deriveRecord, type CompiledSource } from '../domain/mapping.js';
+import { codeTablesThen } from '../domain/mapping-code-tables.js';
 import type { RawRow } from '../domain/rows.js';
 import { compileTarget, type CompiledTarget } from '../domain/projection.js';
 import type { RunRef } from '../domain/run.js';
@@ -95,17 +96,31 @@ export class InstitutionContext {
     const key = `${mapping.id}@${version}`;
     const compiled = this.sources.get(key);
     if (compiled !== undefined) return compiled;
-    return this.compile(key, await loadMappingVersion(hub, this.institutionId, mapping.id, version));
+    const then = await loadMappingThen(hub, this.institutionId, mapping.id, version);
+    return this.compile(key, then.definition, codeTablesThen(this.codeTables, then.codeTables));
   }
 
-  private compile(key: string, definition: MappingDefinition): CompiledSource {
-    const compiled =
-      this.sources.get(key) ??
-      compileSource(
-        definition,
-        this.definitions,
-        this.configuration.codeTables.map(({ definition: table }) => table),
-      );
+  private get codeTables(): readonly CodeTableDefinition[] {
+    return this.configuration.codeTables.map(({ definition }) => definition);
+  }
+
+  /** The recipient classes that the institution declares, else those that its mappings name. */
+  get recipientClasses(): ReadonlySet<string> {
+    const named = this.mappings.flatMap(({ definition }) => [
+      ...(definition.target === undefined ? [] : [definition.target.recipientClass]),
+      ...(definition.source?.records ?? []).flatMap((record) =>
+        (record.restrictions ?? []).map(({ recipientClass }) => recipientClass),
+      ),
+    ]);
+    return new Set(this.configuration.institution.recipientClasses ?? named);
+  }
+
+  private compile(
+    key: string,
+    definition: MappingDefinition,
+    codeTables: readonly CodeTableDefinition[] = this.codeTables,
+  ): CompiledSource {
+    const compiled = this.sources.get(key) ?? compileSource(definition, this.definitions, codeTables);
     this.sources.set(key, compiled);
     return compiled;
   }
@@ -124,12 +139,7 @@ export class InstitutionContext {
 
   target(mapping: MappingRef): CompiledTarget {
     const compiled =
-      this.targets.get(mapping.id) ??
-      compileTarget(
-        mapping.definition,
-        this.definitions,
-        this.configuration.codeTables.map(({ definition: table }) => table),
-      );
+      this.targets.get(mapping.id) ?? compileTarget(mapping.definition, this.definitions, this.codeTables);
     this.targets.set(mapping.id, compiled);
     return compiled;
   }

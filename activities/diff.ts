@@ -8,6 +8,7 @@ import type { ActivityDependencies } from './dependencies.js';
 import { readSourcePlans, type SourcePlan } from './extract.js';
 import { fenced, readChunks, recordChunk, takeLease } from './lease.js';
 import { addFinding } from './problems.js';
+import { noteMapped, stageStale } from './remap.js';
 
 /** Keys that stand for "the row is not there" among hashes of rolled back inputs. */
 export const missingHash = '00000000-0000-0000-0000-000000000000';
@@ -148,7 +149,7 @@ export const createDiff = ({ hub, configurations, heartbeat, cancelled, crashPoi
     await client.query(`analyze ${staging.raw(mapping.id)}`);
     await insertChanges(client, run, mapping);
     if (plan.complete) await insertMissing(client, run, mapping, plan, recipientClasses);
-    const rejoined = await rejoinWaiting(client, run, mapping);
+    const rejoined = (await rejoinWaiting(client, run, mapping)) + (await stageStale(client, run, mapping, plan));
     await client.query(`create index on ${staging.delta(mapping.id)} (key)`);
     await client.query(`analyze ${staging.delta(mapping.id)}`);
     const { rows } = await client.query<{ class: string; count: string }>(
@@ -205,6 +206,7 @@ export const createDiff = ({ hub, configurations, heartbeat, cancelled, crashPoi
               return;
             }
             await recordChunk(client, { ...lease, part: String(mappingId) }, 0, { counts });
+            await noteMapped(client, run, mapping);
             count(counts);
           },
           'bulk',

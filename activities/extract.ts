@@ -14,6 +14,7 @@ import type { MappingRef } from './context.js';
 import type { ActivityDependencies } from './dependencies.js';
 import { fenced, readChunks, recordChunk, takeLease, type Lease } from './lease.js';
 import { addFinding, addRejected } from './problems.js';
+import { needsRemap, remapPlan } from './remap.js';
 
 /** How one source is read in this run; kept in `run_chunks` so that every later step knows it. */
 export interface SourcePlan {
@@ -177,7 +178,7 @@ export const createExtract = (dependencies: ActivityDependencies) => {
 
   const reset = async (client: PoolClient, run: RunRef): Promise<void> => {
     await client.query(
-      `delete from run_chunks where run_id = $1 and step in ('plan', 'extract', 'diff', 'guard', 'standardize', 'match', 'merge', 'apply')`,
+      `delete from run_chunks where run_id = $1 and step in ('plan', 'extract', 'diff', 'mapped', 'guard', 'standardize', 'match', 'merge', 'apply')`,
       [run.runId],
     );
     await client.query(`delete from rejected_records where run_id = $1`, [run.runId]);
@@ -228,7 +229,7 @@ export const createExtract = (dependencies: ActivityDependencies) => {
           for (const mapping of group) {
             heartbeat();
             try {
-              const source = await retried(() =>
+              const news = await retried(() =>
                 planSource(run, lease, mapping, {
                   connector,
                   delivery,
@@ -236,6 +237,11 @@ export const createExtract = (dependencies: ActivityDependencies) => {
                   wanted: job.partitions ?? 2,
                 }),
               );
+              const stale =
+                news === null &&
+                !context.isPosted(mapping) &&
+                (await hub.read(run.institutionId, (client) => needsRemap(client, run, mapping)));
+              const source = stale ? remapPlan : news;
               if (source === null) continue;
               await fenced(hub, lease, async (client) => {
                 await recreate(client, stagingOf(run.runId).raw(mapping.id), stagingColumns.raw);

@@ -48,14 +48,7 @@ export class TargetJudge {
   ) {
     this.target = context.target(mapping);
     this.sourceColumns = mapping.definition.source?.columns ?? null;
-    this.classes = new Set(
-      context.mappings.flatMap(({ definition }) => [
-        ...(definition.target === undefined ? [] : [definition.target.recipientClass]),
-        ...(definition.source?.records ?? []).flatMap((record) =>
-          (record.restrictions ?? []).map(({ recipientClass }) => recipientClass),
-        ),
-      ]),
-    );
+    this.classes = context.recipientClasses;
   }
 
   /** Rows of the system are read as well as written: its image is a party to merges. */

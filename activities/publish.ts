@@ -5,7 +5,7 @@ import { stagingOf } from '../database/staging.js';
 import { SyncError } from '../domain/errors.js';
 import { keySeparator, type RawRow } from '../domain/rows.js';
 import type { RunRef } from '../domain/run.js';
-import { checkCandidates, collectCandidates, hasBaseline } from './candidates.js';
+import { checkCandidates, collectCandidates, hasBaseline, noteProjected } from './candidates.js';
 import type { StepCounts, TargetRef } from './contract.js';
 import { readRun, type MappingRef } from './context.js';
 import type { ActivityDependencies } from './dependencies.js';
@@ -105,6 +105,7 @@ const finishTarget = async (
     `insert into watermarks (mapping_id, kind, institution_id, value, run_id) values ($1, 'baseline', $2, $3, $4) on conflict (mapping_id, kind) do nothing`,
     [mapping.id, run.institutionId, asOf, run.runId],
   );
+  await noteProjected(client, run, mapping);
   const before = await readChunks(client, run.runId, 'publish', `${mapping.id}/counts`);
   const former = before[0]?.counts ?? {};
   const total = Object.fromEntries(

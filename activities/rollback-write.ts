@@ -269,6 +269,8 @@ const takeBackUndo = async (client: PoolClient, runId: string): Promise<void> =>
 };
 
 const restoreWatermarks = async (client: PoolClient, runId: string): Promise<void> => {
+  // Images stand again as an older version derived them.
+  await client.query(`delete from watermarks where kind = 'mapped' and run_id = $1`, [runId]);
   await client.query(
     `delete from watermarks w using change_set_entries e
      where e.run_id = $1 and e.kind = 'watermark' and e.mapping_id = w.mapping_id and w.kind = 'read' and e.before is null and to_jsonb(w.value) = e.after`,

@@ -3,6 +3,7 @@ import { SyncError } from '../domain/errors.js';
 import type { EntityTypeDefinition } from '../domain/entity-type.js';
 import type { CodeTableDefinition, Configuration, JobDefinition, SystemDefinition } from '../domain/job-definition.js';
 import type { MappingDefinition } from '../domain/mapping-definition.js';
+import { keepFormerCodeTables, readingBy, type FormerCodeTables } from './code-table-versions.js';
 import { checkNames, keepsLayout, planChanges } from './configuration-plan.js';
 import type { ChangePlan, Stored } from './configuration-plan.js';
 import {
@@ -20,6 +21,7 @@ import {
 import type { ConfiguredTable } from './configuration-tables.js';
 import { enterInstitution } from './hub.js';
 import type { Hub } from './hub.js';
+import type { MappingVersion } from './rows.js';
 
 /** Names of what was made, changed (or taken back into use) and archived. Rules are named `mapping/rule`. */
 export interface Difference {
@@ -40,7 +42,8 @@ export interface ConfigurationDifference {
 }
 
 /** Makes this the whole configuration of the institution, in one transaction: all of it or nothing. What is left out is
- *  archived. Applying the same again changes nothing. A mapping's version rises with its rules too: what a row says depends on both.
+ *  archived. Applying the same again changes nothing. A mapping's version rises with its rules and with the code tables that it
+ *  reads by: what a row says depends on all of them.
  *  @throws SyncError configuration_invalid */
 export async function applyConfiguration(
   hub: Hub,
@@ -53,9 +56,11 @@ export async function applyConfiguration(
     const by = { institutionId, actor };
     const systems = await applyTable(client, systemTable, configuration.systems, by);
     const entityTypes = await applyTable(client, entityTypeTable, configuration.entityTypes, by, refuseNewLayout);
+    const former = await formerCodeTables(client, configuration);
     const codeTables = await applyTable(client, codeTableTable, configuration.codeTables, by);
+    await keepFormerCodeTables(client, former);
     const systemIds = new Map((await readStored(client, systemTable)).map((row) => [row.name, row.id]));
-    const mappings = await applyTable(client, mappingTable(systemIds), configuration.mappings, by);
+    const mappings = await applyMappings(client, mappingTable(systemIds), configuration, former, by);
     const rules = await applyMappingVersions(client, configuration.mappings, mappings, by);
     const jobs = await applyTable(client, jobTable, configuration.jobs, by);
     // Schedules follow the jobs: a worker is told, and reconciles them.
@@ -73,10 +78,37 @@ interface By {
   readonly actor: string;
 }
 
+/* Code tables that are about to change or go, as they are. */
+async function formerCodeTables(client: PoolClient, configuration: Configuration): Promise<FormerCodeTables> {
+  const stored = await readStored(client, codeTableTable);
+  const { changed, archived } = planChanges(stored, configuration.codeTables);
+  const tables = [...changed.map((change) => change.stored), ...archived].filter((table) => !table.archived);
+  return { tables, entityTypes: configuration.entityTypes };
+}
+
+/* A mapping that reads by a changed code table gets a new version though its definition stays. */
+async function applyMappings(
+  client: PoolClient,
+  table: ConfiguredTable<MappingDefinition>,
+  { mappings }: Configuration,
+  former: FormerCodeTables,
+  by: By,
+): Promise<Difference> {
+  const stored = await readStored(client, table);
+  const changes = await applyTable(client, table, mappings, by);
+  const touched = new Set([...changes.created, ...changes.changed]);
+  const raised = readingBy(mappings, former).filter(({ name }) => !touched.has(name));
+  for (const mapping of raised) {
+    const row = stored.find(({ name }) => name === mapping.name);
+    if (row !== undefined) await updateRow(client, table, row, mapping, by.actor);
+  }
+  return { ...changes, changed: [...changes.changed, ...raised.map(({ name }) => name)] };
+}
+
 /* From here on one apply of an institution waits for the other. */
 async function applyInstitution(
   client: PoolClient,
-  { code, name, timeZone }: Configuration['institution'],
+  { code, name, timeZone, recipientClasses }: Configuration['institution'],
   actor: string,
 ): Promise<{ institutionId: number; institution: ConfigurationDifference['institution'] }> {
   const answer = await client.query<{ before: number | null; id: number }>(
@@ -86,17 +118,20 @@ async function applyInstitution(
   const [row] = answer.rows;
   if (row === undefined) throw new SyncError('internal', 'no institution was made');
   await enterInstitution(client, row.id);
+  const classes = recipientClasses === undefined ? null : JSON.stringify(recipientClasses);
   const locked = await client.query<{ same: boolean }>(
-    'select name = $2 and time_zone = $3 as same from institutions where id = $1 for update',
-    [row.id, name, timeZone],
+    `select name = $2 and time_zone = $3 and recipient_classes is not distinct from $4::jsonb as same
+     from institutions where id = $1 for update`,
+    [row.id, name, timeZone, classes],
   );
+  if (locked.rows[0]?.same !== true) {
+    await client.query(
+      `update institutions set name = $2, time_zone = $3, recipient_classes = $4, updated_by = $5, updated_at = now() where id = $1`,
+      [row.id, name, timeZone, classes, actor],
+    );
+  }
   if (row.before === null) return { institutionId: row.id, institution: 'created' };
-  if (locked.rows[0]?.same === true) return { institutionId: row.id, institution: 'unchanged' };
-  await client.query(
-    'update institutions set name = $2, time_zone = $3, updated_by = $4, updated_at = now() where id = $1',
-    [row.id, name, timeZone, actor],
-  );
-  return { institutionId: row.id, institution: 'changed' };
+  return { institutionId: row.id, institution: locked.rows[0]?.same === true ? 'unchanged' : 'changed' };
 }
 
 async function applyTable<T extends { readonly name: string }>(
@@ -226,6 +261,8 @@ export interface LoadedConfiguration extends ConfigurationParts {
     readonly code: string;
     readonly name: string;
     readonly timeZone: string;
+    /** Absent: those that the mappings name. */
+    readonly recipientClasses?: readonly string[];
   };
   /** No longer in use, but what is stored may still refer to it. */
   readonly archived: ConfigurationParts;
@@ -267,16 +304,28 @@ export async function loadMappingVersion(
   const key = `${institutionId}/${mappingId}/${version}`;
   const known = cache.get(key);
   if (known !== undefined) return known;
+  const { definition } = await loadMappingThen(hub, institutionId, mappingId, version);
+  cache.set(key, definition);
+  return definition;
+}
+
+/** What an image of an earlier version was derived by. `codeTables`: by name, those that have changed since, as they were.
+ *  @throws SyncError not_found */
+export async function loadMappingThen(
+  hub: Hub,
+  institutionId: number,
+  mappingId: number,
+  version: number,
+): Promise<Pick<MappingVersion, 'definition' | 'codeTables'>> {
   const answer = await hub.read(institutionId, (client) =>
-    client.query<{ definition: MappingDefinition }>(
-      'select definition from mapping_versions where mapping_id = $1 and version = $2',
+    client.query<Pick<MappingVersion, 'definition' | 'codeTables'>>(
+      'select definition, code_tables as "codeTables" from mapping_versions where mapping_id = $1 and version = $2',
       [mappingId, version],
     ),
   );
   const [row] = answer.rows;
   if (row === undefined) throw new SyncError('not_found', `There is no version ${version} of mapping ${mappingId}.`);
-  cache.set(key, row.definition);
-  return row.definition;
+  return row;
 }
 
 function cacheOf<K, V>(caches: WeakMap<Hub, Map<K, V>>, hub: Hub): Map<K, V> {
@@ -289,7 +338,7 @@ function cacheOf<K, V>(caches: WeakMap<Hub, Map<K, V>>, hub: Hub): Map<K, V> {
 async function readFingerprint(client: PoolClient): Promise<string> {
   const answer = await client.query<{ fingerprint: string | null }>(
     `select md5(string_agg(part, ';' order by part)) as fingerprint from (
-       select jsonb_build_array(code, name, time_zone)::text as part from institutions
+       select jsonb_build_array(code, name, time_zone, recipient_classes)::text as part from institutions
        union all select concat_ws(':', 'system', id, version, archived) from data_source_configurations
        union all select concat_ws(':', 'type', id, version, archived) from entity_types
        union all select concat_ws(':', 'mapping', id, version, archived) from cross_system_mappings
@@ -301,12 +350,19 @@ async function readFingerprint(client: PoolClient): Promise<string> {
 }
 
 async function readConfiguration(client: PoolClient, institutionId: number): Promise<LoadedConfiguration> {
-  const institution = await client.query<LoadedConfiguration['institution']>(
-    'select id, code, name, time_zone as "timeZone" from institutions where id = $1',
+  const institution = await client.query<{
+    id: number;
+    code: string;
+    name: string;
+    timeZone: string;
+    recipientClasses: readonly string[] | null;
+  }>(
+    'select id, code, name, time_zone as "timeZone", recipient_classes as "recipientClasses" from institutions where id = $1',
     [institutionId],
   );
   const [row] = institution.rows;
   if (row === undefined) throw new SyncError('not_found', `There is no institution ${institutionId}.`);
+  const { recipientClasses, ...named } = row;
   const systems = await readStored(client, systemTable);
   const systemIds = new Map(systems.map((system) => [system.name, system.id]));
   const stored = {
@@ -326,7 +382,11 @@ async function readConfiguration(client: PoolClient, institutionId: number): Pro
     codeTables: pick(stored.codeTables, archived),
     jobs: pick(stored.jobs, archived),
   });
-  return { institution: row, ...parts(false), archived: parts(true) };
+  return {
+    institution: { ...named, ...(recipientClasses === null ? {} : { recipientClasses }) },
+    ...parts(false),
+    archived: parts(true),
+  };
 }
 
 function pick<T>(stored: readonly Stored<T>[], archived: boolean): Loaded<T>[] {

@@ -12,6 +12,8 @@ export interface Institution {
   readonly code: string;
   readonly name: string;
   readonly timeZone: string;
+  /** Null: those that the mappings name. */
+  readonly recipientClasses: readonly string[] | null;
   readonly updatedBy: string;
   readonly updatedAt: Date;
 }
@@ -51,6 +53,8 @@ export interface MappingVersion {
   readonly version: number;
   readonly institutionId: number;
   readonly definition: MappingDefinition;
+  /** Code tables by name as they were then, where they have changed since. */
+  readonly codeTables: Readonly<Record<string, CodeTableDefinition>> | null;
   readonly createdBy: string;
   readonly createdAt: Date;
 }
@@ -94,6 +98,8 @@ export interface SyncRun {
   readonly parentRunId: string | null;
   readonly workflowId: string;
   readonly actor: string;
+  /** Why a person asked for it. */
+  readonly reason: string | null;
   readonly asOf: string;
   readonly state: RunState;
   readonly counts: Readonly<Record<string, unknown>>;
@@ -117,6 +123,8 @@ export interface SyncConflictResolution {
   readonly kind: QuestionKind;
   readonly entityTypeId: number;
   readonly goldenId: string;
+  /** Of a duplicate: the image that may be of another record. Of an identity: the image whose key came with somebody else. */
+  readonly imageId: string | null;
   readonly groupName: string;
   readonly base: string | null;
   readonly candidates: unknown;

@@ -206,6 +206,7 @@ create table concord.golden_record_versions (
   valid_to date,
   subject_key bigint,
   superseded_run bigint not null,
+  merged_into bigint,
   constraint golden_record_versions_pkey PRIMARY KEY (golden_id, version)
 );
 alter table concord.golden_record_versions enable row level security;
@@ -297,6 +298,20 @@ create table concord.idempotency_keys (
   constraint idempotency_keys_pkey PRIMARY KEY (institution_id, key)
 );
 alter table concord.idempotency_keys enable row level security;
+create table concord.identity_rows (
+  conflict_id bigint not null,
+  institution_id integer not null,
+  mapping_id integer not null,
+  source_key text collate "C" not null,
+  raw text not null,
+  raw_hash uuid not null,
+  scope_key text,
+  subject_key bigint,
+  constraint identity_rows_conflict_id_fkey FOREIGN KEY (conflict_id) REFERENCES concord.sync_conflict_resolutions(id) ON DELETE CASCADE,
+  constraint identity_rows_institution_id_fkey FOREIGN KEY (institution_id) REFERENCES concord.institutions(id),
+  constraint identity_rows_pkey PRIMARY KEY (conflict_id)
+);
+alter table concord.identity_rows enable row level security;
 create table concord.institutions (
   id integer not null generated always as identity,
   code text not null,
@@ -304,6 +319,7 @@ create table concord.institutions (
   time_zone text not null,
   updated_by text not null,
   updated_at timestamp with time zone not null default now(),
+  recipient_classes jsonb,
   constraint institutions_code_key UNIQUE (code),
   constraint institutions_pkey PRIMARY KEY (id)
 );
@@ -315,6 +331,7 @@ create table concord.mapping_versions (
   definition jsonb not null,
   created_by text not null,
   created_at timestamp with time zone not null default now(),
+  code_tables jsonb,
   constraint mapping_versions_institution_id_fkey FOREIGN KEY (institution_id) REFERENCES concord.institutions(id),
   constraint mapping_versions_mapping_id_fkey FOREIGN KEY (mapping_id) REFERENCES concord.cross_system_mappings(id),
   constraint mapping_versions_pkey PRIMARY KEY (mapping_id, version)
@@ -463,6 +480,15 @@ create table concord.run_leases (
   constraint run_leases_run_id_fkey FOREIGN KEY (run_id) REFERENCES concord.sync_runs(id)
 );
 alter table concord.run_leases enable row level security;
+create table concord.run_requests (
+  workflow_id text not null,
+  institution_id integer not null,
+  reason text not null,
+  created_at timestamp with time zone not null default now(),
+  constraint run_requests_institution_id_fkey FOREIGN KEY (institution_id) REFERENCES concord.institutions(id),
+  constraint run_requests_pkey PRIMARY KEY (workflow_id)
+);
+alter table concord.run_requests enable row level security;
 create table concord.sync_conflict_resolutions (
   id bigint not null generated always as identity,
   institution_id integer not null,
@@ -489,6 +515,7 @@ create table concord.sync_conflict_resolutions (
   settle_run_id bigint,
   subject_key bigint,
   created_at timestamp with time zone not null default now(),
+  image_id bigint,
   constraint sync_conflict_resolutions_changed_run_fkey FOREIGN KEY (changed_run) REFERENCES concord.sync_runs(id),
   constraint sync_conflict_resolutions_check CHECK ((((state = 'open'::text) = (decision IS NULL)) OR (state = ANY (ARRAY['withdrawn'::text, 'agreed'::text])))),
   constraint sync_conflict_resolutions_entity_type_id_fkey FOREIGN KEY (entity_type_id) REFERENCES concord.entity_types(id),
@@ -519,6 +546,7 @@ create table concord.sync_runs (
   apply_started boolean not null default false,
   started_at timestamp with time zone not null default now(),
   finished_at timestamp with time zone,
+  reason text,
   constraint sync_runs_institution_id_fkey FOREIGN KEY (institution_id) REFERENCES concord.institutions(id),
   constraint sync_runs_job_id_fkey FOREIGN KEY (job_id) REFERENCES concord.synchronization_jobs(id),
   constraint sync_runs_kind_check CHECK ((kind = ANY (ARRAY['sync'::text, 'decision'::text, 'release'::text, 'rollback'::text, 'due'::text, 'remap'::text]))),
@@ -580,7 +608,7 @@ create table concord.watermarks (
   value text not null,
   run_id bigint not null,
   constraint watermarks_institution_id_fkey FOREIGN KEY (institution_id) REFERENCES concord.institutions(id),
-  constraint watermarks_kind_check CHECK ((kind = ANY (ARRAY['read'::text, 'baseline'::text]))),
+  constraint watermarks_kind_check CHECK ((kind = ANY (ARRAY['read'::text, 'baseline'::text, 'mapped'::text, 'projected'::text]))),
   constraint watermarks_mapping_id_fkey FOREIGN KEY (mapping_id) REFERENCES concord.cross_system_mappings(id),
   constraint watermarks_pkey PRIMARY KEY (mapping_id, kind),
   constraint watermarks_run_id_fkey FOREIGN KEY (run_id) REFERENCES concord.sync_runs(id)
@@ -603,6 +631,7 @@ CREATE INDEX held_changes_inbox ON concord.held_changes USING btree (institution
 CREATE INDEX held_changes_mapping ON concord.held_changes USING btree (mapping_id);
 CREATE UNIQUE INDEX held_changes_one_held ON concord.held_changes USING btree (job_id, cause, operation, COALESCE(mapping_id, 0)) WHERE (state = 'held'::text);
 CREATE INDEX held_changes_run ON concord.held_changes USING btree (run_id);
+CREATE INDEX identity_rows_key ON concord.identity_rows USING btree (mapping_id, source_key);
 CREATE INDEX outbox_undelivered ON concord.outbox USING btree (id) WHERE (delivered_at IS NULL);
 CREATE INDEX record_identifiers_value ON concord.record_identifiers USING btree (entity_type_id, value, scheme);
 CREATE INDEX record_images_golden ON concord.record_images USING btree (golden_id);
@@ -614,7 +643,7 @@ CREATE UNIQUE INDEX restrictions_standing ON concord.restrictions USING btree (g
 CREATE INDEX rolled_back_inputs_run ON concord.rolled_back_inputs USING btree (rollback_run_id);
 CREATE INDEX sync_conflict_resolutions_batch ON concord.sync_conflict_resolutions USING btree (batch_id);
 CREATE INDEX sync_conflict_resolutions_inbox ON concord.sync_conflict_resolutions USING btree (institution_id, state, id);
-CREATE UNIQUE INDEX sync_conflict_resolutions_one_open ON concord.sync_conflict_resolutions USING btree (golden_id, kind, group_name) WHERE (state = 'open'::text);
+CREATE UNIQUE INDEX sync_conflict_resolutions_one_open ON concord.sync_conflict_resolutions USING btree (golden_id, kind, group_name, COALESCE(image_id, (0)::bigint)) WHERE (state = 'open'::text);
 CREATE INDEX sync_conflict_resolutions_run ON concord.sync_conflict_resolutions USING btree (opened_run);
 CREATE INDEX sync_runs_job ON concord.sync_runs USING btree (institution_id, job_id, id);
 CREATE UNIQUE INDEX sync_runs_one_active_per_job ON concord.sync_runs USING btree (job_id) WHERE ((kind = 'sync'::text) AND (finished_at IS NULL));
@@ -641,6 +670,7 @@ create policy institution on concord.golden_references for all to public using (
 create policy institution on concord.held_changes for all to public using ((institution_id = ( SELECT (NULLIF(current_setting('concord.institution'::text, true), ''::text))::integer AS "nullif")));
 create policy institution on concord.held_rows for all to public using ((institution_id = ( SELECT (NULLIF(current_setting('concord.institution'::text, true), ''::text))::integer AS "nullif")));
 create policy institution on concord.idempotency_keys for all to public using ((institution_id = ( SELECT (NULLIF(current_setting('concord.institution'::text, true), ''::text))::integer AS "nullif")));
+create policy institution on concord.identity_rows for all to public using ((institution_id = ( SELECT (NULLIF(current_setting('concord.institution'::text, true), ''::text))::integer AS "nullif")));
 create policy institution on concord.institutions for all to public using ((id = ( SELECT (NULLIF(current_setting('concord.institution'::text, true), ''::text))::integer AS "nullif")));
 create policy institution on concord.mapping_versions for all to public using ((institution_id = ( SELECT (NULLIF(current_setting('concord.institution'::text, true), ''::text))::integer AS "nullif")));
 create policy institution on concord.outbox for all to public using ((institution_id = ( SELECT (NULLIF(current_setting('concord.institution'::text, true), ''::text))::integer AS "nullif")));
@@ -651,6 +681,7 @@ create policy institution on concord.restrictions for all to public using ((inst
 create policy institution on concord.rolled_back_inputs for all to public using ((institution_id = ( SELECT (NULLIF(current_setting('concord.institution'::text, true), ''::text))::integer AS "nullif")));
 create policy institution on concord.run_chunks for all to public using ((institution_id = ( SELECT (NULLIF(current_setting('concord.institution'::text, true), ''::text))::integer AS "nullif")));
 create policy institution on concord.run_leases for all to public using ((institution_id = ( SELECT (NULLIF(current_setting('concord.institution'::text, true), ''::text))::integer AS "nullif")));
+create policy institution on concord.run_requests for all to public using ((institution_id = ( SELECT (NULLIF(current_setting('concord.institution'::text, true), ''::text))::integer AS "nullif")));
 create policy institution on concord.sync_conflict_resolutions for all to public using ((institution_id = ( SELECT (NULLIF(current_setting('concord.institution'::text, true), ''::text))::integer AS "nullif")));
 create policy institution on concord.sync_runs for all to public using ((institution_id = ( SELECT (NULLIF(current_setting('concord.institution'::text, true), ''::text))::integer AS "nullif")));
 create policy institution on concord.synchronization_jobs for all to public using ((institution_id = ( SELECT (NULLIF(current_setting('concord.institution'::text, true), ''::text))::integer AS "nullif")));
@@ -747,6 +778,8 @@ grant delete, insert, select, update on table concord.held_rows to concord_api;
 grant delete, insert, select, update on table concord.held_rows to concord_worker;
 grant delete, insert, select, update on table concord.idempotency_keys to concord_api;
 grant delete, insert, select, update on table concord.idempotency_keys to concord_worker;
+grant delete, insert, select, update on table concord.identity_rows to concord_api;
+grant delete, insert, select, update on table concord.identity_rows to concord_worker;
 grant delete, insert, select, update on table concord.institutions to concord_api;
 grant delete, insert, select, update on table concord.institutions to concord_worker;
 grant delete, insert, select, update on table concord.mapping_versions to concord_api;
@@ -765,6 +798,8 @@ grant delete, insert, select, update on table concord.run_chunks to concord_api;
 grant delete, insert, select, update on table concord.run_chunks to concord_worker;
 grant delete, insert, select, update on table concord.run_leases to concord_api;
 grant delete, insert, select, update on table concord.run_leases to concord_worker;
+grant delete, insert, select, update on table concord.run_requests to concord_api;
+grant delete, insert, select, update on table concord.run_requests to concord_worker;
 grant delete, insert, select, update on table concord.sync_conflict_resolutions to concord_api;
 grant delete, insert, select, update on table concord.sync_conflict_resolutions to concord_worker;
 grant delete, insert, select, update on table concord.sync_runs to concord_api;

@@ -9,7 +9,7 @@ import { notFound } from '../common/ids.js';
 import { Problem } from '../common/problem.js';
 import { CLOCK, HUB, ROLLBACK_PREVIEW, RUN_STARTER } from '../common/tokens.js';
 import type { RunStarter } from '../temporal/run-starter.js';
-import { findRun, findRunOfWorkflow, type RunRow } from './run.queries.js';
+import { findRun, findRunOfWorkflow, keepReason, type RunRow } from './run.queries.js';
 import type { RollbackRequest } from './run.dto.js';
 import type { RollbackPreviewView, StartedRunView } from './run.view.js';
 import { dateIn, runKeyOf, StartRun } from './start-run.js';
@@ -66,6 +66,10 @@ export class Rollback {
           extensions: { preview: toView(runId, preview) },
         });
       }
+      // Kept before the workflow begins, which takes it from there: words of people never travel through Temporal.
+      await this.hub.transaction(institutionId, (client) =>
+        keepReason(client, { workflowId, institutionId, reason: request.reason }),
+      );
       await this.starter.startRollbackRun(workflowId, {
         ...{ institutionId, jobId: run.job_id, actor, timeZone },
         asOf: dateIn(timeZone, this.clock.now()),

@@ -1,5 +1,6 @@
 import { dispositions } from '../../domain/run.js';
 import { linkTo } from '../common/base-path.js';
+import type { Role } from '../common/caller.js';
 import type { RunRow, RejectedRow, FindingRow } from './run.queries.js';
 import { runWords } from './run-words.js';
 import type { BalanceView, FindingView, RejectedView, RunItemView, RunView } from './run.view.js';
@@ -33,8 +34,18 @@ export const toRunItem = (row: RunRow): Plain<RunItemView> => ({
   links: linksOf(row),
 });
 
-export const toRun = (row: RunRow): Plain<RunView> => ({
+/** People write reasons, perhaps with names: an operator sees none. */
+export const toRun = (row: RunRow, role: Role): Plain<RunView> => ({
   ...toRunItem(row),
+  reason: role === 'operator' ? null : row.reason,
+  rollback:
+    row.rolled_back_by === null
+      ? null
+      : {
+          runId: row.rolled_back_by,
+          actor: row.rollback_actor ?? '',
+          reason: role === 'operator' ? null : row.rollback_reason,
+        },
   workflowId: row.workflow_id,
   counts: row.counts,
   balance: balanceOf(row.counts),

@@ -100,8 +100,31 @@ export class RunItemView {
   links: Record<string, string>;
 }
 
+/** The rollback that took a run back. */
+export class RunRollbackView {
+  @Id({ description: 'The rollback.', example: '19' })
+  runId: string;
+
+  @Text({ max: 300, description: 'Who asked for it.', example: 'steward:Data office' })
+  actor: string;
+
+  @Text({ max: 1000, nullable: true, description: 'Why.', example: 'The HR file was of last month' })
+  reason: string | null;
+}
+
 /** A run with its counts. */
 export class RunView extends RunItemView {
+  @Text({
+    max: 1000,
+    nullable: true,
+    description: 'Why a person asked for it (a rollback, decisions); null where nobody said. Operators do not see it.',
+    example: 'The HR file was of last month',
+  })
+  reason: string | null;
+
+  @Nested(() => RunRollbackView, { nullable: true, description: 'Who took it back, and why; null where it stands.' })
+  rollback: RunRollbackView | null;
+
   @Text({ max: 500, description: 'Its workflow in Temporal.', example: 'sync-run/3/9f86d081884c7d65' })
   workflowId: string;
 

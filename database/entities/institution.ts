@@ -15,6 +15,9 @@ export class InstitutionEntity implements Institution {
   @Column({ name: 'time_zone', type: 'text' })
   timeZone: string;
 
+  @Column({ name: 'recipient_classes', type: 'jsonb', nullable: true })
+  recipientClasses: readonly string[] | null;
+
   @Column({ name: 'updated_by', type: 'text' })
   updatedBy: string;
 

@@ -1,4 +1,5 @@
 import { Column, Entity, PrimaryColumn } from 'typeorm';
+import type { CodeTableDefinition } from '../../domain/job-definition.js';
 import type { MappingDefinition } from '../../domain/mapping-definition.js';
 import type { MappingVersion } from '../rows.js';
 
@@ -15,6 +16,9 @@ export class MappingVersionEntity implements MappingVersion {
 
   @Column({ type: 'jsonb' })
   definition: MappingDefinition;
+
+  @Column({ name: 'code_tables', type: 'jsonb', nullable: true })
+  codeTables: Readonly<Record<string, CodeTableDefinition>> | null;
 
   @Column({ name: 'created_by', type: 'text' })
   createdBy: string;

@@ -100,6 +100,51 @@ const stateOf = (institutionId: number): Promise<State> =>
     return { configured: configured.rows, versions: versions.rows };
   });
 
+describe('what mappings depend on', () => {
+  const fields = { name: 'country', attributes: [{ name: 'country', type: 'code' as const, codeTable: 'country' }] };
+  const countries = (...sis: string[]): Configuration['codeTables'] => [
+    { name: 'country', entries: [{ concept: 'KE', codes: { sis } }] },
+  ];
+  const versions = async (institutionId: number): Promise<Record<string, [number, unknown][]>> =>
+    await hub.read(institutionId, async (client) => {
+      const { rows } = await client.query<{ name: string; version: number; kept: unknown }>(
+        `select m.name, v.version, v.code_tables #> '{country,entries,0,codes,sis}' as kept from mapping_versions v
+         join cross_system_mappings m on m.id = v.mapping_id order by 1, 2`,
+      );
+      const found: Record<string, [number, unknown][]> = {};
+      for (const { name, version, kept } of rows) found[name] = [...(found[name] ?? []), [version, kept]];
+      return found;
+    });
+
+  test('a changed code table raises the versions of the mappings that read by it, and they keep what it was', async () => {
+    const base = {
+      institution: { code: 'codes', name: 'Codes', timeZone: 'UTC', recipientClasses: ['directory', 'finance'] },
+      entityTypes: [
+        { ...person, groups: [...person.groups, { ...fields, strategy: 'three_way' as const, priority: [] }] },
+      ],
+    };
+    const { institutionId } = await apply({ ...base, codeTables: countries('404') });
+    const second = await apply({ ...base, codeTables: countries('404', 'KEN') });
+    expect(second.mappings.changed).toContain('sis.students');
+    await apply({ ...base, codeTables: countries('KEN') });
+    expect((await versions(institutionId))['sis.students']).toEqual([
+      [1, ['404']],
+      [2, ['404', 'KEN']],
+      [3, null],
+    ]);
+    expect((await apply({ ...base, codeTables: countries('KEN') })).mappings).toEqual(none);
+  });
+
+  test('the recipient classes of an institution are stored, and undeclared again', async () => {
+    const institution = { code: 'classes', name: 'Classes', timeZone: 'UTC' };
+    const { institutionId } = await apply({ institution: { ...institution, recipientClasses: ['b', 'a'] } });
+    expect((await loadConfiguration(hub, institutionId)).institution.recipientClasses).toEqual(['b', 'a']);
+    expect((await apply({ institution })).institution).toBe('changed');
+    expect((await loadConfiguration(hub, institutionId)).institution).not.toHaveProperty('recipientClasses');
+    expect((await apply({ institution })).institution).toBe('unchanged');
+  });
+});
+
 describe('applying a configuration', () => {
   test('makes everything, and it is loaded as it was given', async () => {
     const difference = await apply();

@@ -1,0 +1,13 @@
+drop table concord.identity_rows;
+drop index concord.sync_conflict_resolutions_one_open;
+create unique index sync_conflict_resolutions_one_open
+  on concord.sync_conflict_resolutions (golden_id, kind, group_name) where state = 'open';
+alter table concord.sync_conflict_resolutions drop column image_id;
+alter table concord.golden_record_versions drop column merged_into;
+delete from concord.watermarks where kind in ('mapped', 'projected');
+alter table concord.watermarks drop constraint watermarks_kind_check;
+alter table concord.watermarks add constraint watermarks_kind_check check (kind in ('read', 'baseline'));
+alter table concord.mapping_versions drop column code_tables;
+alter table concord.institutions drop column recipient_classes;
+drop table concord.run_requests;
+alter table concord.sync_runs drop column reason;

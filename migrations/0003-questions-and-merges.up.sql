@@ -1,0 +1,51 @@
+-- Why a person asked for a run. It is kept here and never travels through Temporal; the run takes it when it opens.
+alter table concord.sync_runs add column reason text;
+create table concord.run_requests (
+  workflow_id text primary key,
+  institution_id integer not null references concord.institutions (id),
+  reason text not null,
+  created_at timestamptz not null default now()
+);
+
+-- Null: those that the mappings name.
+alter table concord.institutions add column recipient_classes jsonb;
+
+-- Code tables (by name) as this version was read with, where they have changed since.
+alter table concord.mapping_versions add column code_tables jsonb;
+
+-- mapped: the version by which all images of a source are derived; projected: the one by which all rows of a target were judged.
+alter table concord.watermarks drop constraint watermarks_kind_check;
+alter table concord.watermarks add constraint watermarks_kind_check check (kind in ('read', 'baseline', 'mapped', 'projected'));
+
+-- A record that became part of another keeps that in its versions too.
+alter table concord.golden_record_versions add column merged_into bigint;
+
+-- Of a duplicate: the image that may be of another record. Of an identity: the image whose key came with somebody else.
+alter table concord.sync_conflict_resolutions add column image_id bigint;
+drop index concord.sync_conflict_resolutions_one_open;
+create unique index sync_conflict_resolutions_one_open
+  on concord.sync_conflict_resolutions (golden_id, kind, group_name, coalesce(image_id, 0)) where state = 'open';
+
+-- The row behind an identity question: held whole until a person says whose it is.
+create table concord.identity_rows (
+  conflict_id bigint primary key references concord.sync_conflict_resolutions (id) on delete cascade,
+  institution_id integer not null references concord.institutions (id),
+  mapping_id integer not null,
+  source_key text collate "C" not null,
+  raw text not null,
+  raw_hash uuid not null,
+  scope_key text,
+  subject_key bigint
+);
+create index identity_rows_key on concord.identity_rows (mapping_id, source_key);
+
+do $$
+declare t text;
+begin
+  foreach t in array array['run_requests', 'identity_rows'] loop
+    execute format('alter table concord.%I enable row level security', t);
+    execute format(
+      'create policy institution on concord.%I using (institution_id = (select nullif(current_setting(''concord.institution'', true), '''')::integer))', t);
+    execute format('grant select, insert, update, delete on concord.%I to concord_worker, concord_api', t);
+  end loop;
+end $$;
