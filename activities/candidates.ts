@@ -1,10 +1,10 @@
 import type { PoolClient } from 'pg';
 import { DatabaseUnreachable } from '../database/hub.js';
+import { goldenJson, type GoldenJson } from '../database/golden-rows.js';
 import { isAlive, markAlive, recreate, stagingOf } from '../database/staging.js';
 import type { NeededReference } from '../domain/projection-paths.js';
 import type { RunRef } from '../domain/run.js';
 import type { InstitutionContext, MappingRef } from './context.js';
-import { goldenJson, type GoldenJson } from './merge.js';
 
 /** What a target has not been offered yet: runs that are through with their golden writes, and this one. */
 export const pendingRuns = async (client: PoolClient, run: RunRef, mapping: MappingRef): Promise<string[]> => {

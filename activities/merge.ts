@@ -1,4 +1,5 @@
 import type { PoolClient } from 'pg';
+import { goldenJson, readGolden, type GoldenJson } from '../database/golden-rows.js';
 import { markAlive, recreate, stagingColumns, stagingOf } from '../database/staging.js';
 import type { Stated } from '../domain/canonical.js';
 import { compilePolicies, type PolicyReader } from '../domain/authority.js';
@@ -40,17 +41,6 @@ export type ImageJson = readonly [
   deleted: boolean,
 ];
 
-/** A golden record as the merge query gives it. */
-export type GoldenJson = readonly [
-  version: number,
-  values: readonly (string | null)[],
-  versions: readonly number[] | null,
-  originImage: string | null,
-  origins: readonly (string | null)[] | null,
-  sticky: readonly number[] | null,
-  status: 'active' | 'ended' | 'merged',
-];
-
 type IncomingJson = readonly [
   ord: string,
   imageId: string,
@@ -61,8 +51,6 @@ type IncomingJson = readonly [
   rival: string | null,
 ];
 
-export const goldenJson = `json_build_array(g.version, g.values, g.versions, g.origin_image::text, g.origins::text[], g.sticky, g.status)`;
-
 export const imagesJson = (golden: string): string =>
   `(select json_agg(json_build_array(i.id::text, i.mapping_id, i.source_key, i.sub_key, i.raw, i.mapping_version, i.statements, i.states,
       i.settled_version, i.settled, i.deleted_run is not null) order by i.id)
@@ -71,20 +59,6 @@ export const imagesJson = (golden: string): string =>
 /** Tells whether any image of a golden record was touched since: golden may stand still while a statement moves. */
 export const imagesStamp = (golden: string): string =>
   `(select md5(string_agg(s.id || ':' || s.last_run || ':' || s.published_version, ',' order by s.id)) from record_images s where s.golden_id = ${golden})`;
-
-/** The golden record as the core sees it. */
-export const readGolden = (json: GoldenJson | null): GoldenState | null => {
-  if (json === null) return null;
-  const [version, values, versions, originImage, origins, sticky, status] = json;
-  return {
-    version,
-    values,
-    versions: versions ?? values.map((value) => (value === null ? 0 : 1)),
-    origins: origins ?? values.map((value) => (value === null ? null : originImage)),
-    sticky: sticky ?? [],
-    status: status === 'active' ? 'active' : 'ended',
-  };
-};
 
 /** Whether a mapping reads records of this kind: images of pure targets take no part in a merge. */
 const reads = (mapping: MappingRef, type: EntityTypeRef): boolean =>

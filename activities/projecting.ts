@@ -1,3 +1,4 @@
+import { readGolden } from '../database/golden-rows.js';
 import type { Stated, Statement } from '../domain/canonical.js';
 import { desiredValue } from '../domain/publish.js';
 import { unpackStatements } from '../domain/record-merge.js';
@@ -6,7 +7,6 @@ import { keyOf, keySeparator, type Cell, type RawRow } from '../domain/rows.js';
 import { hash128 } from '../platform/hash.js';
 import type { Candidate, TargetImageJson } from './candidates.js';
 import type { InstitutionContext, MappingRef } from './context.js';
-import { readGolden } from './merge.js';
 
 /** One write that a target is to receive. */
 export interface TargetChange {
@@ -59,7 +59,6 @@ export class TargetJudge {
   judge(candidate: Candidate): Judged {
     const image = candidate.image?.[11] === false ? candidate.image : null;
     const golden = readGolden(candidate.golden);
-    if (golden === null) return quiet;
     // A row that a person deleted in a system that we read is not created there again.
     if (this.shared && candidate.image?.[11] === true) return quiet;
     const statements = image === null ? null : statementsOf(image);

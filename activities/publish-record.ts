@@ -1,4 +1,5 @@
 import type { PoolClient } from 'pg';
+import { goldenJson, readGolden, type GoldenJson } from '../database/golden-rows.js';
 import { EMPTY, type Statement } from '../domain/canonical.js';
 import { afterRefusedWrite, afterTold } from '../domain/publish.js';
 import { packStatements, unpackStatements } from '../domain/record-merge.js';
@@ -6,7 +7,6 @@ import { keySeparator, type RawRow } from '../domain/rows.js';
 import type { RunRef } from '../domain/run.js';
 import { hash128 } from '../platform/hash.js';
 import type { InstitutionContext, MappingRef } from './context.js';
-import { goldenJson, readGolden, type GoldenJson } from './merge.js';
 import { hashOfRow, type Judged, type TargetChange } from './projecting.js';
 
 export interface TargetOutcome {
@@ -276,7 +276,6 @@ const tellOne = async (
   row: { readonly golden: GoldenJson; readonly subject: string | null },
 ): Promise<void> => {
   const golden = readGolden(row.golden);
-  if (golden === null) return;
   const compiled = context.target(mapping);
   const type = context.entityTypeNamed(compiled.root);
   const image = change.image;

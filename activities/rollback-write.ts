@@ -1,10 +1,10 @@
 import type { PoolClient } from 'pg';
+import type { RollbackPlan } from '../domain/record-rollback.js';
 import type { RunRef } from '../domain/run.js';
 import type { InstitutionContext } from './context.js';
 import { missingHash } from './diff.js';
 import { goldenPlanOf } from './merge.js';
 import { canonicalRecordTools, type RecordTools } from './references.js';
-import type { RollbackPlan } from './rollback-plan.js';
 
 export interface Rolling {
   readonly run: RunRef;
@@ -47,6 +47,7 @@ export const applyRollbackPage = async (
       id: plan.goldenId,
       restores: plan.restores,
       subject_self: context.entityType(types.get(plan.goldenId) ?? 0).definition.subject === 'self',
+      merged_into: plan.golden?.mergedInto ?? null,
       ...(plan.golden === null ? {} : goldenPlanOf(plan.golden, toolsOf(plan.goldenId))),
     }));
   await writeGoldens(client, rolling, goldens);
@@ -57,21 +58,21 @@ export const applyRollbackPage = async (
   );
 };
 
-/** Records that are kept because a later run changed them: listed, and left as they are in every store. */
+/** Records that are kept because a later run changed them (or a record that belongs together with them): listed, and left as they
+ *  are in every store. */
 export const noteKept = async (
   client: PoolClient,
-  run: RunRef,
-  runId: string,
-  table: string,
+  { run, runId, table }: { readonly run: RunRef; readonly runId: string; readonly table: string },
   kept: readonly string[],
+  detail = 'changed by a later run, so it was kept',
 ): Promise<void> => {
   if (kept.length === 0) return;
   await client.query(`update ${table} set kept = true where golden_id = any ($1::bigint[])`, [kept]);
   await client.query(
     `insert into findings (institution_id, run_id, kind, entity_type_id, golden_id, detail, subject_key)
-     select $1, $2, 'kept_changed_since', g.entity_type_id, g.id, 'changed by a later run, so it was kept', g.subject_key
+     select $1, $2, 'kept_changed_since', g.entity_type_id, g.id, $4, g.subject_key
      from golden_records g where g.id = any ($3::bigint[])`,
-    [run.institutionId, run.runId, kept],
+    [run.institutionId, run.runId, kept, detail],
   );
   await client.query(
     `update change_set_entries set rollback_outcome = 'kept' where run_id = $1 and kind = 'golden' and row_id = any ($2::bigint[])`,
@@ -84,29 +85,35 @@ const writeGoldens = async (client: PoolClient, rolling: Rolling, goldens: reado
   if (goldens.length === 0) return;
   await client.query(
     `create temp table set_back on commit drop as
-     select n.id, n.restores, n.version, n."values", n.versions, n.origin_image, n.origins, n.sticky, n.status, n.valid_from, n.valid_to,
+     select n.id, n.restores, n.version, n."values", n.versions, n.origin_image, n.origins, n.sticky, n.status, n.merged_into, n.valid_from, n.valid_to,
        case when n.subject_self then n.id else n.subject_key end as subject_key, n."references"
      from jsonb_to_recordset($1::jsonb) as n (id bigint, restores integer, subject_self boolean, version integer, "values" text[], versions integer[],
-       origin_image bigint, origins bigint[], sticky integer[], status text, valid_from date, valid_to date, subject_key bigint, "references" jsonb)`,
+       origin_image bigint, origins bigint[], sticky integer[], status text, merged_into bigint, valid_from date, valid_to date, subject_key bigint, "references" jsonb)`,
     [JSON.stringify(goldens)],
   );
   await client.query(
-    `insert into golden_record_versions (golden_id, version, institution_id, values, versions, origin_image, origins, sticky, status, valid_from, valid_to, subject_key, superseded_run)
-     select g.id, g.version, g.institution_id, g.values, g.versions, g.origin_image, g.origins, g.sticky, g.status, g.valid_from, g.valid_to, g.subject_key, $1
+    `insert into golden_record_versions (golden_id, version, institution_id, values, versions, origin_image, origins, sticky, status, merged_into,
+       valid_from, valid_to, subject_key, superseded_run)
+     select g.id, g.version, g.institution_id, g.values, g.versions, g.origin_image, g.origins, g.sticky, g.status, g.merged_into,
+       g.valid_from, g.valid_to, g.subject_key, $1
      from golden_records g join set_back n on n.id = g.id`,
     [run.runId],
   );
   await client.query(
     `insert into change_set_entries as e (run_id, kind, row_id, institution_id, before_version, after_version, after, outcome, subject_key)
-     select $1, 'golden', g.id, g.institution_id, g.version, n.version, jsonb_build_object('restores', jsonb_build_object(n.version::text, n.restores)), 'written', g.subject_key
+     select $1, 'golden', g.id, g.institution_id, g.version, n.version,
+       jsonb_strip_nulls(jsonb_build_object('restores', jsonb_build_object(n.version::text, n.restores), 'with', u.after -> 'with')), 'written', g.subject_key
      from golden_records g join set_back n on n.id = g.id
+     left join change_set_entries u on u.run_id = $2 and u.kind = 'golden' and u.mapping_id = 0 and u.row_id = g.id
      on conflict (run_id, kind, mapping_id, row_id) do update set after_version = excluded.after_version,
-       after = jsonb_build_object('restores', coalesce(e.after -> 'restores', '{}') || (excluded.after -> 'restores'))`,
-    [run.runId],
+       after = coalesce(e.after, '{}') || excluded.after
+         || jsonb_build_object('restores', coalesce(e.after -> 'restores', '{}') || (excluded.after -> 'restores'))`,
+    [run.runId, runId],
   );
   await client.query(
     `update golden_records g set version = n.version, values = n."values", versions = n.versions, origin_image = n.origin_image, origins = n.origins,
-       sticky = n.sticky, status = n.status, valid_from = n.valid_from, valid_to = n.valid_to, updated_run = $1
+       sticky = n.sticky, status = n.status, merged_into = n.merged_into, valid_from = n.valid_from, valid_to = n.valid_to,
+       subject_key = coalesce(n.subject_key, g.subject_key), updated_run = $1
      from set_back n where n.id = g.id`,
     [run.runId],
   );

@@ -1,18 +1,51 @@
 import type { PoolClient } from 'pg';
+import { childrenFirst, Couplings, readRollbackInputs, touchedBy } from '../database/rollback-records.js';
 import { recreate } from '../database/staging.js';
 import { SyncError } from '../domain/errors.js';
+import { planRecordRollback, type RollbackInput } from '../domain/record-rollback.js';
 import type { RunRef } from '../domain/run.js';
-import { childrenFirst, collectRollback, readRollbackPage, rollbackTable } from './rollback-read.js';
 import { applyRollbackPage, finishRollback, noteKept } from './rollback-write.js';
 import { rollBackPosted } from './post-rollback.js';
 import { rollBackTarget } from './rollback-targets.js';
-import { planRecordRollback } from './rollback-plan.js';
 import { previewHashOf } from '../database/rollback-preview.js';
 import type { StepCounts } from './contract.js';
 import type { ActivityDependencies } from './dependencies.js';
 import { fenced, readChunks, recordChunk, takeLease } from './lease.js';
 
 const pageSize = 500;
+
+/** The records that a rollback looks at. */
+const rollbackTable = (rollbackRunId: string, runId: string): string =>
+  `staging.r${BigInt(rollbackRunId).toString()}_rollback_${BigInt(runId).toString()}`;
+
+const collectRollback = async (client: PoolClient, run: RunRef, runId: string, table: string): Promise<void> => {
+  await client.query(
+    `insert into ${table} select distinct x.id, false from (${touchedBy('= $1')}) x join golden_records g on g.id = x.id`,
+    [runId],
+  );
+  await client.query(`create unique index on ${table} (golden_id)`);
+  await client.query(`analyze ${table}`);
+  await client.query('insert into change_sets (run_id, institution_id) values ($1, $2) on conflict do nothing', [
+    run.runId,
+    run.institutionId,
+  ]);
+};
+
+/** The next records that are not kept. */
+const readRollbackPage = (
+  client: PoolClient,
+  run: RunRef,
+  runId: string,
+  table: string,
+  after: string,
+): Promise<RollbackInput[]> =>
+  readRollbackInputs(
+    client,
+    runId,
+    [run.runId],
+    `select golden_id from ${table} where golden_id > $3 and not kept order by golden_id limit $4`,
+    [after, pageSize],
+  );
 
 export const createRollback = (dependencies: ActivityDependencies) => {
   const { hub, configurations, heartbeat, crashPoint } = dependencies;
@@ -126,9 +159,7 @@ export const createRollback = (dependencies: ActivityDependencies) => {
       const counts = { reversed: 0, kept: 0 };
       let after = '0';
       for (;;) {
-        const page = await hub.read(run.institutionId, (client) =>
-          readRollbackPage(client, run, runId, table, after, pageSize),
-        );
+        const page = await hub.read(run.institutionId, (client) => readRollbackPage(client, run, runId, table, after));
         const last = page.at(-1);
         if (last === undefined) break;
         after = last.goldenId;
@@ -153,14 +184,25 @@ export const createRollback = (dependencies: ActivityDependencies) => {
     },
   };
 
+  /** What a run put together or parted stays so as a whole. */
+  async function keepTogether(client: PoolClient, runId: string, run: RunRef, table: string): Promise<void> {
+    const couplings = await Couplings.read(client, runId);
+    if (couplings.members.length === 0) return;
+    const { rows } = await client.query<{ id: string }>(
+      `select golden_id::text as id from ${table} where kept and golden_id = any ($1::bigint[])`,
+      [couplings.members],
+    );
+    const kept = couplings.with(rows.map(({ id }) => id));
+    const detail = 'belongs together with a record that a later run changed, so it was kept';
+    await noteKept(client, { run, runId, table }, kept, detail);
+  }
+
   /** Decides which records are kept, before any target is touched. */
   async function planKept(runId: string, run: RunRef, table: string): Promise<void> {
     const lease = await takeLease(hub, run, 'rollback', `${runId}/plan`);
     let after = '0';
     for (;;) {
-      const page = await hub.read(run.institutionId, (client) =>
-        readRollbackPage(client, run, runId, table, after, pageSize),
-      );
+      const page = await hub.read(run.institutionId, (client) => readRollbackPage(client, run, runId, table, after));
       const last = page.at(-1);
       if (last === undefined) break;
       after = last.goldenId;
@@ -168,9 +210,10 @@ export const createRollback = (dependencies: ActivityDependencies) => {
         .map(planRecordRollback)
         .filter((plan) => plan.kept)
         .map(({ goldenId }) => goldenId);
-      await fenced(hub, lease, (client) => noteKept(client, run, runId, table, kept));
+      await fenced(hub, lease, (client) => noteKept(client, { run, runId, table }, kept));
       heartbeat();
     }
+    await fenced(hub, lease, (client) => keepTogether(client, runId, run, table));
     await fenced(hub, lease, (client) => recordChunk(client, lease, 0, { counts: {} }));
   }
 };

@@ -1,4 +1,5 @@
 import type { PoolClient } from 'pg';
+import { goldenJson, readGolden, type GoldenJson } from '../database/golden-rows.js';
 import { recreate, stagingColumns, stagingOf } from '../database/staging.js';
 import { EMPTY, type Stated } from '../domain/canonical.js';
 import type { PlannedStatement } from '../domain/merge.js';
@@ -16,14 +17,11 @@ import { fenced, recordChunk, takeLease, type Lease } from './lease.js';
 import {
   addPlan,
   finishPlans,
-  goldenJson,
   goldenPlanOf,
   ImageReader,
   imagesJson,
   imagesStamp,
   planColumns,
-  readGolden,
-  type GoldenJson,
   type ImageJson,
 } from './merge.js';
 import { canonicalRecordTools } from './references.js';
@@ -182,7 +180,6 @@ const stageChoices = async (
       const sink = new CopySink(client, `copy ${table} (${planColumns}) from stdin`);
       for (const row of rows) {
         const golden = readGolden(row.golden);
-        if (golden === null) continue;
         const images = await reader.read(row.images);
         const version = golden.version + 1;
         const planned = new Map<number, readonly PlannedStatement[]>();
@@ -365,7 +362,6 @@ const stageDiscarded = async (
       const sink = new CopySink(client, `copy ${table} (${planColumns}) from stdin`);
       for (const row of rows) {
         const golden = readGolden(row.golden);
-        if (golden === null) continue;
         const images = await reader.read(row.images);
         const planned = new Map<number, PlannedStatement[]>();
         for (const one of discarded.filter(({ golden: id }) => id === row.id)) {

@@ -11,7 +11,9 @@ export interface GoldenState {
   readonly origins: readonly (string | null)[];
   /** Positions of groups that a person set. */
   readonly sticky: readonly number[];
-  readonly status: 'active' | 'ended';
+  readonly status: 'active' | 'ended' | 'merged';
+  /** Of a merged record: the one that it became part of. */
+  readonly mergedInto?: string;
 }
 
 /** An image as stored; `statements` of a deleted one do not count. */
@@ -67,7 +69,7 @@ const silent: Statement = { value: null, state: 'live', settled: 0 };
 
 const groupOf = (golden: GoldenState | null, index: number): GoldenGroup => {
   // A record that ended begins anew when it comes back: nothing that was said before counts.
-  if (golden === null || golden.status === 'ended') {
+  if (golden === null || golden.status !== 'active') {
     return { value: null, version: golden?.version ?? 0, origin: null, sticky: false };
   }
   return {
@@ -199,7 +201,7 @@ export const planRecord = (
   const changed =
     golden === null ||
     ends ||
-    golden.status === 'ended' ||
+    golden.status !== 'active' ||
     plans.some((plan) => plan.golden !== null || plan.endsOverride);
   const version = golden === null ? 1 : changed ? golden.version + 1 : golden.version;
   const ids = [...new Set([...images.map(({ id }) => id), ...incoming.map(({ id }) => id)])];

@@ -20,11 +20,22 @@ alter table concord.watermarks add constraint watermarks_kind_check check (kind 
 -- A record that became part of another keeps that in its versions too.
 alter table concord.golden_record_versions add column merged_into bigint;
 
+-- Which record an image was of before the run: found by a rollback without reading the whole change set for each record. (An index
+-- on the expression could not be used under row-level security.)
+alter table concord.change_set_entries add column golden_id bigint
+  generated always as (case when kind = 'image' then (coalesce(before, after) ->> 'golden_id')::bigint end) stored;
+create index change_set_entries_golden on concord.change_set_entries (run_id, golden_id) where golden_id is not null;
+
+-- What undos wrote of a record.
+create index change_set_entries_restored on concord.change_set_entries (row_id) where kind = 'golden' and after is not null;
+
 -- Of a duplicate: the image that may be of another record. Of an identity: the image whose key came with somebody else.
 alter table concord.sync_conflict_resolutions add column image_id bigint;
 drop index concord.sync_conflict_resolutions_one_open;
 create unique index sync_conflict_resolutions_one_open
   on concord.sync_conflict_resolutions (golden_id, kind, group_name, coalesce(image_id, 0)) where state = 'open';
+
+create index sync_conflict_resolutions_golden on concord.sync_conflict_resolutions (golden_id);
 
 -- The row behind an identity question: held whole until a person says whose it is.
 create table concord.identity_rows (

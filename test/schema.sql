@@ -38,6 +38,11 @@ create table concord.change_set_entries (
   outcome text not null,
   rollback_outcome text,
   subject_key bigint,
+  golden_id bigint generated always as (
+CASE
+    WHEN (kind = 'image'::text) THEN ((COALESCE(before, after) ->> 'golden_id'::text))::bigint
+    ELSE NULL::bigint
+END) stored,
   constraint change_set_entries_kind_check CHECK ((kind = ANY (ARRAY['golden'::text, 'image'::text, 'target'::text, 'question'::text, 'restriction'::text, 'watermark'::text, 'input'::text]))),
   constraint change_set_entries_outcome_check CHECK ((outcome = ANY (ARRAY['intended'::text, 'written'::text, 'already'::text, 'origin_differs'::text, 'refused'::text]))),
   constraint change_set_entries_pkey PRIMARY KEY (run_id, kind, mapping_id, row_id),
@@ -617,6 +622,8 @@ alter table concord.watermarks enable row level security;
 
 -- indexes
 CREATE INDEX api_keys_institution ON concord.api_keys USING btree (institution_id);
+CREATE INDEX change_set_entries_golden ON concord.change_set_entries USING btree (run_id, golden_id) WHERE (golden_id IS NOT NULL);
+CREATE INDEX change_set_entries_restored ON concord.change_set_entries USING btree (row_id) WHERE ((kind = 'golden'::text) AND (after IS NOT NULL));
 CREATE INDEX cross_system_mappings_system ON concord.cross_system_mappings USING btree (system_id);
 CREATE INDEX decision_batches_pending ON concord.decision_batches USING btree (job_id, id) WHERE (state = 'pending'::text);
 CREATE INDEX deliveries_run ON concord.deliveries USING btree (run_id);
@@ -642,6 +649,7 @@ CREATE INDEX rejected_records_waiting ON concord.rejected_records USING btree (m
 CREATE UNIQUE INDEX restrictions_standing ON concord.restrictions USING btree (golden_id, recipient_class) WHERE (released_at IS NULL);
 CREATE INDEX rolled_back_inputs_run ON concord.rolled_back_inputs USING btree (rollback_run_id);
 CREATE INDEX sync_conflict_resolutions_batch ON concord.sync_conflict_resolutions USING btree (batch_id);
+CREATE INDEX sync_conflict_resolutions_golden ON concord.sync_conflict_resolutions USING btree (golden_id);
 CREATE INDEX sync_conflict_resolutions_inbox ON concord.sync_conflict_resolutions USING btree (institution_id, state, id);
 CREATE UNIQUE INDEX sync_conflict_resolutions_one_open ON concord.sync_conflict_resolutions USING btree (golden_id, kind, group_name, COALESCE(image_id, (0)::bigint)) WHERE (state = 'open'::text);
 CREATE INDEX sync_conflict_resolutions_run ON concord.sync_conflict_resolutions USING btree (opened_run);

@@ -268,10 +268,18 @@ export class KeptView {
   @Id({ description: 'The golden record.', example: '5012' })
   goldenId: string;
 
-  @Text({ max: 200, description: 'The attribute group.', example: 'phone' })
+  @Text({ max: 200, description: 'The attribute group; empty: the whole record stays.', example: '' })
   group: string;
 
-  @Text({ max: 1000, description: 'Why it is kept.', example: 'changed since by run 31' })
+  @Text({
+    max: 200,
+    nullable: true,
+    description: 'The target whose row is not put back; null: the record stays everywhere.',
+    example: 'finance.people',
+  })
+  target: string | null;
+
+  @Text({ max: 1000, description: 'Why it is kept.', example: 'changed since by a later run' })
   reason: string;
 }
 

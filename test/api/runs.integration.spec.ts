@@ -252,7 +252,8 @@ describe('taking a run back', () => {
     hash: 'h1',
     runs: [{ runId: '5', kind: 'decision' }],
     reversed: 3,
-    kept: [{ goldenId: '9', group: 'email', reason: 'changed since by run 31' }],
+    keptCount: 1,
+    kept: [{ goldenId: '9', reason: 'restricted' as const, target: 'finance.people' }],
     targets: [{ mapping: 'finance.people', rows: 2 }],
     questionsReopened: 1,
     questionsWithdrawn: 2,
@@ -274,7 +275,12 @@ describe('taking a run back', () => {
         runs: preview.runs,
         reversed: 3,
         keptCount: 1,
-        kept: preview.kept,
+        kept: [
+          {
+            ...{ goldenId: '9', group: '', target: 'finance.people' },
+            reason: 'restricted: the row may not be sent there any more',
+          },
+        ],
         targets: preview.targets,
         questionsReopened: 1,
         questionsWithdrawn: 2,
