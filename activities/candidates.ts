@@ -139,13 +139,26 @@ export interface Candidate {
 const imageJson = `json_build_array(i.id::text, i.source_key, i.raw_hash, i.raw, i.mapping_version, i.statements, i.states, i.settled_version,
   i.settled, i.published_version, i.untold, i.deleted_run is not null, i.read_run is not null, i.told_hash)`;
 
+const isMerged = `exists (select 1 from golden_records m where m.id = k.golden_id and m.status = 'merged')`;
+
+/** Whether records among the candidates became part of others. */
+export const hasMerged = async (client: PoolClient, run: RunRef, mapping: MappingRef): Promise<boolean> => {
+  const { rowCount } = await client.query(
+    `select 1 from ${stagingOf(run.runId).candidates(mapping.id)} k where ${isMerged} limit 1`,
+  );
+  return (rowCount ?? 0) > 0;
+};
+
 /** A query of candidates with everything that a projection reads, in the order of golden ids. */
 export const candidateQuery = (
   run: RunRef,
   context: InstitutionContext,
   mapping: MappingRef,
-  after: string,
-  most: number,
+  {
+    after,
+    most,
+    which,
+  }: { readonly after: string; readonly most: number; readonly which: 'merged' | 'others' | 'all' },
 ): string => {
   const target = context.target(mapping);
   const aliases = new Map<string, string>([['', 'g.id']]);
@@ -171,9 +184,10 @@ export const candidateQuery = (
       (select json_agg(json_build_array(h.recipient_class, h.valid_from, h.valid_to)) from restrictions h
        where h.golden_id in (${subjects}) and h.released_at is null),
       ${identifiers}
-    from (select golden_id from ${stagingOf(run.runId).candidates(mapping.id)} where golden_id > ${BigInt(after)} order by golden_id limit ${most}) c
+    from (select golden_id from ${stagingOf(run.runId).candidates(mapping.id)} k where golden_id > ${BigInt(after)}
+      ${which === 'all' ? '' : which === 'merged' ? `and ${isMerged}` : `and not ${isMerged}`} order by golden_id limit ${most}) c
     join golden_records g on g.id = c.golden_id
     ${joins.join('\n')}
     left join record_images i on i.golden_id = g.id and i.mapping_id = ${mapping.id} and i.sub_key = '' and i.entity_type_id = g.entity_type_id
-    order by c.golden_id) to stdout`;
+    order by c.golden_id, i.deleted_run is not null, i.id) to stdout`;
 };

@@ -66,7 +66,9 @@ export class TargetJudge {
       desiredValue({ value, version: 0, origin: null, sticky: false }, statements?.[index] ?? null),
     );
     const ended = golden.status !== 'active';
-    if (ended && (this.target.target.onEnd ?? this.endDefault()) === 'keep') return quiet;
+    // What became part of another record is told with that one: a row of its own would stand for nobody.
+    const keeps = golden.status !== 'merged' && (this.target.target.onEnd ?? this.endDefault()) === 'keep';
+    if (ended && keeps) return quiet;
     const current = image === null ? null : this.currentRow(image);
     const projected =
       ended || !this.allowed(candidate)

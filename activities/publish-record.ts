@@ -143,6 +143,15 @@ const tellPure = async (
   const kept = done.filter(({ change }) => change.row !== null);
   const gone = done.filter(({ change }) => change.row === null && change.image !== null);
   const root = context.entityTypeNamed(mapping.definition.target?.root ?? '').id;
+  // A row that was taken away holds its key no longer: another record's row may come under it.
+  const renamed = kept.filter(({ change }) => change.image !== null && change.image[1] !== change.keyText);
+  if (renamed.length > 0) {
+    await client.query(
+      `delete from record_images t using unnest($2::bigint[], $3::text[]) as k (id, key)
+       where t.mapping_id = $1 and t.source_key = k.key and t.sub_key = '' and t.deleted_run is not null and t.id <> k.id`,
+      [mapping.id, ...columnsOf(renamed, [({ change }) => change.image?.[0] ?? null, ({ change }) => change.keyText])],
+    );
+  }
   await client.query(
     `update record_images i set raw_hash = k.hash, told_hash = k.told, published_version = k.version, settled_version = k.version, untold = false, deleted_run = null,
        source_key = k.key, last_run = $1

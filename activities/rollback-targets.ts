@@ -1,12 +1,13 @@
 import type { PoolClient } from 'pg';
 import type { RowTarget, TargetEntity } from '../connectors/capabilities.js';
-import { restrictedRow } from '../database/rollback-records.js';
+import { movedRows, restrictedRow } from '../database/rollback-records.js';
 import { SyncError } from '../domain/errors.js';
 import { keySeparator, type RawRow } from '../domain/rows.js';
 import type { ActivityDependencies } from './dependencies.js';
 import { fenced } from './lease.js';
 import { hashOfRow } from './projecting.js';
 import { setBackFile } from './rollback-file.js';
+import { freeWhenApart } from './rollback-restricted.js';
 import { isBefore, type Cells, type SetBack, type SetBackOutcome, type TargetRollback } from './rollback-set-back.js';
 import { withIdentifiers } from './rollback-write.js';
 
@@ -56,9 +57,20 @@ async function* pagesToSetBack(
   impossible: boolean,
   record: (outcomes: readonly SetBackOutcome[]) => Promise<void>,
 ): AsyncGenerator<readonly SetBack[], void, undefined> {
+  // What the run wrote goes first: a row that it took away may have stood where it wrote.
+  for (const which of ['written', 'taken'] as const) yield* pagesOf(dependencies, rolling, which, impossible, record);
+}
+
+async function* pagesOf(
+  dependencies: ActivityDependencies,
+  rolling: TargetRollback,
+  which: 'written' | 'taken',
+  impossible: boolean,
+  record: (outcomes: readonly SetBackOutcome[]) => Promise<void>,
+): AsyncGenerator<readonly SetBack[], void, undefined> {
   let after = '0';
   for (;;) {
-    const page = await readPage(dependencies, rolling, after);
+    const page = await readPage(dependencies, rolling, which, after);
     const last = page.at(-1);
     if (last === undefined) return;
     after = last.goldenId;
@@ -77,10 +89,12 @@ async function* pagesToSetBack(
  *  restriction outlives a rollback. */
 const readPage = async (
   { hub }: ActivityDependencies,
-  { run, runId, mapping, table }: TargetRollback,
+  rolling: TargetRollback,
+  which: 'written' | 'taken',
   after: string,
-): Promise<SetBack[]> =>
-  hub.read(run.institutionId, async (client) => {
+): Promise<SetBack[]> => {
+  const { run, runId, mapping, table } = rolling;
+  return hub.read(run.institutionId, async (client) => {
     const { rows } = await client.query<{
       golden: string;
       before: Cells | null;
@@ -88,28 +102,34 @@ const readPage = async (
       key: string | null;
       hash: string | null;
       restricted: boolean;
+      owner: string;
     }>(
-      `select x.golden::text as golden, x.before, x.after, x.key, x.hash::text as hash,
-         x.before is not null and ${restrictedRow('$5::text', 'u.as_of')} as restricted from (
+      `with moved as (${movedRows})
+       select x.golden::text as golden, coalesce(w.was, x.golden)::text as owner, x.before, x.after, x.key, x.hash::text as hash,
+         x.before is not null and ${restrictedRow('coalesce(w.was, x.golden)', '$5::text', 'u.as_of')} as restricted from (
          select e.row_id as golden, e.before, e.after, null::text as key, null::uuid as hash from change_set_entries e
-         where e.run_id = $1 and e.kind = 'target' and e.mapping_id = $2 and e.outcome in ('intended', 'written') and e.rollback_outcome is null
+         where e.run_id = $6 and e.kind = 'target' and e.mapping_id = $2 and e.outcome in ('intended', 'written') and e.rollback_outcome is null
          union all
          select i.golden_id, null, null, i.source_key, i.raw_hash from record_images i
-         where i.mapping_id = $2 and i.created_run = $1 and i.read_run is null and i.deleted_run is null and i.raw is null and not i.untold
-           and not exists (select 1 from change_set_entries e where e.run_id = $1 and e.kind = 'target' and e.mapping_id = $2 and e.row_id = i.golden_id)) x
+         where i.mapping_id = $2 and i.created_run = $6 and i.read_run is null and i.deleted_run is null and i.raw is null and not i.untold
+           and not exists (select 1 from change_set_entries e where e.run_id = $6 and e.kind = 'target' and e.mapping_id = $2 and e.row_id = i.golden_id)) x
        join ${table} t on t.golden_id = x.golden and not t.kept
        join sync_runs u on u.id = $4
-       where x.golden > $3 order by x.golden limit ${pageSize}`,
-      [runId, mapping.id, after, run.runId, mapping.definition.target?.recipientClass ?? ''],
+       left join moved w on w.mapping_id = $2 and w.now = x.golden
+       where x.golden > $3 and (x.before is not null and x.after is null) = ${String(which === 'taken')} order by x.golden limit ${pageSize}`,
+      [[runId], mapping.id, after, run.runId, mapping.definition.target?.recipientClass ?? '', runId],
     );
-    return rows.map(({ golden, before, after: wrote, key, hash, restricted }) => ({
+    const doubtful = rows.filter(({ restricted }) => restricted).map(({ owner }) => owner);
+    const free = doubtful.length === 0 ? new Set() : await freeWhenApart(client, rolling, doubtful);
+    return rows.map(({ golden, before, after: wrote, key, hash, restricted, owner }) => ({
       goldenId: golden,
       wrote: wrote ?? (key === null ? null : { key, row: [] }),
       wroteHash: hash ?? (wrote === null ? null : hashOfRow(wrote.row)),
       before,
-      restricted,
+      restricted: restricted && !free.has(owner),
     }));
   });
+};
 
 const keyCells = (key: string): RawRow => key.split(keySeparator);
 
@@ -129,24 +149,41 @@ const setBackRows = async (
     const stands = (actual === null ? null : hashOfRow(actual)) === one.wroteHash;
     return { one, actual, stands };
   });
-  const writes = judged.filter(({ stands }) => stands);
-  const outcomes = await rows.writeRows(
-    target,
-    writes.map(({ one, actual }) => ({
-      key: keyCells(one.wrote?.key ?? one.before?.key ?? ''),
-      before: actual,
-      after: one.before?.row ?? null,
-    })),
+  const standing = judged.filter(({ stands }) => stands);
+  const writes = standing.map(({ one, actual }) => writesOf(one, actual, there));
+  const outcomes = await rows.writeRows(target, writes.flat());
+  let at = 0;
+  const statuses = new Map(
+    standing.map(({ one }, index) => {
+      const own = outcomes.slice(at, at + (writes[index]?.length ?? 0)).map(({ status }) => status);
+      at += own.length;
+      return [one, own.find((status) => status === 'refused' || status === 'origin_differs') ?? own.at(-1)] as const;
+    }),
   );
   return judged.map(({ one, actual, stands }) => {
     if (!stands) return { one, actual, outcome: isBefore(one, actual) ? 'reversed' : 'kept' };
-    const status = outcomes[writes.findIndex((write) => write.one === one)]?.status;
+    const status = statuses.get(one);
     return {
       one,
       actual,
       outcome: status === 'written' || status === 'already' ? 'reversed' : status === 'refused' ? 'failed' : 'kept',
     };
   });
+};
+
+/** The writes that set one row back. One whose key the run changed is taken away under the new key and put back under the former. */
+const writesOf = (
+  { wrote, before }: SetBack,
+  actual: RawRow | null,
+  there: ReadonlyMap<string, RawRow>,
+): { key: RawRow; before: RawRow | null; after: RawRow | null }[] => {
+  const key = keyCells(wrote?.key ?? before?.key ?? '');
+  if (wrote === null || before === null || wrote.key === before.key)
+    return [{ key, before: actual, after: before?.row ?? null }];
+  return [
+    { key, before: actual, after: null },
+    { key: keyCells(before.key), before: there.get(before.key) ?? null, after: before.row },
+  ];
 };
 
 /** Outcomes in the change set, and what we know of the target's rows. */
@@ -181,7 +218,12 @@ const recordSetBack = async (
       ],
     );
   }
-  // A row that is not put back stands as it stands: our image of it stays true.
+  // A row that is not put back stands as it stands: our image of it stays true, but for one that comes back with its record.
+  await distrustImages(
+    client,
+    rolling,
+    outcomes.filter(({ outcome }) => outcome === 'restricted'),
+  );
   const touched = outcomes.filter(({ outcome }) => outcome !== 'restricted');
   if (mapping.definition.source === undefined) await rememberPure(client, rolling, touched);
   else await rememberShared(client, rolling, outcomes);
@@ -200,6 +242,21 @@ const recordSetBack = async (
       kept.map(({ outcome }) => (outcome === 'reversed' ? '' : words[outcome].kind)),
       kept.map(({ outcome }) => (outcome === 'reversed' ? '' : words[outcome].detail)),
     ],
+  );
+};
+
+/** Images of restricted rows, as the change set would bring them back: what they hold was not told. */
+const distrustImages = async (
+  client: PoolClient,
+  { runId, mapping }: TargetRollback,
+  restricted: readonly SetBackOutcome[],
+): Promise<void> => {
+  if (restricted.length === 0 || mapping.definition.source !== undefined) return;
+  await client.query(
+    `update change_set_entries e set before = e.before || '{"raw_hash": null, "told_hash": null, "untold": true, "settled_version": 0, "published_version": 0}'
+     where e.run_id = $1 and e.kind = 'image' and e.before is not null and (e.before ->> 'mapping_id')::integer = $2
+       and (e.golden_id = any ($3::bigint[]) or (e.after ->> 'golden_id')::bigint = any ($3::bigint[]))`,
+    [runId, mapping.id, restricted.map(({ one }) => one.goldenId)],
   );
 };
 

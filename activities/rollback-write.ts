@@ -188,6 +188,7 @@ export const finishRollback = async (client: PoolClient, run: RunRef, runId: str
   );
   await client.query(`update held_changes set state = 'withdrawn' where run_id = $1 and state = 'held'`, [runId]);
   await client.query(`update decision_batches set state = 'failed' where settle_run_id = $1`, [runId]);
+  await restoreRestrictions(client, run, runId, table, own);
   await restoreWatermarks(client, runId);
   await client.query(`update deliveries set state = $2 where run_id = $1 and state = $3`, [
     runId,
@@ -202,7 +203,7 @@ export const finishRollback = async (client: PoolClient, run: RunRef, runId: str
   if (!own) await client.query('update sync_runs set rolled_back_by = $2 where id = $1', [runId, run.runId]);
 };
 
-/** Questions that the run opened are withdrawn; those it changed or settled stand as they stood. Of kept records: untouched. */
+/** Questions that the run opened (in its own name, or in that of the run whose decision it carried out) are withdrawn; those it changed or settled stand as they stood. Of kept records: untouched. */
 const restoreQuestions = async (
   client: PoolClient,
   run: RunRef,
@@ -215,14 +216,14 @@ const restoreQuestions = async (
     await client.query(
       `insert into change_set_entries (run_id, kind, row_id, institution_id, before, outcome, subject_key)
        select $1, 'question', c.id, $2, to_jsonb(c), 'written', c.subject_key from sync_conflict_resolutions c
-       where (c.opened_run = $3 and c.state = 'open' or c.settle_run_id = $3 or exists (select 1 from change_set_entries e where e.run_id = $3 and e.kind = 'question' and e.row_id = c.id))
+       where ($3 in (c.opened_run, c.changed_run) and c.state = 'open' or c.settle_run_id = $3 or exists (select 1 from change_set_entries e where e.run_id = $3 and e.kind = 'question' and e.row_id = c.id))
          and ${kept} on conflict do nothing`,
       [run.runId, run.institutionId, runId],
     );
   }
   await client.query(
     `update sync_conflict_resolutions c set state = 'withdrawn', changed_run = $2, version = c.version + 1
-     where c.opened_run = $1 and c.state = 'open' and ${kept}
+     where $1 in (c.opened_run, c.changed_run) and c.state = 'open' and ${kept}
        and not exists (select 1 from change_set_entries e where e.run_id = $1 and e.kind = 'question' and e.row_id = c.id)`,
     [runId, run.runId],
   );
@@ -234,6 +235,7 @@ const restoreQuestions = async (
   );
   await client.query(
     `update sync_conflict_resolutions c set state = b.state, candidates = b.candidates, base = b.base, input_hash = b.input_hash, decision = b.decision,
+       golden_id = b.golden_id, image_id = b.image_id, suggestion = b.suggestion, impact = coalesce(b.impact, '{}'), subject_key = b.subject_key,
        decided_by = b.decided_by, decided_at = b.decided_at, batch_id = b.batch_id, settle_run_id = b.settle_run_id, changed_run = b.changed_run, version = c.version + 1
      from change_set_entries e cross join lateral jsonb_populate_record(null::sync_conflict_resolutions, e.before) b
      where e.run_id = $1 and e.kind = 'question' and e.row_id = c.id and ${kept}`,
@@ -241,7 +243,32 @@ const restoreQuestions = async (
   );
 };
 
-/** (system, key, raw hash) of what the run read: coming again, it is one held question. */
+/** Restrictions that the run moved to another record hold for the former one again. One that was released stays released. */
+const restoreRestrictions = async (
+  client: PoolClient,
+  run: RunRef,
+  runId: string,
+  table: string,
+  own: boolean,
+): Promise<void> => {
+  const moved = `e.run_id = $1 and e.kind = 'restriction' and e.row_id = h.id and h.golden_id = (e.after ->> 'golden_id')::bigint
+    and not exists (select 1 from ${table} k where k.golden_id = h.golden_id and k.kept)`;
+  if (!own) {
+    await client.query(
+      `insert into change_set_entries (run_id, kind, row_id, institution_id, before, after, outcome, subject_key)
+       select $2, 'restriction', h.id, h.institution_id, to_jsonb(h), to_jsonb(h) || jsonb_build_object('golden_id', e.before -> 'golden_id'), 'written', h.subject_key
+       from restrictions h, change_set_entries e where ${moved} on conflict do nothing`,
+      [runId, run.runId],
+    );
+  }
+  await client.query(
+    `update restrictions h set golden_id = (e.before ->> 'golden_id')::bigint from change_set_entries e where ${moved}`,
+    [runId],
+  );
+};
+
+/** (system, key, raw hash) of what the run read: coming again, it is one held question. A row that an identity question holds again
+ *  is asked about by that. */
 const rememberInputs = async (client: PoolClient, run: RunRef, runId: string, table: string): Promise<void> => {
   const kept = `exists (select 1 from ${table} k where k.golden_id = x.golden_id and k.kept)`;
   await client.query(
@@ -252,6 +279,7 @@ const rememberInputs = async (client: PoolClient, run: RunRef, runId: string, ta
            else coalesce(e.after ->> 'read_hash', e.after ->> 'raw_hash')::uuid end as hash
        from change_set_entries e
        where e.run_id = $1::bigint and e.kind = 'image' and e.after ->> 'read_run' = $1::bigint::text and (e.after ->> 'main')::boolean
+         and not exists (select 1 from sync_conflict_resolutions c where c.image_id = e.row_id and c.kind = 'identity' and c.state = 'open')
        union all
        select (o.after ->> 'mapping_id')::integer, o.after ->> 'source_key', (o.after ->> 'golden_id')::bigint, coalesce(o.after ->> 'read_hash', o.after ->> 'raw_hash')::uuid
        from (select e.before as after from change_set_entries e where e.run_id = $3::bigint and e.kind = 'image') o

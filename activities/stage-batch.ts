@@ -13,6 +13,7 @@ import type { EntityTypeRef, InstitutionContext } from './context.js';
 import type { ActivityDependencies } from './dependencies.js';
 import { missingHash } from './diff.js';
 import type { SourcePlan } from './extract.js';
+import { stageIdentityRows } from './identity.js';
 import { fenced, recordChunk, takeLease, type Lease } from './lease.js';
 import {
   addPlan,
@@ -94,6 +95,16 @@ const choicesOf = async (client: PoolClient, batch: Batch, only: readonly string
       ...(typeof value === 'string' ? { value } : {}),
     };
   });
+};
+
+/** Types of which a decision makes two records one: `apply` does that, whatever else is planned for them. */
+const typesToUnite = async (client: PoolClient, batch: Batch): Promise<number[]> => {
+  const { rows } = await client.query<{ type: number }>(
+    `select distinct entity_type_id as type from sync_conflict_resolutions
+     where batch_id = $1 and kind = 'duplicate' and state = 'decided' and decision #> '{choice,same}' = 'true'`,
+    [batch.id],
+  );
+  return rows.map(({ type }) => type);
 };
 
 const settlementOf = (
@@ -230,6 +241,33 @@ const setGroup = (golden: GoldenState, group: number, plan: SettlementPlan, vers
   };
 };
 
+/** Staged rows count as extracted and compared. */
+const recordStaged = async (client: PoolClient, run: RunRef, lease: Lease, id: number): Promise<void> => {
+  const staging = stagingOf(run.runId);
+  const counted = await client.query<{ class: string; count: string }>(
+    `select class::text, count(*) from ${staging.delta(id)} group by class`,
+  );
+  const of = (letter: string): number => Number(counted.rows.find((row) => row.class === letter)?.count ?? 0);
+  const plan: SourcePlan = {
+    mode: 'full',
+    complete: false,
+    scope: {},
+    after: null,
+    upTo: null,
+    deliveryId: null,
+    deliveryDigest: null,
+    partitions: [],
+  };
+  await recordChunk(client, { ...lease, step: 'plan', part: String(id) }, 0, { counts: plan });
+  const extracted = of('n') + of('c');
+  await recordChunk(client, { ...lease, step: 'diff', part: String(id) }, 0, {
+    counts: { extracted, missing: of('m'), rejected: 0, new: of('n'), changed: of('c'), unchanged: 0 },
+  });
+  await recordChunk(client, { ...lease, step: 'guard', part: String(id) }, 0, {
+    counts: { n: of('n'), c: of('c'), m: of('m') },
+  });
+};
+
 /** The rows of released held changes take the place of an extraction. */
 const stageHeldRows = async (
   client: PoolClient,
@@ -259,28 +297,7 @@ const stageHeldRows = async (
       `delete from rolled_back_inputs b using (${held}) r where b.mapping_id = r.mapping_id and b.source_key = r.source_key
          and b.raw_hash = coalesce(r.raw_hash, '${missingHash}')`,
     );
-    const counted = await client.query<{ class: string; count: string }>(
-      `select class::text, count(*) from ${staging.delta(id)} group by class`,
-    );
-    const of = (letter: string): number => Number(counted.rows.find((row) => row.class === letter)?.count ?? 0);
-    const plan: SourcePlan = {
-      mode: 'full',
-      complete: false,
-      scope: {},
-      after: null,
-      upTo: null,
-      deliveryId: null,
-      deliveryDigest: null,
-      partitions: [],
-    };
-    await recordChunk(client, { ...lease, step: 'plan', part: String(id) }, 0, { counts: plan });
-    const extracted = of('n') + of('c');
-    await recordChunk(client, { ...lease, step: 'diff', part: String(id) }, 0, {
-      counts: { extracted, missing: of('m'), rejected: 0, new: of('n'), changed: of('c'), unchanged: 0 },
-    });
-    await recordChunk(client, { ...lease, step: 'guard', part: String(id) }, 0, {
-      counts: { n: of('n'), c: of('c'), m: of('m') },
-    });
+    await recordStaged(client, run, lease, id);
   }
   return rows.map(({ id }) => id);
 };
@@ -423,7 +440,17 @@ export const createStageBatch = (dependencies: ActivityDependencies) => ({
     const batch = await hub.read(run.institutionId, (client) => batchOf(client, run));
     if (batch === null) return { entityTypes: [], nothingToDo: true };
     if (batch.kind === 'release') {
-      const mappings = await fenced(hub, lease, (client) => stageHeldRows(client, run, lease, context, batch), 'bulk');
+      const mappings = await fenced(
+        hub,
+        lease,
+        async (client) => {
+          const held = await stageHeldRows(client, run, lease, context, batch);
+          const identities = await stageIdentityRows(client, run, batch.id);
+          for (const id of identities) await recordStaged(client, run, lease, id);
+          return [...new Set([...held, ...identities])];
+        },
+        'bulk',
+      );
       return standardizeStaged(
         dependencies,
         run,
@@ -434,7 +461,8 @@ export const createStageBatch = (dependencies: ActivityDependencies) => ({
     }
     if (batch.kind === 'discard') return stageDiscard(staging, batch);
     const choices = await hub.read(run.institutionId, (client) => choicesOf(client, batch, null));
-    const types = [...new Set(choices.map(({ typeId }) => typeId))].sort((left, right) => left - right);
+    const united = await hub.read(run.institutionId, (client) => typesToUnite(client, batch));
+    const types = [...new Set([...choices.map(({ typeId }) => typeId), ...united])].sort((left, right) => left - right);
     for (const id of types)
       await stageChoices(
         staging,

@@ -2,7 +2,14 @@ import type { PoolClient } from 'pg';
 import { afterRollback, planRecordRollback, type RollbackInput, type RollbackPlan } from '../domain/record-rollback.js';
 import { hash128 } from '../platform/hash.js';
 import type { Hub } from './hub.js';
-import { childrenFirst, Couplings, readRollbackInputs, restrictedRow, touchedBy } from './rollback-records.js';
+import {
+  childrenFirst,
+  Couplings,
+  movedRows,
+  readRollbackInputs,
+  restrictedRow,
+  touchedBy,
+} from './rollback-records.js';
 
 /** A record that stays as it is, or a row of a target that is not put back. */
 export interface KeptRecord {
@@ -146,11 +153,13 @@ const whatStays = async (
   }
   await client.query('close suspects');
   const restricted = await client.query<{ id: string; mapping: string }>(
-    `select distinct x.golden::text as id, m.name as mapping from (
-       select row_id as golden, mapping_id from change_set_entries e where e.run_id = any ($1::bigint[]) and e.kind = 'target'
+    `with moved as (${movedRows})
+     select distinct x.golden::text as id, m.name as mapping from (
+       select coalesce(w.was, e.row_id) as golden, e.mapping_id from change_set_entries e
+       left join moved w on w.mapping_id = e.mapping_id and w.now = e.row_id where e.run_id = any ($1::bigint[]) and e.kind = 'target'
          and e.outcome in ('intended', 'written') and e.rollback_outcome is null and e.before is not null) x
      join cross_system_mappings m on m.id = x.mapping_id
-     where ${restrictedRow(`m.definition #>> '{target,recipientClass}'`, '$2::date')} order by 1, 2`,
+     where ${restrictedRow('x.golden', `m.definition #>> '{target,recipientClass}'`, '$2::date')} order by 1, 2`,
     [runIds, asOf],
   );
   const stays = await rehearsal.kept(restricted.rows.map(({ id }) => id));

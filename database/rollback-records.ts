@@ -26,13 +26,17 @@ export const touchedBy = (runs: string): string =>
    union all select q.golden_id, r.id from sync_conflict_resolutions q
      cross join lateral (values (q.opened_run), (q.changed_run), (q.settle_run_id)) as r (id) where r.id ${runs}`;
 
-/** A restriction outlives a rollback: a row that may not be sent any more is not put back. Over `x.golden`, for recipients of the
- *  class `$recipientClass` on a date. */
-export const restrictedRow = (recipientClass: string, date: string): string => `exists (
+/** A restriction outlives a rollback: a row that may not be sent any more is not put back. `golden`: whose row it was. */
+export const restrictedRow = (golden: string, recipientClass: string, date: string): string => `exists (
   select 1 from restrictions h
   where h.released_at is null and h.recipient_class in (${recipientClass}, '*')
     and (h.valid_from is null or h.valid_from <= ${date}) and (h.valid_to is null or h.valid_to >= ${date})
-    and (h.golden_id = x.golden or exists (select 1 from golden_references r where r.golden_id = x.golden and r.target_id = h.golden_id)))`;
+    and (h.golden_id = ${golden} or exists (select 1 from golden_references r where r.golden_id = ${golden} and r.target_id = h.golden_id)))`;
+
+/** Rows of targets that a run told with another record than before: (mapping, the record now, the one before). There are only those
+ *  of records that a person united or parted. */
+export const movedRows = `select (e.before ->> 'mapping_id')::integer as mapping_id, (e.after ->> 'golden_id')::bigint as now, e.golden_id as was
+  from change_set_entries e where e.run_id = any ($1::bigint[]) and e.kind = 'image' and e.after ->> 'golden_id' <> e.golden_id::text`;
 
 interface PageRow {
   readonly id: string;
@@ -93,7 +97,8 @@ export const readRollbackInputs = async (
        or exists (select 1 from sync_conflict_resolutions q join sync_runs r on r.id = ${owed('settle_run_id')}
          where q.golden_id = g.id and r.id > $1 and ${standing('r')}) as question,
        g.created_run = $1 and exists (select 1 from record_images i join sync_runs r on r.id = i.created_run
-         where i.golden_id = g.id and i.created_run <> $1 and i.read_run is not null and i.deleted_run is null and ${standing('r')}) as joined,
+         where i.golden_id = g.id and i.created_run <> $1 and i.read_run is not null and i.deleted_run is null and ${standing('r')}
+           and not exists (select 1 from change_set_entries x where x.run_id = $1 and x.kind = 'image' and x.mapping_id = 0 and x.row_id = i.id)) as joined,
        (select json_agg(json_build_array(u.written::integer, (select ${versionJson} from golden_record_versions v
            where v.golden_id = g.id and v.version = u.restored::integer)))
          from change_set_entries x cross join lateral jsonb_each_text(x.after -> 'restores') as u (written, restored)

@@ -23,6 +23,8 @@ export interface ImageState {
   readonly target: boolean;
   readonly deleted: boolean;
   readonly statements: readonly Statement[];
+  /** When what it says took effect by the source's own telling (sortable text). */
+  readonly effectiveAt?: string | null;
 }
 
 /** What was read of an image in this run; `values` null: the record is gone from its system. */
@@ -67,7 +69,7 @@ export interface RecordPlan {
 
 const silent: Statement = { value: null, state: 'live', settled: 0 };
 
-const groupOf = (golden: GoldenState | null, index: number): GoldenGroup => {
+export const groupOf = (golden: GoldenState | null, index: number): GoldenGroup => {
   // A record that ended begins anew when it comes back: nothing that was said before counts.
   if (golden === null || golden.status !== 'active') {
     return { value: null, version: golden?.version ?? 0, origin: null, sticky: false };
@@ -107,7 +109,7 @@ const partyOf = (
 
 /** The statements of an image after the group plans. One seen for the first time is settled in every group, also where it says
  *  nothing: what it comes to say later is a change. */
-const statementsAfter = (
+export const statementsAfter = (
   id: string,
   before: readonly Statement[] | null,
   plans: readonly GroupPlan[],

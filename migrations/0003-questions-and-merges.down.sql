@@ -1,4 +1,3 @@
-drop table concord.identity_rows;
 drop index concord.sync_conflict_resolutions_golden;
 drop index concord.sync_conflict_resolutions_one_open;
 create unique index sync_conflict_resolutions_one_open

@@ -37,26 +37,7 @@ create unique index sync_conflict_resolutions_one_open
 
 create index sync_conflict_resolutions_golden on concord.sync_conflict_resolutions (golden_id);
 
--- The row behind an identity question: held whole until a person says whose it is.
-create table concord.identity_rows (
-  conflict_id bigint primary key references concord.sync_conflict_resolutions (id) on delete cascade,
-  institution_id integer not null references concord.institutions (id),
-  mapping_id integer not null,
-  source_key text collate "C" not null,
-  raw text not null,
-  raw_hash uuid not null,
-  scope_key text,
-  subject_key bigint
-);
-create index identity_rows_key on concord.identity_rows (mapping_id, source_key);
-
-do $$
-declare t text;
-begin
-  foreach t in array array['run_requests', 'identity_rows'] loop
-    execute format('alter table concord.%I enable row level security', t);
-    execute format(
-      'create policy institution on concord.%I using (institution_id = (select nullif(current_setting(''concord.institution'', true), '''')::integer))', t);
-    execute format('grant select, insert, update, delete on concord.%I to concord_worker, concord_api', t);
-  end loop;
-end $$;
+alter table concord.run_requests enable row level security;
+create policy institution on concord.run_requests
+  using (institution_id = (select nullif(current_setting('concord.institution', true), '')::integer));
+grant select, insert, update, delete on concord.run_requests to concord_worker, concord_api;

@@ -303,20 +303,6 @@ create table concord.idempotency_keys (
   constraint idempotency_keys_pkey PRIMARY KEY (institution_id, key)
 );
 alter table concord.idempotency_keys enable row level security;
-create table concord.identity_rows (
-  conflict_id bigint not null,
-  institution_id integer not null,
-  mapping_id integer not null,
-  source_key text collate "C" not null,
-  raw text not null,
-  raw_hash uuid not null,
-  scope_key text,
-  subject_key bigint,
-  constraint identity_rows_conflict_id_fkey FOREIGN KEY (conflict_id) REFERENCES concord.sync_conflict_resolutions(id) ON DELETE CASCADE,
-  constraint identity_rows_institution_id_fkey FOREIGN KEY (institution_id) REFERENCES concord.institutions(id),
-  constraint identity_rows_pkey PRIMARY KEY (conflict_id)
-);
-alter table concord.identity_rows enable row level security;
 create table concord.institutions (
   id integer not null generated always as identity,
   code text not null,
@@ -638,7 +624,6 @@ CREATE INDEX held_changes_inbox ON concord.held_changes USING btree (institution
 CREATE INDEX held_changes_mapping ON concord.held_changes USING btree (mapping_id);
 CREATE UNIQUE INDEX held_changes_one_held ON concord.held_changes USING btree (job_id, cause, operation, COALESCE(mapping_id, 0)) WHERE (state = 'held'::text);
 CREATE INDEX held_changes_run ON concord.held_changes USING btree (run_id);
-CREATE INDEX identity_rows_key ON concord.identity_rows USING btree (mapping_id, source_key);
 CREATE INDEX outbox_undelivered ON concord.outbox USING btree (id) WHERE (delivered_at IS NULL);
 CREATE INDEX record_identifiers_value ON concord.record_identifiers USING btree (entity_type_id, value, scheme);
 CREATE INDEX record_images_golden ON concord.record_images USING btree (golden_id);
@@ -678,7 +663,6 @@ create policy institution on concord.golden_references for all to public using (
 create policy institution on concord.held_changes for all to public using ((institution_id = ( SELECT (NULLIF(current_setting('concord.institution'::text, true), ''::text))::integer AS "nullif")));
 create policy institution on concord.held_rows for all to public using ((institution_id = ( SELECT (NULLIF(current_setting('concord.institution'::text, true), ''::text))::integer AS "nullif")));
 create policy institution on concord.idempotency_keys for all to public using ((institution_id = ( SELECT (NULLIF(current_setting('concord.institution'::text, true), ''::text))::integer AS "nullif")));
-create policy institution on concord.identity_rows for all to public using ((institution_id = ( SELECT (NULLIF(current_setting('concord.institution'::text, true), ''::text))::integer AS "nullif")));
 create policy institution on concord.institutions for all to public using ((id = ( SELECT (NULLIF(current_setting('concord.institution'::text, true), ''::text))::integer AS "nullif")));
 create policy institution on concord.mapping_versions for all to public using ((institution_id = ( SELECT (NULLIF(current_setting('concord.institution'::text, true), ''::text))::integer AS "nullif")));
 create policy institution on concord.outbox for all to public using ((institution_id = ( SELECT (NULLIF(current_setting('concord.institution'::text, true), ''::text))::integer AS "nullif")));
@@ -786,8 +770,6 @@ grant delete, insert, select, update on table concord.held_rows to concord_api;
 grant delete, insert, select, update on table concord.held_rows to concord_worker;
 grant delete, insert, select, update on table concord.idempotency_keys to concord_api;
 grant delete, insert, select, update on table concord.idempotency_keys to concord_worker;
-grant delete, insert, select, update on table concord.identity_rows to concord_api;
-grant delete, insert, select, update on table concord.identity_rows to concord_worker;
 grant delete, insert, select, update on table concord.institutions to concord_api;
 grant delete, insert, select, update on table concord.institutions to concord_worker;
 grant delete, insert, select, update on table concord.mapping_versions to concord_api;

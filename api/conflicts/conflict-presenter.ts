@@ -22,8 +22,9 @@ export const toConflict = (row: ConflictRow, role: Role): Plain<ConflictView> =>
     goldenId: row.golden_id,
     group: row.group_name,
     reason: reasonOf(row, candidates),
-    base: masked ? null : jsonOf(row.base),
-    candidates: candidates.map((candidate) => toCandidate(candidate, masked)),
+    base: masked ? null : shown(row, row.base, role),
+    candidates: candidates.map((candidate) => toCandidate(row, candidate, masked, role)),
+    otherGoldenId: row.kind === 'duplicate' ? rivalOf(candidates) : null,
     masked,
     suggestion: masked ? null : objectOf(row.suggestion),
     impact: objectOf(row.impact) ?? {},
@@ -37,17 +38,46 @@ export const toConflict = (row: ConflictRow, role: Role): Plain<ConflictView> =>
       self,
       ...(row.state === 'open' ? { decision: `${self}/decision` } : {}),
       goldenRecord: linkTo(`golden-records/${row.golden_id}`),
+      ...(row.kind === 'duplicate' ? { otherRecord: linkTo(`golden-records/${rivalOf(candidates) ?? ''}`) } : {}),
       run: linkTo(`runs/${row.opened_run}`),
       ...(row.batch_id === null ? {} : { batch: linkTo(`decisions/${row.batch_id}`) }),
     },
   };
 };
 
-const toCandidate = ({ systems, value }: Candidate, masked: boolean): Plain<CandidateView> => ({
+const toCandidate = (
+  row: ConflictRow,
+  { systems, value }: Candidate,
+  masked: boolean,
+  role: Role,
+): Plain<CandidateView> => ({
   systems: [...systems],
-  value: masked ? null : jsonOf(value),
+  value: masked ? null : shown(row, value, role),
   empty: value === EMPTY,
 });
+
+/** Of a whole record, what the role may see of each group. */
+const shown = (row: ConflictRow, value: string | null, role: Role): unknown => {
+  const read = jsonOf(value);
+  if (row.kind !== 'identity' || role === 'secretary') return read;
+  return Object.fromEntries(
+    Object.entries(objectOf(read) ?? {}).map(([name, said]): [string, unknown] => [
+      name,
+      isMasked(
+        row.definition.groups.find((group) => group.name === name),
+        role,
+      )
+        ? null
+        : said,
+    ]),
+  );
+};
+
+/** The record that may be the same. */
+const rivalOf = ([candidate]: readonly Candidate[]): string | null => {
+  const rival = candidate === undefined ? null : jsonOf(candidate.value);
+  return typeof rival === 'string' ? rival : null;
+};
 
 const decidedOf = (row: ConflictRow, masked: boolean): Plain<DecidedView> | null => {
   const decision = objectOf(row.decision);

@@ -98,7 +98,6 @@ describe('rules of the house', () => {
         'golden_records',
         'golden_references',
         'held_rows',
-        'identity_rows',
       ],
       ...['record_identifiers', 'record_images', 'rejected_records', 'restrictions', 'sync_conflict_resolutions'],
       'target_due',
