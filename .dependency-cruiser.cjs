@@ -11,14 +11,15 @@ const layers = {
   database: ['domain', 'platform'],
   activities: ['domain', 'connectors', 'database', 'platform'],
   workflows: ['domain/run.ts'],
-  api: ['domain', 'formats', 'config', 'platform', 'database', 'workflows/messages.ts'],
+  api: ['domain', 'formats', 'config', 'platform', 'database', 'workflows/messages.ts', 'connectors/settings.ts'],
   worker: [
     ...['domain', 'platform', 'config', 'migrations', 'formats', 'connectors', 'database', 'activities', 'workflows'],
     ...['launch', 'samples'],
   ],
   launch: ['config', 'platform'],
-  cli: ['config', 'launch', 'api/client', 'samples'],
-  web: ['api/client'],
+  client: [],
+  cli: ['config', 'launch', 'client', 'formats', 'platform', 'domain/access.ts', 'samples'],
+  web: ['client'],
   samples: [],
 };
 
@@ -27,6 +28,7 @@ const typesOnly = {
   workflows: ['domain', 'activities'],
   api: ['workflows'],
   samples: ['domain'],
+  cli: ['domain'],
 };
 
 /** Pure packages that `domain/` may use. */
@@ -39,7 +41,7 @@ const pathOf = (name) => (name.endsWith('.ts') ? `^${escaped(name)}$` : `^${esca
 const anyOfOurs = `^(${ours.join('|')})/`;
 
 /* `cli` starts the platform: the commands that do so may take the entry points of worker and API, which stand at the top of their folders. */
-const startingCommands = '^cli/(up|start|demo|demo-platform|apply)\\.ts$';
+const startingCommands = '^cli/(up|demo|demo-platform|apply|doctor)\\.ts$';
 const entryPoints = '^(worker|api)/[^/]+\\.ts$';
 
 const layerRules = Object.entries(layers).flatMap(([layer, allowed]) => {

@@ -16,7 +16,7 @@ const validatorsAreSynchronous = {
 };
 
 export default defineConfig(
-  globalIgnores(['dist', '.concord', 'web', 'test/fixtures']),
+  globalIgnores(['dist', '.concord', 'web', 'test/fixtures', 'client/schema.ts']),
   eslint.configs.recommended,
   {
     files: ['**/*.ts'],

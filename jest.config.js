@@ -39,7 +39,7 @@ export default {
       ...shared,
       displayName: 'unit',
       testMatch: ['<rootDir>/**/*.spec.ts'],
-      testPathIgnorePatterns: ['/node_modules/', '\\.(integration|e2e|replay)\\.spec\\.ts$'],
+      testPathIgnorePatterns: ['/node_modules/', '\\.(integration|e2e|replay|slow)\\.spec\\.ts$'],
     },
     {
       ...shared,
@@ -53,6 +53,13 @@ export default {
       displayName: 'e2e',
       testMatch: ['<rootDir>/**/*.e2e.spec.ts'],
       globalSetup: '<rootDir>/test/harness/setup-temporal.mjs',
+      globalTeardown: teardown,
+    },
+    {
+      ...shared,
+      displayName: 'slow',
+      testMatch: ['<rootDir>/**/*.slow.spec.ts'],
+      globalSetup: '<rootDir>/test/harness/setup-database.mjs',
       globalTeardown: teardown,
     },
     { ...shared, displayName: 'replay', testMatch: ['<rootDir>/test/replay/**/*.replay.spec.ts'] },

@@ -108,12 +108,17 @@ const writeImages = async (client: PoolClient, run: RunRef, type: EntityTypeRef)
       ? `(select null::bigint as ord, null::integer as mapping_id, null::text as key, null::text as sub_key, null::boolean as main,
       null::text as raw, null::uuid as hash, null::text as scope, null::text as effective_at, null::text as match_name, null::text as match_birth limit 0)`
       : canon;
+  // By itself first: how many images a batch has cannot be told from its JSON, and all of the canonical records would be read.
+  await client.query(
+    `create temp table planned_images on commit drop as
+     select b.golden_id, n.* from batch b cross join lateral jsonb_to_recordset(b.images) as n ${imageRecord}`,
+  );
+  await client.query('analyze planned_images');
   await client.query(
     `create temp table next_images on commit drop as
-     select b.golden_id, n.*, c.mapping_id, c.key, c.sub_key, c.main, c.raw, c.hash, c.scope, c.effective_at, c.match_name, c.match_birth,
+     select n.*, c.mapping_id, c.key, c.sub_key, c.main, c.raw, c.hash, c.scope, c.effective_at, c.match_name, c.match_birth,
        g.subject_key, exists (select 1 from record_images i where i.id = n.id) as there
-     from batch b cross join lateral jsonb_to_recordset(b.images) as n ${imageRecord}
-     left join ${from} c on c.ord = n.ord join golden_records g on g.id = b.golden_id`,
+     from planned_images n left join ${from} c on c.ord = n.ord join golden_records g on g.id = n.golden_id`,
   );
   // An image that is of another record already was taken over: it is not gone.
   await client.query(

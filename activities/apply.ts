@@ -5,6 +5,8 @@ import type { RunRef } from '../domain/run.js';
 import { applyLone } from './apply-lone.js';
 import { applyPlans } from './apply-plans.js';
 import { noteImpacts } from './apply-questions.js';
+import { holdingCreation, lockCreation } from './creation-lock.js';
+import { inLanes } from './lanes.js';
 import type { StepCounts } from './contract.js';
 import type { EntityTypeRef, InstitutionContext } from './context.js';
 import type { ActivityDependencies } from './dependencies.js';
@@ -18,13 +20,24 @@ import { restageChoices } from './stage-batch.js';
 import { uniteDecided } from './unite.js';
 
 const loneBatch = 50_000;
+const loneLanes = 2;
 const planBatch = 1_000;
 
 const worthAnalysing = 1_000;
 
-/** Later steps join these tables: after many rows were written, their plans need to know. */
-const analyse = (client: PoolClient): Promise<unknown> =>
-  client.query('analyze golden_records, record_images, record_identifiers, golden_references');
+/** Later steps join these tables: after many rows were written, their plans need to know. Of the columns that are compared; what
+ *  lies in texts and lists is long to look at and asked for by nobody. */
+const analyse = async (client: PoolClient, written: number): Promise<void> => {
+  const { rows } = await client.query<{ known: string }>(
+    `select reltuples::bigint as known from pg_class where oid = 'concord.golden_records'::regclass`,
+  );
+  if (written < Math.max(worthAnalysing, Number(rows[0]?.known ?? 0) / 10)) return;
+  await client.query(
+    `analyze golden_records (id, entity_type_id, status, created_run, updated_run),
+       record_images (id, mapping_id, entity_type_id, source_key, sub_key, main, golden_id, untold, deleted_run, created_run, read_run, last_run),
+       record_identifiers, golden_references`,
+  );
+};
 
 /** Writes of the run are about to begin: from here on a failure is rolled back. Every target learns that there may be news. */
 const beginApply = async (client: PoolClient, run: RunRef, context: InstitutionContext): Promise<void> => {
@@ -39,10 +52,6 @@ const beginApply = async (client: PoolClient, run: RunRef, context: InstitutionC
     [targets, run.runId, run.institutionId],
   );
 };
-
-/** One writer at a time creates records of a type: two runs that meet the same new person make one record. */
-const lockCreation = (client: PoolClient, run: RunRef, type: EntityTypeRef): Promise<unknown> =>
-  client.query('select pg_advisory_xact_lock($1, $2)', [run.institutionId, type.id]);
 
 /** Whether another run may have created records of the type since this one matched. */
 const othersWrote = async (client: PoolClient, run: RunRef): Promise<boolean> => {
@@ -75,6 +84,18 @@ const collides = async (client: PoolClient, run: RunRef, type: EntityTypeRef): P
 
 class Collision extends Error {}
 
+/** Batches of plans look records up one by one: where there are many batches, not by reading all of them each time. */
+const indexForPlans = async (client: PoolClient, run: RunRef, type: EntityTypeRef): Promise<void> => {
+  const staging = stagingOf(run.runId);
+  const { canon } = staging;
+  const { rows } = await client.query<{ canon: string | null; many: boolean }>(
+    `select to_regclass($1)::text as canon, (select count(*) from (select 1 from ${staging.plan(type.id)} limit ${planBatch + 1}) p) > ${planBatch} as many`,
+    [canon],
+  );
+  if (rows[0]?.canon === null || rows[0]?.many !== true) return;
+  await client.query(`create unique index if not exists ${canon.split('.')[1] ?? ''}_by_ord on ${canon} (ord)`);
+};
+
 export const createApply = (dependencies: ActivityDependencies) => {
   const { hub, configurations, heartbeat, cancelled, crashPoint } = dependencies;
 
@@ -96,31 +117,43 @@ export const createApply = (dependencies: ActivityDependencies) => {
       'bulk',
     );
 
+  /** Batches by the place of a record, several at once: most of the work is PostgreSQL's, and one connection has one core of it. */
   const applyLoneBatches = async (run: RunRef, lease: Lease, type: EntityTypeRef): Promise<number> => {
     if (run.kind === 'decision' || !lonePathHolds(type)) return 0;
     const part = `${type.id}/lone`;
-    const { last, top } = await hub.read(run.institutionId, async (client) => {
+    const { done, top } = await hub.read(run.institutionId, async (client) => {
       const chunks = await readChunks(client, run.runId, 'apply', part);
       const { rows } = await client.query<{ top: string | null }>(
         `select max(ord)::text as top from ${stagingOf(run.runId).match(type.id)} where lone and rival is null and op = 'u'`,
       );
-      return { last: chunks.at(-1), top: BigInt(rows[0]?.top ?? 0) };
+      return { done: new Set(chunks.map(({ chunk }) => chunk)), top: Number(rows[0]?.top ?? 0) };
     });
-    let [from, chunk, written] = [BigInt(last?.cursor ?? 0), (last?.chunk ?? -1) + 1, 0];
-    while (from < top) {
-      const to = from + BigInt(loneBatch);
-      written += await creating(run, lease, type, async (client) => {
-        const rows = await applyLone(client, run, type, from.toString(), to.toString());
-        await recordChunk(client, { ...lease, part }, chunk, { cursor: to.toString(), counts: { created: rows } });
-        return rows;
+    const left = Array.from({ length: Math.ceil(top / loneBatch) }, (_, chunk) => chunk).filter(
+      (chunk) => !done.has(chunk),
+    );
+    if (left.length === 0) return 0;
+    return holdingCreation(hub, run, type, async (client, stillHeld) => {
+      if (await collides(client, run, type)) throw new Collision();
+      let written = 0;
+      await inLanes(left, loneLanes, async (chunk) => {
+        const [from, to] = [String(chunk * loneBatch), String((chunk + 1) * loneBatch)];
+        await fenced(
+          hub,
+          lease,
+          async (own) => {
+            await stillHeld(own);
+            const created = await applyLone(own, run, type, from, to);
+            await recordChunk(own, { ...lease, part }, chunk, { cursor: to, counts: { created } });
+            written += created;
+          },
+          'bulk',
+        );
+        heartbeat();
+        cancelled()?.throwIfAborted();
+        crashPoint('apply');
       });
-      from = to;
-      chunk += 1;
-      heartbeat();
-      cancelled()?.throwIfAborted();
-      crashPoint('apply');
-    }
-    return written;
+      return written;
+    });
   };
 
   /** Plans in batches by golden id. Records that moved since they were planned are planned again. */
@@ -132,6 +165,7 @@ export const createApply = (dependencies: ActivityDependencies) => {
   ): Promise<number> => {
     const table = stagingOf(run.runId).plan(type.id);
     let written = 0;
+    await fenced(hub, lease, (client) => indexForPlans(client, run, type));
     for (;;) {
       const { bounds } = await hub.read(run.institutionId, async (client) => {
         const { rows } = await client.query<{ id: string }>(
@@ -181,7 +215,7 @@ export const createApply = (dependencies: ActivityDependencies) => {
               const restricted = await placeRestrictions(client, run, type);
               await noteImpacts(client, run, context);
               if (run.kind === 'sync' || run.kind === 'release') await recordDispositions(client, run, context);
-              if (created + planned >= worthAnalysing) await analyse(client);
+              await analyse(client, created + planned);
               return { created, planned, restricted, united };
             },
             'bulk',

@@ -5,6 +5,7 @@ import { isAlive, markAlive, recreate, stagingOf } from '../database/staging.js'
 import type { NeededReference } from '../domain/projection-paths.js';
 import type { RunRef } from '../domain/run.js';
 import type { InstitutionContext, MappingRef } from './context.js';
+import { recordsOf } from './diff.js';
 
 /** What a target has not been offered yet: runs that are through with their golden writes, and this one. */
 export const pendingRuns = async (client: PoolClient, run: RunRef, mapping: MappingRef): Promise<string[]> => {
@@ -63,18 +64,21 @@ const chainOf = (references: readonly NeededReference[], reference: NeededRefere
 const relativePath = ({ path, parent }: NeededReference): string =>
   (parent === '' ? path : path.slice(parent.length + 1)).replaceAll("'", "''");
 
+const ofSubject = (subjectKey: string | undefined, golden: string): string =>
+  subjectKey === undefined ? '' : `and ${golden} in (${recordsOf(BigInt(subjectKey).toString())})`;
+
 /** Fills the table of golden records to look at. */
 export const collectCandidates = async (
   client: PoolClient,
   run: RunRef,
   context: InstitutionContext,
   mapping: MappingRef,
-  asOf: string,
-): Promise<string[]> => {
+  { asOf, pending }: { readonly asOf: string; readonly pending: readonly string[] },
+): Promise<void> => {
   const table = stagingOf(run.runId).candidates(mapping.id);
   const target = context.target(mapping);
   const root = context.entityTypeNamed(target.root).id;
-  const pending = await pendingRuns(client, run, mapping);
+  const { subjectKey } = run;
   await recreate(client, table, 'golden_id bigint not null');
   if (!(await hasBaseline(client, mapping)) || (await projectsAnew(client, mapping))) {
     await client.query(`insert into ${table} select id from golden_records where entity_type_id = $1`, [root]);
@@ -86,8 +90,8 @@ export const collectCandidates = async (
       `select g.id from golden_records g join restrictions h on h.golden_id = g.id where g.entity_type_id = $2 and h.placed_run = any ($3::bigint[])`,
       ...rootsReading(target.references, touched),
       ...rootsReading(target.references, restricted),
-      'select i.golden_id from record_images i where i.mapping_id = $1 and i.untold',
-      'select d.golden_id from target_due d where d.mapping_id = $1 and d.due <= $4::date',
+      `select i.golden_id from record_images i where i.mapping_id = $1 and i.untold ${ofSubject(subjectKey, 'i.golden_id')}`,
+      `select d.golden_id from target_due d where d.mapping_id = $1 and d.due <= $4::date ${ofSubject(subjectKey, 'd.golden_id')}`,
     ];
     await client.query(
       `insert into ${table} select distinct x.id from (${parts.join(' union all ')}) x (id) join golden_records r on r.id = x.id and r.entity_type_id = $2`,
@@ -97,7 +101,6 @@ export const collectCandidates = async (
   await client.query(`create unique index on ${table} (golden_id)`);
   await client.query(`analyze ${table}`);
   await markAlive(client, table);
-  return pending;
 };
 
 /** The candidates were all there to the end: PostgreSQL did not crash and start over meanwhile. Trying again collects them anew. */

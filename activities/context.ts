@@ -1,12 +1,16 @@
 import type { Hub } from '../database/hub.js';
-import { loadConfiguration, loadMappingThen, type LoadedConfiguration } from '../database/configuration-store.js';
+import {
+  loadConfiguration,
+  loadMappingReading,
+  type LoadedConfiguration,
+  type MappingReading,
+} from '../database/configuration-store.js';
 import type { EntityTypeDefinition } from '../domain/entity-type.js';
 import { SyncError } from '../domain/errors.js';
-import type { CodeTableDefinition, JobDefinition, SystemDefinition } from '../domain/job-definition.js';
+import type { JobDefinition, SystemDefinition } from '../domain/job-definition.js';
 import type { MappingDefinition } from '../domain/mapping-definition.js';
 import type { Stated } from '../domain/canonical.js';
 import { compileSource, deriveRecord, type CompiledSource } from '../domain/mapping.js';
-import { codeTablesThen } from '../domain/mapping-code-tables.js';
 import type { RawRow } from '../domain/rows.js';
 import { compileTarget, type CompiledTarget } from '../domain/projection.js';
 import type { RunRef } from '../domain/run.js';
@@ -59,6 +63,24 @@ export class InstitutionContext {
     return this.mappings.filter(({ definition }) => names.has(definition.name));
   }
 
+  /** Names of the mappings that some job reads. */
+  get readSources(): readonly string[] {
+    return this.configuration.jobs.flatMap(({ definition }) => definition.sources);
+  }
+
+  /** Every class of recipients that restrictions may name. */
+  get recipientClasses(): ReadonlySet<string> {
+    return new Set([
+      ...(this.configuration.institution.recipientClasses ?? []),
+      ...this.mappings.flatMap(({ definition }) => [
+        ...(definition.target === undefined ? [] : [definition.target.recipientClass]),
+        ...(definition.source?.records ?? []).flatMap((record) =>
+          (record.restrictions ?? []).map(({ recipientClass }) => recipientClass),
+        ),
+      ]),
+    ]);
+  }
+
   get definitions(): readonly EntityTypeDefinition[] {
     return this.configuration.entityTypes.map(({ definition }) => definition);
   }
@@ -96,31 +118,21 @@ export class InstitutionContext {
     const key = `${mapping.id}@${version}`;
     const compiled = this.sources.get(key);
     if (compiled !== undefined) return compiled;
-    const then = await loadMappingThen(hub, this.institutionId, mapping.id, version);
-    return this.compile(key, then.definition, codeTablesThen(this.codeTables, then.codeTables));
+    const then = await loadMappingReading(hub, this.institutionId, mapping.id, version);
+    return this.compile(key, then.definition, then.codeTables);
   }
 
-  private get codeTables(): readonly CodeTableDefinition[] {
-    return this.configuration.codeTables.map(({ definition }) => definition);
-  }
-
-  /** The recipient classes that the institution declares, else those that its mappings name. */
-  get recipientClasses(): ReadonlySet<string> {
-    const named = this.mappings.flatMap(({ definition }) => [
-      ...(definition.target === undefined ? [] : [definition.target.recipientClass]),
-      ...(definition.source?.records ?? []).flatMap((record) =>
-        (record.restrictions ?? []).map(({ recipientClass }) => recipientClass),
-      ),
-    ]);
-    return new Set(this.configuration.institution.recipientClasses ?? named);
-  }
-
+  /* `as they were`: code tables that stand in for those of the same name. */
   private compile(
     key: string,
     definition: MappingDefinition,
-    codeTables: readonly CodeTableDefinition[] = this.codeTables,
+    asTheyWere: MappingReading['codeTables'] = [],
   ): CompiledSource {
-    const compiled = this.sources.get(key) ?? compileSource(definition, this.definitions, codeTables);
+    const former = new Set(asTheyWere.map(({ name }) => name));
+    const now = this.configuration.codeTables.map(({ definition: table }) => table);
+    const compiled =
+      this.sources.get(key) ??
+      compileSource(definition, this.definitions, [...asTheyWere, ...now.filter(({ name }) => !former.has(name))]);
     this.sources.set(key, compiled);
     return compiled;
   }
@@ -139,7 +151,12 @@ export class InstitutionContext {
 
   target(mapping: MappingRef): CompiledTarget {
     const compiled =
-      this.targets.get(mapping.id) ?? compileTarget(mapping.definition, this.definitions, this.codeTables);
+      this.targets.get(mapping.id) ??
+      compileTarget(
+        mapping.definition,
+        this.definitions,
+        this.configuration.codeTables.map(({ definition: table }) => table),
+      );
     this.targets.set(mapping.id, compiled);
     return compiled;
   }

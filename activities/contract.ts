@@ -15,6 +15,8 @@ export interface OpenRunInput {
   readonly rollbackOf?: string;
   /** The hash of the preview that the person saw; the rollback is refused where it no longer holds. */
   readonly previewHash?: string;
+  /** For a live synchronization: the person whose records alone are read. */
+  readonly subjectKey?: string;
 }
 
 /** `skipped`: the job is occupied by the run that is named. */
@@ -31,6 +33,13 @@ export interface ExtractPlan {
   readonly partitions: readonly PartitionRef[];
   /** Posted entity types: read, checked and written in chunks, mapping by mapping. */
   readonly posted: readonly PartitionRef[];
+  readonly dropped: readonly { readonly name: string; readonly code: string }[];
+}
+
+/** What a live synchronization has read: rows by key, and the sources that were left out. */
+export interface LiveReading {
+  readonly rows: number;
+  readonly sources: number;
   readonly dropped: readonly { readonly name: string; readonly code: string }[];
 }
 
@@ -73,6 +82,17 @@ export interface ReviewWork {
   readonly nextDue: string | null;
 }
 
+/** What a person asked a system; the row of `inquiries`. */
+export interface InquiryRef {
+  readonly institutionId: number;
+  readonly inquiryId: string;
+}
+
+export interface InquiryActivities {
+  /** Asks the system and writes the answer, or why there is none, to the row. Idempotent: an answer is written once. */
+  answerInquiry(inquiry: InquiryRef): Promise<void>;
+}
+
 export interface SyncActivities {
   // bookkeeping (short, idempotent: local activities)
   openRun(input: OpenRunInput & { readonly workflowId: string }): Promise<OpenedRun>;
@@ -85,6 +105,8 @@ export interface SyncActivities {
   // extract … guard: staging only
   planExtract(run: RunRef): Promise<ExtractPlan>;
   extract(run: RunRef, partition: PartitionRef): Promise<StepCounts>;
+  /** In place of `planExtract` and `extract`: reads the rows of one person by their keys. */
+  planLive(run: RunRef): Promise<LiveReading>;
   /** After lost staging: forgets every chunk of the run, so that it is extracted again. */
   forgetStaging(run: RunRef): Promise<void>;
   diff(run: RunRef): Promise<StepCounts>;
@@ -116,6 +138,10 @@ export interface SyncActivities {
   // review
   pendingReview(institutionId: number, jobId: number): Promise<ReviewWork>;
   remindReview(institutionId: number, jobId: number): Promise<void>;
+
+  // search
+  /** Keeps the words by which records are found: of those that a run wrote (null: of all). Returns how many records it looked at. */
+  indexNames(institutionId: number, runId: string | null): Promise<number>;
 
   // due
   dueTargets(run: RunRef): Promise<readonly TargetRef[]>;

@@ -1,5 +1,5 @@
 import type { PoolClient } from 'pg';
-import { recreate, stagingColumns, stagingOf } from '../database/staging.js';
+import { isAlive, markAlive, recreate, stagingColumns, stagingOf } from '../database/staging.js';
 import { SyncError } from '../domain/errors.js';
 import type { RunRef } from '../domain/run.js';
 import type { StepCounts } from './contract.js';
@@ -9,6 +9,7 @@ import { readSourcePlans, type SourcePlan } from './extract.js';
 import { fenced, readChunks, recordChunk, takeLease } from './lease.js';
 import { addFinding } from './problems.js';
 import { noteMapped, stageStale } from './remap.js';
+import { spareUnreadable } from './unreadable-rows.js';
 
 /** Keys that stand for "the row is not there" among hashes of rolled back inputs. */
 export const missingHash = '00000000-0000-0000-0000-000000000000';
@@ -23,7 +24,7 @@ const checkStaged = async (
   client: PoolClient,
   run: RunRef,
   mapping: MappingRef,
-): Promise<{ staged: number; rejected: number }> => {
+): Promise<{ staged: number; rejected: number; known: number | null }> => {
   const chunks = (await readChunks(client, run.runId, 'extract')).filter(({ part }) =>
     part.startsWith(`${mapping.id}/`),
   );
@@ -32,8 +33,12 @@ const checkStaged = async (
   const exists = await one(client, 'select count(to_regclass($1)) as count', [stagingOf(run.runId).raw(mapping.id)]);
   const staged =
     exists === 0 ? -1 : await one(client, `select count(*) as count from ${stagingOf(run.runId).raw(mapping.id)}`);
-  if (staged !== counted) throw new SyncError('staging_lost', `staging of ${mapping.definition.name} is gone`);
-  return { staged, rejected };
+  const told = chunks.filter(({ counts }) => counts['known'] !== undefined);
+  const known = told.reduce((total, { counts }) => total + Number(counts['known']), 0);
+  const whole = told.length === 0 || (await isAlive(client, stagingOf(run.runId).unseen(mapping.id)));
+  if (staged !== counted || !whole)
+    throw new SyncError('staging_lost', `staging of ${mapping.definition.name} is gone`);
+  return { staged, rejected, known: told.length === 0 ? null : known };
 };
 
 /** Rows of one source that share a key: none of them can be told to be the right one, so all are rejected. */
@@ -51,6 +56,9 @@ const rejectDuplicateKeys = async (client: PoolClient, run: RunRef, mapping: Map
   );
 };
 
+/** Stands for a partition: the rows that were not read, but waited for their parent. */
+export const rejoinedPart = -1;
+
 /** Rows that wait for their parent join every run, also where the source did not send them again. */
 const rejoinWaiting = async (client: PoolClient, run: RunRef, mapping: MappingRef): Promise<number> => {
   const { raw, delta } = { raw: stagingOf(run.runId).raw(mapping.id), delta: stagingOf(run.runId).delta(mapping.id) };
@@ -58,7 +66,7 @@ const rejoinWaiting = async (client: PoolClient, run: RunRef, mapping: MappingRe
     client,
     `with back as (
        insert into ${raw} (part, key, raw, hash)
-       select -1, w.source_key, w.raw, w.raw_hash from rejected_records w
+       select ${rejoinedPart}, w.source_key, w.raw, w.raw_hash from rejected_records w
        where w.mapping_id = $1 and w.kind = 'waiting' and w.state = 'open' and w.run_id <> $2 and w.raw is not null
          and not exists (select 1 from ${raw} r where r.key = w.source_key)
        returning 1)
@@ -104,11 +112,13 @@ const insertMissing = (
   mapping: MappingRef,
   plan: SourcePlan,
   recipientClasses: readonly string[],
+  unseen: boolean,
 ): Promise<unknown> => {
   const staging = stagingOf(run.runId);
+  const images = unseen ? `${staging.unseen(mapping.id)} u join record_images i on i.id = u.id` : 'record_images i';
   return client.query(
     `insert into ${staging.delta(mapping.id)} (key, class, hash)
-     select i.source_key, 'm', i.raw_hash from record_images i
+     select i.source_key, 'm', i.raw_hash from ${images}
      where i.mapping_id = $1 and i.main and i.raw_hash is not null and (i.deleted_run is null or i.deleted_run = $2)
        and i.read_run is not null
        and ($3::jsonb = '{}' or i.scope_key::jsonb @> $3::jsonb)
@@ -121,6 +131,39 @@ const insertMissing = (
     [mapping.id, run.runId, JSON.stringify(plan.scope), recipientClasses],
   );
 };
+
+/** Of a run that reads one person: rows of theirs that were asked for by their keys and are gone. */
+const insertGone = async (
+  client: PoolClient,
+  run: RunRef,
+  mapping: MappingRef,
+  subjectKey: string,
+  recipientClasses: readonly string[],
+): Promise<void> => {
+  const staging = stagingOf(run.runId);
+  await client.query(
+    `insert into ${staging.delta(mapping.id)} (key, class, hash)
+     select i.source_key, 'm', i.raw_hash from record_images i
+     where i.mapping_id = $1 and i.main and i.raw_hash is not null and (i.deleted_run is null or i.deleted_run = $2) and i.read_run is not null
+       and i.golden_id in (${recordsOf('$3')})
+       and not exists (select 1 from ${staging.raw(mapping.id)} r where r.key = i.source_key)
+       and not exists (
+         select 1 from restrictions h
+         where h.released_at is null and h.recipient_class = any ($4)
+           and (h.golden_id = i.golden_id or exists (select 1 from golden_references g where g.golden_id = i.golden_id and g.target_id = h.golden_id)))`,
+    [mapping.id, run.runId, subjectKey, recipientClasses],
+  );
+  // Rows of other people wait on; what was read now takes the place of what waited.
+  await client.query(
+    `update rejected_records w set state = 'resolved' from ${staging.raw(mapping.id)} r
+     where w.mapping_id = $1 and w.source_key = r.key and w.kind = 'waiting' and w.state = 'open' and w.run_id <> $2`,
+    [mapping.id, run.runId],
+  );
+};
+
+/** The golden records of a person: their own, and those that are about them. */
+export const recordsOf = (subject: string): string =>
+  `select ${subject}::bigint union select g.id from golden_records g where g.subject_key = ${subject}::bigint and g.subject_key <> g.id`;
 
 /** Who receives rows of this system: what we withhold from them may be missing from what the system sends. */
 const recipientClassesOf = (context: InstitutionContext, mapping: MappingRef): string[] =>
@@ -137,26 +180,39 @@ export const createDiff = ({ hub, configurations, heartbeat, cancelled, crashPoi
     recipientClasses: readonly string[],
   ): Promise<StepCounts | null> => {
     const staging = stagingOf(run.runId);
-    const { staged, rejected } = await checkStaged(client, run, mapping);
+    const { staged, rejected, known } = await checkStaged(client, run, mapping);
+    const found = staged + (known ?? 0);
     await recreate(client, staging.delta(mapping.id), stagingColumns.delta);
     const live = await one(
       client,
       'select count(*) as count from (select 1 from record_images where mapping_id = $1 and main and deleted_run is null and read_run is not null limit 1) x',
       [mapping.id],
     );
-    if (staged === 0 && plan.complete && Object.keys(plan.scope).length === 0 && live > 0) return null;
-    const duplicates = await rejectDuplicateKeys(client, run, mapping);
-    await client.query(`analyze ${staging.raw(mapping.id)}`);
+    if (found === 0 && plan.complete && Object.keys(plan.scope).length === 0 && live > 0) return null;
+    // A source that lets no key occur twice need not be asked whether one does.
+    const duplicates = plan.partitions.every(({ keysAreUnique }) => keysAreUnique === true)
+      ? 0
+      : await rejectDuplicateKeys(client, run, mapping);
+    await client.query(`analyze ${staging.raw(mapping.id)} (part, key, hash)`);
+    if (known !== null) await client.query(`analyze ${staging.unseen(mapping.id)}`);
     await insertChanges(client, run, mapping);
-    if (plan.complete) await insertMissing(client, run, mapping, plan, recipientClasses);
-    const rejoined = (await rejoinWaiting(client, run, mapping)) + (await stageStale(client, run, mapping, plan));
-    await client.query(`create index on ${staging.delta(mapping.id)} (key)`);
+    if (plan.complete) {
+      await insertMissing(client, run, mapping, plan, recipientClasses, known !== null);
+      await spareUnreadable(client, run, mapping);
+    }
+    const { subjectKey } = run;
+    if (subjectKey !== undefined) await insertGone(client, run, mapping, subjectKey, recipientClasses);
+    const rejoined =
+      subjectKey === undefined
+        ? (await rejoinWaiting(client, run, mapping)) + (await stageStale(client, run, mapping, plan, rejoinedPart))
+        : 0;
     await client.query(`analyze ${staging.delta(mapping.id)}`);
+    await markAlive(client, staging.delta(mapping.id));
     const { rows } = await client.query<{ class: string; count: string }>(
       `select class::text, count(*) from ${staging.delta(mapping.id)} group by class`,
     );
     const of = (letter: string): number => Number(rows.find((row) => row.class === letter)?.count ?? 0);
-    const extracted = staged + rejected + rejoined;
+    const extracted = found + rejected + rejoined;
     const touched = of('n') + of('c');
     return {
       extracted,
@@ -164,7 +220,7 @@ export const createDiff = ({ hub, configurations, heartbeat, cancelled, crashPoi
       rejected: rejected + duplicates,
       new: of('n'),
       changed: of('c'),
-      unchanged: staged + rejoined - duplicates - touched,
+      unchanged: found + rejoined - duplicates - touched,
     };
   };
 

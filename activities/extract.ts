@@ -1,20 +1,17 @@
 import type { PoolClient } from 'pg';
 import type { Connector, Delivery, Partition, ReadRequest, SnapshotReader } from '../connectors/capabilities.js';
-import { recreate, stagingColumns, stagingOf } from '../database/staging.js';
+import { recreate, recreateCanon, stagingColumns, stagingOf } from '../database/staging.js';
 import { SyncError } from '../domain/errors.js';
-import type { RawRow, RejectedRow } from '../domain/rows.js';
-import { keySeparator } from '../domain/rows.js';
 import type { RunRef } from '../domain/run.js';
-import { copyIn } from '../platform/copy.js';
-import { CopyEncoder } from '../platform/copy-text.js';
-import { hash128 } from '../platform/hash.js';
-import type { CompiledSource } from '../domain/mapping.js';
 import type { ExtractPlan, PartitionRef, StepCounts } from './contract.js';
 import type { MappingRef } from './context.js';
 import type { ActivityDependencies } from './dependencies.js';
 import { fenced, readChunks, recordChunk, takeLease, type Lease } from './lease.js';
 import { addFinding, addRejected } from './problems.js';
-import { needsRemap, remapPlan } from './remap.js';
+import { needsRemap } from './remap.js';
+import { unreadPlan } from './staged-source.js';
+import { extractChanges } from './extract-changes.js';
+import { RawChunk } from './raw-chunk.js';
 
 /** How one source is read in this run; kept in `run_chunks` so that every later step knows it. */
 export interface SourcePlan {
@@ -26,10 +23,14 @@ export interface SourcePlan {
   readonly upTo: string | null;
   readonly deliveryId: string | null;
   readonly deliveryDigest: string | null;
+  /** Nothing of the source is known: its rows are standardized while they are read. */
+  readonly atOnce: boolean;
+  /** Most of it may be known: rows that are as they were are told apart while they are read, and not staged. */
+  readonly compare: boolean;
   readonly partitions: readonly Partition[];
 }
 
-const chunkRows = 50_000;
+const chunkRows = 20_000;
 
 /** The rows of a full table are complete; a file is what its manifest, else its mapping, says. */
 const completeness = (mapping: MappingRef, delivery: Delivery | null): Pick<SourcePlan, 'complete' | 'scope'> => {
@@ -55,7 +56,8 @@ const describeMissing = async (reader: Connector['catalogue'], mapping: MappingR
   throw new SyncError('source_schema_changed', `${mapping.definition.name} has no column ${missing.join(', ')}`);
 };
 
-const retried = async <T>(deed: () => Promise<T>): Promise<T> => {
+/** Tries an error again that may pass by itself, three times in all. */
+export const retried = async <T>(deed: () => Promise<T>): Promise<T> => {
   for (let attempt = 1; ; attempt += 1) {
     try {
       return await deed();
@@ -63,6 +65,16 @@ const retried = async <T>(deed: () => Promise<T>): Promise<T> => {
       if (!(error instanceof SyncError) || !error.retryable || attempt === 3) throw error;
     }
   }
+};
+
+/** Forgets what a run has read, so that it reads again. */
+export const resetReading = async (client: PoolClient, run: RunRef): Promise<void> => {
+  await client.query(
+    `delete from run_chunks where run_id = $1 and step in ('plan', 'extract', 'diff', 'mapped', 'guard', 'standardize', 'match', 'merge', 'apply')`,
+    [run.runId],
+  );
+  await client.query(`delete from rejected_records where run_id = $1`, [run.runId]);
+  await client.query(`delete from findings where run_id = $1 and golden_id is null`, [run.runId]);
 };
 
 export const createExtract = (dependencies: ActivityDependencies) => {
@@ -97,10 +109,13 @@ export const createExtract = (dependencies: ActivityDependencies) => {
       });
       if (open === undefined) return null;
       const inserted = await client.query<{ id: string }>(
-        `insert into deliveries (institution_id, system_id, digest, name, state, run_id, manifest)
-         values ($1, $2, $3, $4, 'seen', $5, $6)
-         on conflict (system_id, digest) do update set state = 'seen', run_id = excluded.run_id returning id::text`,
-        [run.institutionId, mapping.systemId, open.digest, open.name, run.runId, JSON.stringify(open.manifest)],
+        `insert into deliveries (institution_id, system_id, digest, name, state, run_id, manifest, files)
+         values ($1, $2, $3, $4, 'seen', $5, $6, $7)
+         on conflict (system_id, digest) do update set state = 'seen', run_id = excluded.run_id, files = excluded.files returning id::text`,
+        [
+          ...[run.institutionId, mapping.systemId, open.digest, open.name, run.runId],
+          ...[JSON.stringify(open.manifest), JSON.stringify(open.files)],
+        ],
       );
       return { delivery: open, id: inserted.rows[0]?.id ?? '' };
     });
@@ -138,6 +153,25 @@ export const createExtract = (dependencies: ActivityDependencies) => {
     return { mode: 'watermark', after, upTo };
   };
 
+  /** Whether every row will be new: no image, and none that waits from an earlier run. Rules over many rows need all of them first. */
+  const isFirstRead = async (run: RunRef, mapping: MappingRef): Promise<boolean> => {
+    const context = await configurations.of(run.institutionId);
+    if (context.isPosted(mapping) || context.source(mapping).setRules.length > 0) return false;
+    return hub.read(run.institutionId, async (client) => {
+      const { rows } = await client.query<{ known: boolean }>(
+        `select exists (select 1 from record_images where mapping_id = $1)
+           or exists (select 1 from rejected_records where mapping_id = $1 and kind = 'waiting' and state = 'open') as known`,
+        [mapping.id],
+      );
+      return rows[0]?.known === false;
+    });
+  };
+
+  const canCompare = async (run: RunRef, mapping: MappingRef): Promise<boolean> => {
+    const context = await configurations.of(run.institutionId);
+    return !context.isPosted(mapping) && context.source(mapping).setRules.length === 0;
+  };
+
   /** Plans one source; null where it has nothing new to read. */
   const planSource = async (
     run: RunRef,
@@ -164,25 +198,22 @@ export const createExtract = (dependencies: ActivityDependencies) => {
       ? await planWatermark(run, connector, mapping)
       : ({ mode: 'full', after: null, upTo: null } as const);
     if (range.mode === 'watermark' && (range.upTo === null || range.upTo === range.after)) return null;
-    const partitions = await reader.planPartitions(requestOf(mapping, range), options.wanted);
     const { complete, scope } = completeness(mapping, delivery?.delivery ?? null);
+    const atOnce = await isFirstRead(run, mapping);
+    // By one reader: what it did not see is missing.
+    const single =
+      !atOnce && range.mode === 'full' && reader.readTexts !== undefined && (await canCompare(run, mapping));
+    const partitions = await reader.planPartitions(requestOf(mapping, range), single ? 1 : options.wanted);
     return {
       ...range,
       complete: complete && range.mode === 'full',
       scope,
       deliveryId: delivery?.id ?? null,
       deliveryDigest: delivery?.delivery.digest ?? null,
+      atOnce,
+      compare: single && partitions.every(({ keysAreUnique }) => keysAreUnique === true),
       partitions,
     };
-  };
-
-  const reset = async (client: PoolClient, run: RunRef): Promise<void> => {
-    await client.query(
-      `delete from run_chunks where run_id = $1 and step in ('plan', 'extract', 'diff', 'mapped', 'guard', 'standardize', 'match', 'merge', 'apply')`,
-      [run.runId],
-    );
-    await client.query(`delete from rejected_records where run_id = $1`, [run.runId]);
-    await client.query(`delete from findings where run_id = $1 and golden_id is null`, [run.runId]);
   };
 
   return {
@@ -190,12 +221,16 @@ export const createExtract = (dependencies: ActivityDependencies) => {
       const context = await configurations.of(run.institutionId);
       const job = context.job(run.jobId ?? 0).definition;
       const lease = await takeLease(hub, run, 'plan', '');
-      await fenced(hub, lease, (client) => reset(client, run));
+      const [made] = await hub.read(run.institutionId, (client) => readChunks(client, run.runId, 'plan', ''));
+      // A late attempt would take away what was read by this plan.
+      if (made !== undefined) return made.counts as unknown as ExtractPlan;
+      await fenced(hub, lease, (client) => resetReading(client, run));
       const plan: { partitions: PartitionRef[]; posted: PartitionRef[]; dropped: { name: string; code: string }[] } = {
         partitions: [],
         posted: [],
         dropped: [],
       };
+      let prepared = false;
       const mappings = job.sources.map((name) => context.mappingNamed(name));
       const bySystem = new Map<string, MappingRef[]>();
       for (const mapping of mappings)
@@ -241,12 +276,14 @@ export const createExtract = (dependencies: ActivityDependencies) => {
                 news === null &&
                 !context.isPosted(mapping) &&
                 (await hub.read(run.institutionId, (client) => needsRemap(client, run, mapping)));
-              const source = stale ? remapPlan : news;
+              const source = stale ? unreadPlan : news;
               if (source === null) continue;
               await fenced(hub, lease, async (client) => {
                 await recreate(client, stagingOf(run.runId).raw(mapping.id), stagingColumns.raw);
+                if (source.atOnce && !prepared) await recreateCanon(client, run.runId);
                 await recordChunk(client, { ...lease, part: String(mapping.id) }, 0, { counts: source });
               });
+              prepared ||= source.atOnce;
               const refs = source.partitions.map(({ ordinal }) => ({
                 mappingId: mapping.id,
                 name: mapping.definition.name,
@@ -265,6 +302,7 @@ export const createExtract = (dependencies: ActivityDependencies) => {
           await connector.close();
         }
       }
+      await fenced(hub, lease, (client) => recordChunk(client, lease, 0, { counts: plan }));
       return plan;
     },
 
@@ -286,6 +324,17 @@ export const createExtract = (dependencies: ActivityDependencies) => {
       const connector = openConnector(mapping.system);
       try {
         const reader = await readerOf(connector, plan);
+        const site = { run, context, mapping, source, partition: ref.ordinal, atOnce: plan.atOnce };
+        if (plan.compare) {
+          const compared = await extractChanges(dependencies, {
+            ...site,
+            lease,
+            plan: requestOf(mapping, plan),
+            reader,
+            read: partition,
+          });
+          if (compared !== null) return compared;
+        }
         const batches = reader.readPartition(
           requestOf(mapping, plan),
           partition,
@@ -293,24 +342,36 @@ export const createExtract = (dependencies: ActivityDependencies) => {
           cancelled() ?? new AbortController().signal,
         );
         let chunk = (last?.chunk ?? -1) + 1;
-        for await (const filled of chunked(batches, chunkRows, heartbeat)) {
+        const stage = async (filled: RawChunk, isLast: boolean): Promise<void> => {
           await fenced(
             hub,
             lease,
             async (client) => {
-              await copyRaw(client, stagingOf(run.runId).raw(mapping.id), ref.ordinal, source, filled.rows);
+              await filled.stage(client);
               await addRejected(client, run, mapping.id, filled.rejected);
               await recordChunk(client, lease, chunk, {
                 cursor: filled.cursor,
-                counts: { rows: filled.rows.length, rejected: filled.rejected.length, last: filled.last },
+                counts: { rows: filled.rows, rejected: filled.rejected.length, last: isLast },
               });
             },
             'bulk',
           );
-          counts = { rows: counts.rows + filled.rows.length, rejected: counts.rejected + filled.rejected.length };
+          counts = { rows: counts.rows + filled.rows, rejected: counts.rejected + filled.rejected.length };
           chunk += 1;
           crashPoint('extract');
+        };
+        let filling = new RawChunk(site);
+        for await (const batch of batches) {
+          heartbeat();
+          for (const row of batch.rows) filling.add(row);
+          filling.rejected.push(...batch.rejected);
+          filling.cursor = batch.cursor;
+          if (filling.rows < chunkRows) continue;
+          await stage(filling, false);
+          filling = new RawChunk(site);
         }
+        // The last one always comes, be it empty: it says that nothing follows.
+        await stage(filling, true);
         return counts;
       } finally {
         await connector.close();
@@ -328,7 +389,7 @@ export const createExtract = (dependencies: ActivityDependencies) => {
       // What is published is in logged tables: its candidates are gathered anew, and nothing is read again.
       if (publishing) return;
       const lease = await takeLease(hub, run, 'plan', '');
-      await fenced(hub, lease, (client) => reset(client, run));
+      await fenced(hub, lease, (client) => resetReading(client, run));
     },
   };
 };
@@ -361,74 +422,3 @@ export const readSourcePlans = async (client: PoolClient, runId: string): Promis
 
 const sum = (chunks: readonly { counts: Readonly<Record<string, unknown>> }[], name: string): number =>
   chunks.reduce((total, { counts }) => total + Number(counts[name] ?? 0), 0);
-
-interface Filled {
-  readonly rows: RawRow[];
-  readonly rejected: RejectedRow[];
-  readonly cursor: string | null;
-  readonly last: boolean;
-}
-
-/** Gathers batches into chunks of about `size` rows; the last one is told apart, and always comes, be it empty. */
-export async function* chunked(
-  batches: AsyncIterable<{ rows: readonly RawRow[]; rejected: readonly RejectedRow[]; cursor: string }>,
-  size: number,
-  alive: () => void,
-): AsyncGenerator<Filled, void, undefined> {
-  let rows: RawRow[] = [];
-  let rejected: RejectedRow[] = [];
-  let cursor: string | null = null;
-  for await (const batch of batches) {
-    alive();
-    for (const row of batch.rows) rows.push(row);
-    for (const row of batch.rejected) rejected.push(row);
-    cursor = batch.cursor;
-    if (rows.length < size) continue;
-    yield { rows, rejected, cursor, last: false };
-    [rows, rejected] = [[], []];
-  }
-  yield { rows, rejected, cursor, last: true };
-}
-
-/** The text by which a row's part of the declared scopes is compared: canonical JSON, null where none is declared. */
-const scopeReader = (source: CompiledSource): ((row: RawRow) => string | null) => {
-  const scope = source.mapping.source?.scope;
-  if (scope === undefined) return () => null;
-  const parts = Object.entries(scope)
-    .map(([name, column]) => [name, source.columns.indexOf(column)] as const)
-    .sort(([left], [right]) => (left < right ? -1 : 1));
-  return (row) => JSON.stringify(Object.fromEntries(parts.map(([name, index]) => [name, (row[index] ?? '').trim()])));
-};
-
-/** A row without a key is staged under none: standardizing rejects it. */
-const keyReader = (source: CompiledSource): ((row: RawRow) => string) => {
-  const [only, another] = source.keyColumns;
-  if (only !== undefined && another === undefined) return (row) => row[only] ?? '';
-  return (row) => source.keyColumns.map((index) => row[index] ?? '').join(keySeparator);
-};
-
-async function* encodeRaw(
-  part: number,
-  source: CompiledSource,
-  rows: readonly RawRow[],
-): AsyncGenerator<Buffer, void, undefined> {
-  const encoder = new CopyEncoder();
-  const [keyOf, scopeOf, ordinal] = [keyReader(source), scopeReader(source), String(part)];
-  for (const row of rows) {
-    const raw = JSON.stringify(row);
-    encoder.add([ordinal, keyOf(row), raw, hash128(raw), scopeOf(row)]);
-    if (encoder.size >= 65_536) yield encoder.take();
-  }
-  if (encoder.size > 0) yield encoder.take();
-}
-
-const copyRaw = async (
-  client: PoolClient,
-  table: string,
-  part: number,
-  source: CompiledSource,
-  rows: readonly RawRow[],
-): Promise<void> => {
-  if (rows.length === 0) return;
-  await copyIn(client, `copy ${table} (part, key, raw, hash, scope) from stdin`, encodeRaw(part, source, rows));
-};

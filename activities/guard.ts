@@ -1,5 +1,5 @@
 import type { PoolClient } from 'pg';
-import { stagingOf } from '../database/staging.js';
+import { isAlive, stagingOf } from '../database/staging.js';
 import { SyncError } from '../domain/errors.js';
 import { judge } from '../domain/guard.js';
 import type { LimitDefinition } from '../domain/job-definition.js';
@@ -63,9 +63,19 @@ export const keepHeld = async (client: PoolClient, run: RunRef, held: Held): Pro
   );
   const count = Number(rows[0]?.count ?? 0);
   const hash = rows[0]?.hash ?? null;
-  if (count > 0 && hash !== null) await ask(client, run, held, count, hash);
+  // A run that reads one person asks nothing that a run over whole sources asks: there these rows are held again.
+  if (count > 0 && run.subjectKey !== undefined) await leaveToSync(client, run, held, count);
+  else if (count > 0 && hash !== null) await ask(client, run, held, count, hash);
   return count;
 };
+
+const leaveToSync = (client: PoolClient, run: RunRef, held: Held, count: number): Promise<void> =>
+  addFinding(client, run, {
+    kind: 'left_to_sync',
+    mappingId: held.mapping?.id ?? null,
+    systemId: held.mapping?.systemId ?? null,
+    detail: `${count} rows were left out (${held.reason}); the next run over the whole source holds them`,
+  });
 
 /** Holds rows and takes them out of the run. Returns how many left it. */
 const hold = async (client: PoolClient, run: RunRef, held: Held, mappingIds: readonly number[]): Promise<number> => {
@@ -157,6 +167,13 @@ const withdraw = async (
   );
 };
 
+const countsOf = async (client: PoolClient, run: RunRef, mapping: MappingRef): Promise<Record<string, number>> => {
+  const { rows } = await client.query<{ class: string; count: string }>(
+    `select class::text, count(*) from ${stagingOf(run.runId).delta(mapping.id)} group by class`,
+  );
+  return Object.fromEntries(rows.map((row) => [row.class, Number(row.count)]));
+};
+
 export const createGuard = ({ hub, configurations, heartbeat, crashPoint }: ActivityDependencies) => {
   const judgeSource = async (
     client: PoolClient,
@@ -219,7 +236,7 @@ export const createGuard = ({ hub, configurations, heartbeat, crashPoint }: Acti
             if (left > 0) holding.push(held);
           };
           await checkDeltas(client, run, mappings);
-          if (ids.length > 0) {
+          if (await anyRolledBack(client, ids)) {
             for (const id of ids) counts['held'] = (counts['held'] ?? 0) + (await dropDiscarded(client, run, id));
             const rolledBack = ids.map((id) => rolledBackRows(run, id)).join(' union all ');
             await findRolledBack(client, run, mappings);
@@ -240,12 +257,9 @@ export const createGuard = ({ hub, configurations, heartbeat, crashPoint }: Acti
             for (const held of await judgeSource(client, run, context, mapping)) await take(held, [mapping.id]);
             crashPoint('guard');
           }
-          await withdraw(client, run, ids, holding);
+          if (run.subjectKey === undefined) await withdraw(client, run, ids, holding);
           for (const mapping of mappings) {
-            const delta = await client.query<{ class: string; count: string }>(
-              `select class::text, count(*) from ${stagingOf(run.runId).delta(mapping.id)} group by class`,
-            );
-            const left = Object.fromEntries(delta.rows.map((row) => [row.class, Number(row.count)]));
+            const left = await countsOf(client, run, mapping);
             await recordChunk(client, { ...lease, part: String(mapping.id) }, 0, { counts: left });
           }
           await recordChunk(client, lease, 0, { counts });
@@ -274,16 +288,18 @@ const findRolledBack = async (client: PoolClient, run: RunRef, mappings: readonl
   }
 };
 
-/** The deltas are as `diff` counted them, or staging is lost. */
+/** The deltas are as `diff` left them, or staging is lost. */
 const checkDeltas = async (client: PoolClient, run: RunRef, mappings: readonly MappingRef[]): Promise<void> => {
-  const diffs = await readChunks(client, run.runId, 'diff');
   for (const mapping of mappings) {
-    const counts = diffs.find(({ part }) => part === String(mapping.id))?.counts;
-    const expected = ['new', 'changed', 'missing'].reduce((total, name) => total + Number(counts?.[name] ?? 0), 0);
-    const { rows } = await client.query<{ count: string }>(
-      `select count(*) from ${stagingOf(run.runId).delta(mapping.id)}`,
-    );
-    if (Number(rows[0]?.count ?? -1) !== expected)
-      throw new SyncError('staging_lost', `the delta of ${mapping.definition.name} is gone`);
+    if (await isAlive(client, stagingOf(run.runId).delta(mapping.id))) continue;
+    throw new SyncError('staging_lost', `the delta of ${mapping.definition.name} is gone`);
   }
+};
+
+/** Whether an input of these sources was ever rolled back: seldom, and then every row is compared. */
+const anyRolledBack = async (client: PoolClient, mappingIds: readonly number[]): Promise<boolean> => {
+  const { rowCount } = await client.query('select 1 from rolled_back_inputs where mapping_id = any ($1) limit 1', [
+    mappingIds,
+  ]);
+  return (rowCount ?? 0) > 0;
 };

@@ -1,5 +1,5 @@
 import type { PoolClient } from 'pg';
-import { recreate, stagingColumns, stagingOf } from '../database/staging.js';
+import { isAlive, recreate, stagingColumns, stagingOf } from '../database/staging.js';
 import type { RunRef } from '../domain/run.js';
 import { evidenceOf, suggestIdentity, type MatchFields } from '../domain/suggestion.js';
 import { hash128 } from '../platform/hash.js';
@@ -171,10 +171,16 @@ const closeAnswered = async (
   held: readonly string[],
 ): Promise<void> => {
   const staging = stagingOf(run.runId);
+  const key = 'i.source_key';
+  const staged = `exists (select 1 from ${staging.raw(mapping.id)} r where r.key = ${key})`;
+  // A source that was compared while it was read stages no row that is as it was.
+  const unchanged = (await isAlive(client, staging.unseen(mapping.id)))
+    ? `not ${staged} and not exists (select 1 from ${staging.unseen(mapping.id)} u join record_images m on m.id = u.id where m.source_key = ${key})`
+    : `exists (select 1 from ${staging.raw(mapping.id)} r where r.key = ${key} and r.hash = i.raw_hash)`;
   const { rows } = await client.query<{ id: string }>(
     `select c.id::text as id from sync_conflict_resolutions c join record_images i on i.id = c.image_id
      where c.kind = 'identity' and c.state = 'open' and i.mapping_id = $1 and i.source_key <> all ($2::text[])
-       and (exists (select 1 from ${staging.raw(mapping.id)} r where r.key = i.source_key and r.hash = i.raw_hash)
+       and (${unchanged}
          or exists (select 1 from ${staging.canon} k where k.mapping_id = $1 and k.key = i.source_key and k.op = 'u')
          or exists (select 1 from ${staging.delta(mapping.id)} d where d.key = i.source_key and d.class = 'm'))
        and not exists (select 1 from ${staging.problem} p where p.mapping_id = $1 and p.key = i.source_key and p.kind = 'rejected')`,
@@ -236,8 +242,8 @@ export const withdrawApart = async (client: PoolClient, run: RunRef, mapping: Ma
   if (!(await hasApart(client, run))) return;
   const { canon } = stagingOf(run.runId);
   await client.query(
-    `insert into ${canon} (mapping_id, entity_type_id, key, sub_key, main, op, class, values)
-     select i.mapping_id, i.entity_type_id, i.source_key, i.sub_key, i.main, 'd', 'c', '{}'
+    `insert into ${canon} (mapping_id, entity_type_id, key, sub_key, main, op, values)
+     select i.mapping_id, i.entity_type_id, i.source_key, i.sub_key, i.main, 'd', '{}'
      from ${apartTable(run)} a join record_images i on i.mapping_id = a.mapping_id and i.source_key = a.key and i.deleted_run is null and i.read_run is not null
      where a.mapping_id = $1 and exists (select 1 from ${canon} c where c.mapping_id = i.mapping_id and c.entity_type_id = i.entity_type_id
        and c.key = i.source_key and c.sub_key = i.sub_key and c.op = 'u')`,

@@ -11,22 +11,27 @@ export interface Lease {
   readonly token: string;
 }
 
-/** Takes the part over: every earlier attempt's writes are refused from here on. Also tells in which step the run is. */
+/** Takes the part over: every earlier attempt's writes are refused from here on. Also tells in which step the run is.
+ *  @throws SyncError lease_lost where the run is over: an attempt that was thought lost comes too late */
 export const takeLease = async (hub: Hub, run: RunRef, step: Step | 'plan', part: string): Promise<Lease> =>
   hub.transaction(run.institutionId, async (client) => {
     const { rows } = await client.query<{ token: string }>(
-      `insert into run_leases as l (run_id, step, part, institution_id) values ($1, $2, $3, $4)
+      `insert into run_leases as l (run_id, step, part, institution_id)
+       select id, $2, $3, institution_id from sync_runs where id = $1 and finished_at is null
        on conflict (run_id, step, part) do update set token = l.token + 1 returning token::text`,
-      [run.runId, step, part, run.institutionId],
+      [run.runId, step, part],
     );
+    const [lease] = rows;
+    if (lease === undefined) throw new SyncError('lease_lost', `the run is over: ${step} ${part} comes too late`);
     await enterStep(client, run, step === 'plan' ? 'extract' : step);
-    return { run, step, part, token: rows[0]?.token ?? '0' };
+    return { run, step, part, token: lease.token };
   });
 
-/** Moves the run on to a step by the transition table. A late attempt of an earlier step leaves the state as it is. */
+/** Moves the run on to a step by the transition table. A late attempt of an earlier step leaves the state as it is. (Not "for update":
+ *  activities side by side share the run's row already, by the foreign key of their leases, and would wait for each other.) */
 const enterStep = async (client: PoolClient, run: RunRef, step: Step): Promise<void> => {
   const { rows } = await client.query<{ state: RunState }>(
-    'select state from sync_runs where id = $1 and finished_at is null for update',
+    'select state from sync_runs where id = $1 and finished_at is null for no key update',
     [run.runId],
   );
   const from = rows[0]?.state;

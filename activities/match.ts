@@ -1,5 +1,5 @@
 import type { PoolClient } from 'pg';
-import { recreate, stagingColumns, stagingOf } from '../database/staging.js';
+import { indexByPlace, isAlive, recreate, stagingColumns, stagingOf } from '../database/staging.js';
 import { recheckKnown } from './recheck.js';
 import { canonicalRecordTools } from './references.js';
 import { SyncError } from '../domain/errors.js';
@@ -342,7 +342,7 @@ export const matchType = async (
       await assign(client, run, type, reconciled, offered > 0);
       await recheckKnown(client, run, type);
       const table = stagingOf(run.runId).match(type.id);
-      await client.query(`create index on ${table} (golden_id)`);
+      await indexByPlace(client, table);
       await client.query(`analyze ${table}`);
       const { rows } = await client.query<{ records: string; created: string; rivals: string }>(
         `select count(*) as records, count(*) filter (where new_golden) as created, count(rival) as rivals from ${table}`,
@@ -362,13 +362,7 @@ export const matchType = async (
 
 /** The canonical records are as they were written, or staging is lost. */
 export const checkCanon = async (client: PoolClient, run: RunRef): Promise<void> => {
-  const [chunk] = await readChunks(client, run.runId, 'standardize', '');
-  const table = stagingOf(run.runId).canon;
-  const there = await client.query<{ name: string | null }>('select to_regclass($1)::text as name', [table]);
-  const { rows } =
-    there.rows[0]?.name === null
-      ? { rows: [] }
-      : await client.query<{ count: string }>(`select count(*) from ${table}`);
-  if (Number(rows[0]?.count ?? -1) !== Number(chunk?.counts['canon'] ?? -1))
+  const chunks = await readChunks(client, run.runId, 'standardize', '');
+  if (chunks.length === 0 || !(await isAlive(client, stagingOf(run.runId).canon)))
     throw new SyncError('staging_lost', 'the canonical records are gone');
 };

@@ -56,6 +56,17 @@ export class TargetJudge {
     return this.sourceColumns !== null;
   }
 
+  /** Rows are made of the golden record's own values alone, for everybody who is restricted by nobody. */
+  get takesPlainValues(): boolean {
+    const { target, references, keys } = this.target;
+    const plain = !this.shared && target.wholeFile !== true && target.create !== false && references.length === 0;
+    return (
+      plain &&
+      keys.every((key) => key.identifier === undefined && key.source !== true) &&
+      maySend([], { class: target.recipientClass, date: this.asOf }, this.classes).allowed
+    );
+  }
+
   judge(candidate: Candidate): Judged {
     const image = candidate.image?.[11] === false ? candidate.image : null;
     const golden = readGolden(candidate.golden);

@@ -5,25 +5,20 @@ import { stagingOf } from '../database/staging.js';
 import { SyncError } from '../domain/errors.js';
 import { keySeparator, type RawRow } from '../domain/rows.js';
 import type { RunRef } from '../domain/run.js';
-import { checkCandidates, collectCandidates, hasBaseline, noteProjected } from './candidates.js';
+import { checkCandidates, collectCandidates, hasBaseline, noteProjected, pendingRuns } from './candidates.js';
 import type { StepCounts, TargetRef } from './contract.js';
 import { readRun, type MappingRef } from './context.js';
 import type { ActivityDependencies } from './dependencies.js';
 import { fenced, readChunks, recordChunk, takeLease } from './lease.js';
 import { hashOfRow, TargetJudge, type Judged, type TargetChange } from './projecting.js';
-import { judgedPages, type PublishCounts, type Publishing } from './publishing.js';
+import { isWithin, judgedPages, type GoldenRange, type PublishCounts, type Publishing } from './publishing.js';
+import { nothingDone, publishFresh, type FreshPublish } from './publish-fresh.js';
 import { publishFile } from './publish-file.js';
+import { holdingTarget } from './target-lock.js';
 import { noteDue, noteProblems, recordIntent, recordOutcome, type TargetOutcome } from './publish-record.js';
 
 const pageSize = 5_000;
 const bulkPage = 50_000;
-
-/** One publisher a target at a time: an advisory lock on a connection of its own, gone when that dies. */
-const holdingTarget = <T>(hub: Hub, run: RunRef, mapping: MappingRef, deed: () => Promise<T>): Promise<T> =>
-  hub.bulk(run.institutionId, async (client) => {
-    await client.query('select pg_advisory_xact_lock($1, $2)', [-run.institutionId, mapping.id]);
-    return deed();
-  });
 
 export const createPublish = (dependencies: ActivityDependencies) => {
   const { hub, configurations, openConnector } = dependencies;
@@ -32,11 +27,14 @@ export const createPublish = (dependencies: ActivityDependencies) => {
     async listTargets(run: RunRef): Promise<readonly TargetRef[]> {
       const context = await configurations.of(run.institutionId);
       if (run.jobId === null) return [];
-      return context
+      const targets = context
         .job(run.jobId)
         .definition.targets.map((name) => context.mappingNamed(name))
-        .filter((mapping) => !context.isPosted(mapping))
-        .map((mapping) => ({ mappingId: mapping.id, name: mapping.definition.name }));
+        .filter((mapping) => !context.isPosted(mapping));
+      return (run.subjectKey === undefined ? targets : await knownTargets(hub, run, targets)).map((mapping) => ({
+        mappingId: mapping.id,
+        name: mapping.definition.name,
+      }));
     },
 
     /** Writes to one target what golden records say on the run's date and it does not hold yet: intent, then compare-and-set
@@ -49,15 +47,11 @@ export const createPublish = (dependencies: ActivityDependencies) => {
       const connector = openConnector(mapping.system);
       try {
         return await holdingTarget(hub, run, mapping, async () => {
-          const { pending, baseline } = await fenced(
-            hub,
-            lease,
-            async (client) => ({
-              pending: await collectCandidates(client, run, context, mapping, asOf),
-              baseline: await hasBaseline(client, mapping),
-            }),
-            'bulk',
-          );
+          const { pending, baseline } = await hub.read(run.institutionId, async (client) => ({
+            // A run that reads one person tells no more than what it wrote itself, and what of that person is due.
+            pending: run.subjectKey === undefined ? await pendingRuns(client, run, mapping) : [run.runId],
+            baseline: await hasBaseline(client, mapping),
+          }));
           const compiled = context.target(mapping);
           const target = { entity: mapping.definition.entity, key: compiled.keyColumns, columns: compiled.columns };
           const publishing: Publishing = {
@@ -72,9 +66,18 @@ export const createPublish = (dependencies: ActivityDependencies) => {
             asOf,
             baseline,
           };
-          const counts =
-            compiled.target.wholeFile === true ? await publishFile(publishing) : await publishRows(publishing);
-          await fenced(hub, lease, (client) => finishTarget(client, publishing, pending, counts));
+          const wholeFile = compiled.target.wholeFile === true;
+          const fresh = wholeFile ? nothingDone : await publishFresh(publishing);
+          if (!fresh.whole) {
+            await fenced(
+              hub,
+              lease,
+              (client) => collectCandidates(client, run, context, mapping, { asOf, pending }),
+              'bulk',
+            );
+          }
+          const counts = wholeFile ? await publishFile(publishing) : await publishRows(publishing, fresh);
+          await fenced(hub, lease, (client) => finishTarget(client, publishing, { pending, counts, all: fresh.whole }));
           return { ...counts };
         });
       } finally {
@@ -84,23 +87,37 @@ export const createPublish = (dependencies: ActivityDependencies) => {
   };
 };
 
+/** A target that nothing was published to yet is left to a run over whole sources: it begins with everything. */
+const knownTargets = (hub: Hub, run: RunRef, targets: readonly MappingRef[]): Promise<MappingRef[]> =>
+  hub.read(run.institutionId, async (client) => {
+    const known: MappingRef[] = [];
+    for (const target of targets) if (await hasBaseline(client, target)) known.push(target);
+    return known;
+  });
+
 /** The target has been offered everything: nothing of it is pending any more. */
 const finishTarget = async (
   client: PoolClient,
   publishing: Publishing,
-  pending: readonly string[],
-  counts: PublishCounts,
+  {
+    pending,
+    counts,
+    all,
+  }: { readonly pending: readonly string[]; readonly counts: PublishCounts; readonly all: boolean },
 ): Promise<void> => {
   const { run, mapping, asOf, lease } = publishing;
-  await checkCandidates(client, run, mapping);
+  if (!all) await checkCandidates(client, run, mapping);
+  const looked = all
+    ? 'true'
+    : `exists (select 1 from ${stagingOf(run.runId).candidates(mapping.id)} c where c.golden_id = d.golden_id)`;
   await client.query('delete from target_pending where mapping_id = $1 and run_id = any ($2::bigint[])', [
     mapping.id,
     pending,
   ]);
-  await client.query(
-    `delete from target_due d using ${stagingOf(run.runId).candidates(mapping.id)} c where d.mapping_id = $1 and d.due <= $2::date and d.golden_id = c.golden_id`,
-    [mapping.id, asOf],
-  );
+  await client.query(`delete from target_due d where d.mapping_id = $1 and d.due <= $2::date and ${looked}`, [
+    mapping.id,
+    asOf,
+  ]);
   await client.query(
     `insert into watermarks (mapping_id, kind, institution_id, value, run_id) values ($1, 'baseline', $2, $3, $4) on conflict (mapping_id, kind) do nothing`,
     [mapping.id, run.institutionId, asOf, run.runId],
@@ -121,6 +138,7 @@ async function* changePages(
   publishing: Publishing,
   size: number,
   counts: PublishCounts,
+  done: readonly GoldenRange[],
 ): AsyncGenerator<TargetChange[], void, undefined> {
   const { dependencies, lease, mapping, run } = publishing;
   let changes: TargetChange[] = [];
@@ -133,7 +151,7 @@ async function* changePages(
     });
     noted = [];
   };
-  for await (const judged of judgedPages(publishing, size)) {
+  for await (const judged of judgedPages(publishing, size, done)) {
     if (judged.nextDue !== null || judged.problems.length > 0) noted.push(judged);
     if (judged.problems.length > 0) counts.withheld += 1;
     if (judged.change !== null) changes.push(judged.change);
@@ -146,12 +164,13 @@ async function* changePages(
   if (changes.length > 0) yield changes;
 }
 
-const publishRows = async (publishing: Publishing): Promise<PublishCounts> => {
+const publishRows = async (publishing: Publishing, fresh: FreshPublish): Promise<PublishCounts> => {
   const { dependencies, connector, run, lease, mapping } = publishing;
   if (connector.rows === undefined)
     throw new SyncError('configuration_invalid', `system ${mapping.system.name} takes no rows`);
   const rows = connector.rows;
-  const counts = none();
+  const counts = { ...none(), written: fresh.written, withheld: fresh.withheld };
+  if (fresh.whole) return counts;
   const chunks = await dependencies.hub.read(run.institutionId, (client) =>
     readChunks(client, run.runId, 'publish', `${mapping.id}/bulk`),
   );
@@ -159,7 +178,10 @@ const publishRows = async (publishing: Publishing): Promise<PublishCounts> => {
   const begun = chunks.filter(({ state }) => state === 'intended').map(({ cursor }) => rangeOf(cursor ?? ''));
   let bulk = !publishing.baseline && !publishing.judge.shared && begun.length === 0;
   let chunk = (chunks.at(-1)?.chunk ?? -1) + 1;
-  for await (const changes of changePages(publishing, bulk ? bulkPage : pageSize, counts)) {
+  const done = chunks
+    .filter(({ state, counts: told }) => state === 'done' && told['fresh'] === true)
+    .map(({ cursor }) => rangeOf(cursor ?? ''));
+  for await (const changes of changePages(publishing, bulk ? bulkPage : pageSize, counts, done)) {
     dependencies.heartbeat();
     const inserts = changes.every(({ image, row }) => image === null && row !== null);
     if (bulk && inserts) {
@@ -239,9 +261,7 @@ async function* batchesOf(changes: readonly TargetChange[]): AsyncGenerator<read
   }
 }
 
-/** The golden ids of a chunk that was to be inserted in bulk: the first and the last. */
-type GoldenRange = readonly [first: bigint, last: bigint];
-
+/** The golden ids of a chunk that was to be inserted in bulk. */
 const rangeOf = (cursor: string): GoldenRange => {
   const [first = '0', last = '0'] = cursor.split('-');
   return [BigInt(first), BigInt(last)];
@@ -324,8 +344,7 @@ const foundThere = (
   const { change } = compared;
   if ('write' in compared || compared.status !== 'already') return [];
   if (compared.actual === null || change.image !== null) return [];
-  const id = BigInt(change.goldenId);
-  return begun.some(([first, last]) => first <= id && id <= last) ? [] : [{ change, before: compared.actual }];
+  return isWithin(change.goldenId, begun) ? [] : [{ change, before: compared.actual }];
 };
 
 type Compared =

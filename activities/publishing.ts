@@ -31,20 +31,32 @@ export interface PublishCounts {
   withheld: number;
 }
 
-/** Candidates in pages of golden ids, each judged. Records that became part of others come first: their rows make room for those. */
+/** Golden ids from the first to the last, both included. */
+export type GoldenRange = readonly [first: bigint, last: bigint];
+
+export const isWithin = (goldenId: string, ranges: readonly GoldenRange[]): boolean => {
+  if (ranges.length === 0) return false;
+  const id = BigInt(goldenId);
+  return ranges.some(([first, last]) => first <= id && id <= last);
+};
+
+/** Candidates in pages of golden ids, each judged; those in the ranges are done. Records that became part of others come first:
+ *  their rows make room for those. */
 export async function* judgedPages(
   publishing: Publishing,
   size: number,
+  done: readonly GoldenRange[] = [],
 ): AsyncGenerator<Judged & { goldenId: string }, void, undefined> {
   const { dependencies, run, mapping } = publishing;
   const merged = await dependencies.hub.read(run.institutionId, (client) => hasMerged(client, run, mapping));
-  if (merged) yield* judgedOf(publishing, size, 'merged');
-  yield* judgedOf(publishing, size, merged ? 'others' : 'all');
+  if (merged) yield* judgedOf(publishing, size, done, 'merged');
+  yield* judgedOf(publishing, size, done, merged ? 'others' : 'all');
 }
 
 async function* judgedOf(
   publishing: Publishing,
   size: number,
+  done: readonly GoldenRange[],
   which: 'merged' | 'others' | 'all',
 ): AsyncGenerator<Judged & { goldenId: string }, void, undefined> {
   const { dependencies, run, context, mapping, judge } = publishing;
@@ -61,6 +73,7 @@ async function* judgedOf(
           // A record that stands under several keys in one system is told under the first.
           if (candidate.goldenId === last) continue;
           last = candidate.goldenId;
+          if (isWithin(last, done)) continue;
           const judged = judge.judge(candidate);
           if (judged.change !== null || judged.nextDue !== null || judged.problems.length > 0)
             found.push({ ...judged, goldenId: candidate.goldenId });

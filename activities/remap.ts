@@ -24,41 +24,30 @@ export const needsRemap = async (client: PoolClient, run: RunRef, mapping: Mappi
   return rows[0]?.needed === true;
 };
 
-/** The plan of a source that has nothing new, but whose images are to be derived again. */
-export const remapPlan: SourcePlan = {
-  mode: 'full',
-  complete: false,
-  scope: {},
-  after: null,
-  upTo: null,
-  deliveryId: null,
-  deliveryDigest: null,
-  partitions: [],
-};
-
 const isWhole = (plan: SourcePlan): boolean => plan.complete && Object.keys(plan.scope).length === 0;
 
-/** Stages the kept raw rows of images that the read did not bring and that an earlier version derived, as changed ones. Returns
- *  how many. */
+/** Stages the kept raw rows of images that the read did not bring and that an earlier version derived, as changed ones, under
+ *  `part`. Returns how many. */
 export const stageStale = async (
   client: PoolClient,
   run: RunRef,
   mapping: MappingRef,
   plan: SourcePlan,
+  part: number,
 ): Promise<number> => {
   if (isWhole(plan) || !(await needsRemap(client, run, mapping))) return 0;
   const staging = stagingOf(run.runId);
   const { rowCount } = await client.query(
     `with back as (
        insert into ${staging.raw(mapping.id)} (part, key, raw, hash, scope)
-       select -2, i.source_key, i.raw, i.raw_hash, i.scope_key from record_images i
+       select $4::integer, i.source_key, i.raw, i.raw_hash, i.scope_key from record_images i
        where ${stale}
          and not exists (select 1 from ${staging.raw(mapping.id)} r where r.key = i.source_key)
          and not exists (select 1 from ${staging.delta(mapping.id)} d where d.key = i.source_key)
          and not exists (select 1 from rejected_records x where x.run_id = $3 and x.mapping_id = $1 and x.source_key = i.source_key)
        returning key, hash)
      insert into ${staging.delta(mapping.id)} (key, class, hash) select key, 'c', hash from back`,
-    [mapping.id, mapping.version, run.runId],
+    [mapping.id, mapping.version, run.runId, part],
   );
   return rowCount ?? 0;
 };

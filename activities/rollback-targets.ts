@@ -10,6 +10,7 @@ import { setBackFile } from './rollback-file.js';
 import { freeWhenApart } from './rollback-restricted.js';
 import { isBefore, type Cells, type SetBack, type SetBackOutcome, type TargetRollback } from './rollback-set-back.js';
 import { withIdentifiers } from './rollback-write.js';
+import { holdingTarget } from './target-lock.js';
 
 const pageSize = 2_000;
 
@@ -20,7 +21,13 @@ export interface RolledBackCounts {
 }
 
 /** Sets back what the run wrote to one target and what still stands there; edits made since are kept and listed. */
-export const rollBackTarget = async (
+export const rollBackTarget = (
+  dependencies: ActivityDependencies,
+  rolling: TargetRollback,
+): Promise<RolledBackCounts> =>
+  holdingTarget(dependencies.hub, rolling.run, rolling.mapping, () => setBackTarget(dependencies, rolling));
+
+const setBackTarget = async (
   dependencies: ActivityDependencies,
   rolling: TargetRollback,
 ): Promise<RolledBackCounts> => {

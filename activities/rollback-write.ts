@@ -58,25 +58,29 @@ export const applyRollbackPage = async (
   );
 };
 
-/** Records that are kept because a later run changed them (or a record that belongs together with them): listed, and left as they
- *  are in every store. */
+/** Records that are kept because a later run changed them, or a record that belongs together with them: left as they are in every
+ *  store. */
 export const noteKept = async (
   client: PoolClient,
-  { run, runId, table }: { readonly run: RunRef; readonly runId: string; readonly table: string },
+  runId: string,
+  table: string,
   kept: readonly string[],
-  detail = 'changed by a later run, so it was kept',
 ): Promise<void> => {
   if (kept.length === 0) return;
   await client.query(`update ${table} set kept = true where golden_id = any ($1::bigint[])`, [kept]);
   await client.query(
-    `insert into findings (institution_id, run_id, kind, entity_type_id, golden_id, detail, subject_key)
-     select $1, $2, 'kept_changed_since', g.entity_type_id, g.id, $4, g.subject_key
-     from golden_records g where g.id = any ($3::bigint[])`,
-    [run.institutionId, run.runId, kept, detail],
-  );
-  await client.query(
     `update change_set_entries set rollback_outcome = 'kept' where run_id = $1 and kind = 'golden' and row_id = any ($2::bigint[])`,
     [runId, kept],
+  );
+};
+
+/** Lists what is kept, once all of it is known. */
+export const listKept = async (client: PoolClient, run: RunRef, table: string): Promise<void> => {
+  await client.query(
+    `insert into findings (institution_id, run_id, kind, entity_type_id, golden_id, detail, subject_key)
+     select $1, $2, 'kept_changed_since', g.entity_type_id, g.id, 'changed by a later run, so it was kept', g.subject_key
+     from ${table} t join golden_records g on g.id = t.golden_id where t.kept`,
+    [run.institutionId, run.runId],
   );
 };
 
@@ -187,6 +191,11 @@ export const finishRollback = async (client: PoolClient, run: RunRef, runId: str
     [runId],
   );
   await client.query(`update held_changes set state = 'withdrawn' where run_id = $1 and state = 'held'`, [runId]);
+  await client.query(
+    `update rejected_records set state = 'open', version = version + 1, batch_id = null, settle_run_id = null
+     where settle_run_id = $1 and state = 'resolved'`,
+    [runId],
+  );
   await client.query(`update decision_batches set state = 'failed' where settle_run_id = $1`, [runId]);
   await restoreRestrictions(client, run, runId, table, own);
   await restoreWatermarks(client, runId);

@@ -1,16 +1,15 @@
 import type { PoolClient } from 'pg';
 import { childrenFirst, Couplings, readRollbackInputs, touchedBy } from '../database/rollback-records.js';
-import { recreate } from '../database/staging.js';
 import { SyncError } from '../domain/errors.js';
 import { planRecordRollback, type RollbackInput } from '../domain/record-rollback.js';
 import type { RunRef } from '../domain/run.js';
-import { applyRollbackPage, finishRollback, noteKept } from './rollback-write.js';
+import { applyRollbackPage, finishRollback, listKept, noteKept } from './rollback-write.js';
 import { rollBackPosted } from './post-rollback.js';
 import { rollBackTarget } from './rollback-targets.js';
 import { previewHashOf } from '../database/rollback-preview.js';
 import type { StepCounts } from './contract.js';
 import type { ActivityDependencies } from './dependencies.js';
-import { fenced, readChunks, recordChunk, takeLease } from './lease.js';
+import { fenced, readChunks, recordChunk, takeLease, type Chunk } from './lease.js';
 
 const pageSize = 500;
 
@@ -18,7 +17,10 @@ const pageSize = 500;
 const rollbackTable = (rollbackRunId: string, runId: string): string =>
   `staging.r${BigInt(rollbackRunId).toString()}_rollback_${BigInt(runId).toString()}`;
 
+/** A logged table: once something was set back, neither these nor which of them are kept can be told again. */
 const collectRollback = async (client: PoolClient, run: RunRef, runId: string, table: string): Promise<void> => {
+  await client.query(`drop table if exists ${table}`);
+  await client.query(`create table ${table} (golden_id bigint not null, kept boolean not null)`);
   await client.query(
     `insert into ${table} select distinct x.id, false from (${touchedBy('= $1')}) x join golden_records g on g.id = x.id`,
     [runId],
@@ -46,6 +48,9 @@ const readRollbackPage = (
     `select golden_id from ${table} where golden_id > $3 and not kept order by golden_id limit $4`,
     [after, pageSize],
   );
+
+const sumOf = (chunks: readonly Chunk[], name: string): number =>
+  chunks.reduce((total, { counts }) => total + Number(counts[name] ?? 0), 0);
 
 export const createRollback = (dependencies: ActivityDependencies) => {
   const { hub, configurations, heartbeat, crashPoint } = dependencies;
@@ -102,15 +107,7 @@ export const createRollback = (dependencies: ActivityDependencies) => {
         readChunks(client, run.runId, 'rollback', `${runId}/plan`),
       );
       if (planned.length === 0) {
-        await fenced(
-          hub,
-          lease,
-          async (client) => {
-            await recreate(client, table, 'golden_id bigint not null, kept boolean not null');
-            await collectRollback(client, run, runId, table);
-          },
-          'bulk',
-        );
+        await fenced(hub, lease, (client) => collectRollback(client, run, runId, table), 'bulk');
         await planKept(runId, run, table);
       }
       const mappings = await hub.read(run.institutionId, async (client) => {
@@ -151,22 +148,33 @@ export const createRollback = (dependencies: ActivityDependencies) => {
     async rollBackGolden(run: RunRef, runId: string): Promise<StepCounts> {
       const context = await configurations.of(run.institutionId);
       const lease = await takeLease(hub, run, 'rollback', `${runId}/golden`);
-      const finished = await hub.read(run.institutionId, (client) =>
+      const done = await hub.read(run.institutionId, (client) =>
         readChunks(client, run.runId, 'rollback', `${runId}/golden`),
       );
-      if (finished.length > 0) return finished[0]?.counts as StepCounts;
+      const counts = { reversed: sumOf(done, 'reversed'), kept: sumOf(done, 'kept') };
+      const last = done.at(-1);
+      if (last?.counts['last'] === true) return counts;
       const table = rollbackTable(run.runId, runId);
-      const counts = { reversed: 0, kept: 0 };
-      let after = '0';
-      for (;;) {
+      let [chunk, after] = last === undefined ? [0, '0'] : [last.chunk + 1, last.cursor ?? '0'];
+      for (; ; chunk += 1) {
         const page = await hub.read(run.institutionId, (client) => readRollbackPage(client, run, runId, table, after));
-        const last = page.at(-1);
-        if (last === undefined) break;
-        after = last.goldenId;
+        const cursor = page.at(-1)?.goldenId;
+        if (cursor === undefined) break;
         const plans = page.map(planRecordRollback);
-        await fenced(hub, lease, (client) => applyRollbackPage(client, { run, runId, context }, plans), 'bulk');
-        counts.reversed += plans.filter(({ kept }) => !kept).length;
-        counts.kept += plans.filter(({ kept }) => kept).length;
+        const kept = plans.filter((plan) => plan.kept).length;
+        const own = { reversed: plans.length - kept, kept };
+        await fenced(
+          hub,
+          lease,
+          async (client) => {
+            await applyRollbackPage(client, { run, runId, context }, plans);
+            await recordChunk(client, lease, chunk, { cursor, counts: own });
+          },
+          'bulk',
+        );
+        after = cursor;
+        counts.reversed += own.reversed;
+        counts.kept += own.kept;
         heartbeat();
         crashPoint('rollBackGolden');
       }
@@ -175,7 +183,7 @@ export const createRollback = (dependencies: ActivityDependencies) => {
         lease,
         async (client) => {
           await finishRollback(client, run, runId, table);
-          await recordChunk(client, lease, 0, { counts });
+          await recordChunk(client, lease, chunk, { counts: { last: true } });
           await client.query(`drop table if exists ${table}`);
         },
         'bulk',
@@ -185,7 +193,7 @@ export const createRollback = (dependencies: ActivityDependencies) => {
   };
 
   /** What a run put together or parted stays so as a whole. */
-  async function keepTogether(client: PoolClient, runId: string, run: RunRef, table: string): Promise<void> {
+  async function keepTogether(client: PoolClient, runId: string, table: string): Promise<void> {
     const couplings = await Couplings.read(client, runId);
     if (couplings.members.length === 0) return;
     const { rows } = await client.query<{ id: string }>(
@@ -193,8 +201,7 @@ export const createRollback = (dependencies: ActivityDependencies) => {
       [couplings.members],
     );
     const kept = couplings.with(rows.map(({ id }) => id));
-    const detail = 'belongs together with a record that a later run changed, so it was kept';
-    await noteKept(client, { run, runId, table }, kept, detail);
+    await noteKept(client, runId, table, kept);
   }
 
   /** Decides which records are kept, before any target is touched. */
@@ -210,10 +217,13 @@ export const createRollback = (dependencies: ActivityDependencies) => {
         .map(planRecordRollback)
         .filter((plan) => plan.kept)
         .map(({ goldenId }) => goldenId);
-      await fenced(hub, lease, (client) => noteKept(client, { run, runId, table }, kept));
+      await fenced(hub, lease, (client) => noteKept(client, runId, table, kept));
       heartbeat();
     }
-    await fenced(hub, lease, (client) => keepTogether(client, runId, run, table));
-    await fenced(hub, lease, (client) => recordChunk(client, lease, 0, { counts: {} }));
+    await fenced(hub, lease, async (client) => {
+      await keepTogether(client, runId, table);
+      await listKept(client, run, table);
+      await recordChunk(client, lease, 0, { counts: {} });
+    });
   }
 };

@@ -9,6 +9,7 @@ import { readSourcePlans } from './extract.js';
 import { readChunks } from './lease.js';
 import { postedWholly, postSteps } from './post.js';
 import { rememberMapped } from './remap.js';
+import { closeReplay } from './stage-replay.js';
 
 const uniqueViolation = '23505';
 
@@ -81,6 +82,7 @@ const closeBatch = async (client: PoolClient, run: RunRef, completed: boolean): 
      where b.settle_run_id = $1 and h.batch_id = b.id and h.state in ('released', 'discarded')`,
     [run.runId],
   );
+  await closeReplay(client, run);
 };
 
 /** Wakes the review of the job, which reminds of what waits; an id, no more, travels. */
@@ -110,18 +112,43 @@ const summarize = async (client: PoolClient, run: RunRef): Promise<Omit<RunSumma
   rejected: await count(client, `select count(*) from rejected_records where run_id = $1 and kind = 'rejected'`, [
     run.runId,
   ]),
-  goldenWrites: await count(client, 'select count(*) from golden_records where updated_run = $1', [run.runId]),
+  goldenWrites: await count(
+    client,
+    // The index begins with the entity type.
+    'select count(*) from golden_records where entity_type_id in (select id from entity_types) and updated_run = $1',
+    [run.runId],
+  ),
   targetWrites:
     (await readChunks(client, run.runId, 'publish'))
       .filter(({ part }) => part.endsWith('/counts'))
       .reduce((total, { counts }) => total + Number(counts['written'] ?? 0), 0) + (await postedRows(client, run)),
 });
 
+/** The run that reads the sources of a job just now. */
+const occupantOf = async (client: PoolClient, jobId: number | null): Promise<string | undefined> => {
+  const { rows } = await client.query<{ id: string }>(
+    `select id::text from sync_runs where job_id = $1 and kind = 'sync' and finished_at is null and subject_key is null`,
+    [jobId],
+  );
+  return rows[0]?.id;
+};
+
+/** Has the words indexed by which the records are found that the run wrote. */
+const indexWords = async (client: PoolClient, run: RunRef): Promise<void> => {
+  await client.query(`insert into outbox (institution_id, topic, subject) values ($1, 'names', $2)`, [
+    run.institutionId,
+    run.runId,
+  ]);
+  await client.query(`select pg_notify('concord_outbox', '')`);
+};
+
 export const createRuns = ({ hub, configurations }: ActivityDependencies) => ({
   /** Claims the job for this workflow, or names the run that holds it. Opening the same workflow again gives the same run. */
   async openRun(input: OpenRunInput & { readonly workflowId: string }): Promise<OpenedRun> {
     const { institutionId, jobId, kind, actor, asOf, workflowId } = input;
-    const opened = (id: string): OpenedRun => ({ opened: { runId: id, institutionId, jobId, kind } });
+    const { subjectKey } = input;
+    const ref = { institutionId, jobId, kind, ...(subjectKey === undefined ? {} : { subjectKey }) };
+    const opened = (id: string): OpenedRun => ({ opened: { runId: id, ...ref } });
     const existing = async (client: PoolClient): Promise<string | null> => {
       const { rows } = await client.query<{ id: string }>('select id::text from sync_runs where workflow_id = $1', [
         workflowId,
@@ -132,9 +159,13 @@ export const createRuns = ({ hub, configurations }: ActivityDependencies) => ({
       return await hub.transaction(institutionId, async (client) => {
         const known = await existing(client);
         if (known !== null) return opened(known);
+        // A run that is reading whole sources reads this person too; what we read now it may have read before.
+        const occupant = subjectKey === undefined ? undefined : await occupantOf(client, jobId);
+        if (occupant !== undefined) return { skipped: { runId: occupant } };
         const { rows } = await client.query<{ id: string }>(
-          `insert into sync_runs (institution_id, job_id, kind, parent_run_id, workflow_id, actor, as_of, state, reason)
-           select $1, $2, $3, coalesce($4::bigint, b.parent_run_id), $5, coalesce(b.actor, $6), greatest($7::date, p.as_of), 'opened', coalesce(b.reason, q.reason)
+          `insert into sync_runs (institution_id, job_id, kind, parent_run_id, workflow_id, actor, as_of, state, subject_key, reason)
+           select $1, $2, $3, coalesce($4::bigint, b.parent_run_id), $5, coalesce(b.actor, $6), greatest($7::date, p.as_of), 'opened', $9,
+             coalesce(b.reason, q.reason)
            from (select 1) one left join decision_batches b on b.id = $8 left join sync_runs p on p.id = b.parent_run_id
            left join run_requests q on q.workflow_id = $5
            returning id::text`,
@@ -147,6 +178,7 @@ export const createRuns = ({ hub, configurations }: ActivityDependencies) => ({
             actor,
             asOf,
             input.batchId ?? null,
+            subjectKey ?? null,
           ],
         );
         const id = rows[0]?.id ?? '';
@@ -171,11 +203,7 @@ export const createRuns = ({ hub, configurations }: ActivityDependencies) => ({
       return hub.read(institutionId, async (client) => {
         const known = await existing(client);
         if (known !== null) return opened(known);
-        const { rows } = await client.query<{ id: string }>(
-          `select id::text from sync_runs where job_id = $1 and kind = 'sync' and finished_at is null`,
-          [jobId],
-        );
-        const occupant = rows[0]?.id;
+        const occupant = await occupantOf(client, jobId);
         if (occupant === undefined)
           throw new SyncError('job_occupied', 'the job was just released; try again', { cause: error });
         return { skipped: { runId: occupant } };
@@ -221,6 +249,7 @@ export const createRuns = ({ hub, configurations }: ActivityDependencies) => ({
       const state: EndState =
         completed && (summary.questions > 0 || summary.held > 0) ? 'completed_with_questions' : outcome;
       if (summary.questions > 0 && run.kind === 'sync') await wakeReview(client, run);
+      if (summary.goldenWrites > 0) await indexWords(client, run);
       const told = { ...summary, state };
       await client.query(
         `update sync_runs set state = $2, counts = $3, error_code = $4, error_detail = $5, finished_at = clock_timestamp() where id = $1`,
@@ -232,6 +261,8 @@ export const createRuns = ({ hub, configurations }: ActivityDependencies) => ({
           failure?.detail ?? null,
         ],
       );
+      // Who waits for the job to be free looks again.
+      if (run.kind === 'sync') await client.query(`select pg_notify('concord_outbox', '')`);
       return told;
     });
   },
@@ -256,7 +287,7 @@ export const createRuns = ({ hub, configurations }: ActivityDependencies) => ({
       return {
         batches: batches.rows.map(({ id, kind }) => ({
           batchId: id,
-          kind: kind === 'release' ? ('release' as const) : ('decision' as const),
+          kind: kind === 'release' || kind === 'replay' ? ('release' as const) : ('decision' as const),
         })),
         open: Number(open.rows[0]?.open ?? 0),
         nextDue: open.rows[0]?.due ?? null,

@@ -17,7 +17,9 @@ export const findBrokenSetRules = async (
     const cell = `nullif(trim(r.raw::jsonb ->> ${rule.column}), '')`;
     const broken =
       rule.check === 'unique'
-        ? `select key from (select r.key, count(*) over (partition by ${cell}) as times from ${raw} r where ${cell} is not null) x where times > 1`
+        ? run.subjectKey === undefined
+          ? `select key from (select r.key, count(*) over (partition by ${cell}) as times from ${raw} r where ${cell} is not null) x where times > 1`
+          : othersHave(raw, mapping.id, rule.column)
         : await unknownReferences(client, run, raw, cell, context.mappingNamed(rule.mapping ?? '').id);
     await client.query(
       `insert into ${staging.problem}_set (mapping_id, key, reason) select $1, x.key, $2 from (${broken}) x`,
@@ -25,6 +27,13 @@ export const findBrokenSetRules = async (
     );
   }
 };
+
+/** Of a run that reads one person: the value stands in a row of the source that was read before. (The text is looked for first:
+ *  that is much cheaper than taking every row apart.) */
+const othersHave = (raw: string, mappingId: number, column: number): string =>
+  `select r.key from (select key, nullif(trim(raw::jsonb ->> ${column}), '') as cell from ${raw}) r where r.cell is not null and exists (
+     select 1 from record_images i where i.mapping_id = ${mappingId} and i.main and i.deleted_run is null and i.source_key <> r.key
+       and position(btrim(to_json(r.cell)::text, '"') in i.raw) > 0 and nullif(trim(i.raw::jsonb ->> ${column}), '') = r.cell)`;
 
 const unknownReferences = async (
   client: PoolClient,

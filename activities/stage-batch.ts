@@ -4,17 +4,25 @@ import { recreate, stagingColumns, stagingOf } from '../database/staging.js';
 import { EMPTY, type Stated } from '../domain/canonical.js';
 import type { PlannedStatement } from '../domain/merge.js';
 import { packStatements, type GoldenState, type ImageState } from '../domain/record-merge.js';
-import { applyStatement, planDecision, planDiscard, planOverride, type SettlementPlan } from '../domain/settlement.js';
+import {
+  applyStatement,
+  planDecision,
+  planDiscard,
+  planLift,
+  planOverride,
+  type SettlementPlan,
+} from '../domain/settlement.js';
+import { compilePolicies } from '../domain/authority.js';
 import type { RawRow } from '../domain/rows.js';
 import type { RunRef } from '../domain/run.js';
+import type { GroupPolicy } from '../domain/strategy.js';
 import { CopySink } from '../platform/copy-sink.js';
 import type { PreparedRun } from './contract.js';
-import type { EntityTypeRef, InstitutionContext } from './context.js';
+import { readRun, type EntityTypeRef, type InstitutionContext } from './context.js';
 import type { ActivityDependencies } from './dependencies.js';
 import { missingHash } from './diff.js';
-import type { SourcePlan } from './extract.js';
 import { stageIdentityRows } from './identity.js';
-import { fenced, recordChunk, takeLease, type Lease } from './lease.js';
+import { fenced, takeLease, type Lease } from './lease.js';
 import {
   addPlan,
   finishPlans,
@@ -26,6 +34,8 @@ import {
   type ImageJson,
 } from './merge.js';
 import { canonicalRecordTools } from './references.js';
+import { recordAsRead } from './staged-source.js';
+import { stageReplayedRows } from './stage-replay.js';
 import { standardizeStaged } from './standardize.js';
 
 /** A person's choice about one group of one golden record. */
@@ -37,11 +47,13 @@ interface Choice {
   readonly keep?: boolean;
   readonly value?: Stated;
   readonly override: boolean;
+  /** An override ends. */
+  readonly lift?: boolean;
 }
 
 interface Batch {
   readonly id: string;
-  readonly kind: 'decision' | 'release' | 'discard' | 'override';
+  readonly kind: 'decision' | 'release' | 'discard' | 'override' | 'replay';
   readonly items: readonly Readonly<Record<string, unknown>>[];
 }
 
@@ -68,7 +80,7 @@ const choicesOf = async (client: PoolClient, batch: Batch, only: readonly string
         goldenId: String(item['goldenId']),
         typeId,
         group: String(item['group']),
-        value: String(item['value']),
+        ...(item['lift'] === true ? { lift: true } : { value: String(item['value']) }),
         override: true,
       });
     }
@@ -112,18 +124,20 @@ const settlementOf = (
   group: number,
   golden: GoldenState,
   images: readonly ImageState[],
-  sticky: boolean,
+  policy: GroupPolicy,
 ): SettlementPlan => {
   const live = images.filter((image) => !image.deleted);
   const parties = live.map((image) => ({
     image: image.id,
+    system: image.system,
     target: image.target,
     stored: image.statements[group] ?? { value: null, state: 'live' as const, settled: 0 },
   }));
+  if (choice.lift === true) return planLift(parties, golden.values[group] ?? EMPTY, policy);
   if (choice.override) return planOverride(parties, choice.value ?? EMPTY);
   const taken = live.find((image) => image.system === choice.take && image.statements[group]?.state === 'open');
   const value = choice.keep === true ? golden.values[group] : (taken?.statements[group]?.value ?? choice.value);
-  return planDecision(parties, value ?? EMPTY, { sticky });
+  return planDecision(parties, value ?? EMPTY, { sticky: policy.strategy === 'sticky_human' });
 };
 
 const withStatements = (
@@ -175,6 +189,8 @@ const stageChoices = async (
   const table = stagingOf(run.runId).plan(type.id);
   const tools = canonicalRecordTools(type.definition);
   const reader = new ImageReader(dependencies, context, type);
+  const policies = compilePolicies(type.definition);
+  const { asOf } = await readRun(dependencies.hub, run);
   const ids = [...new Set(choices.map(({ goldenId }) => goldenId))];
   const { rows } = await dependencies.hub.read(run.institutionId, (client) =>
     client.query<{ id: string; golden: GoldenJson; images: readonly ImageJson[] | null; stamp: string | null }>(
@@ -199,13 +215,9 @@ const stageChoices = async (
         for (const choice of choices.filter(({ goldenId }) => goldenId === row.id)) {
           const group = type.definition.groups.findIndex(({ name }) => name === choice.group);
           if (group < 0) continue;
-          const plan = settlementOf(
-            choice,
-            group,
-            golden,
-            images,
-            type.definition.groups[group]?.strategy === 'sticky_human',
-          );
+          const policy = policies(golden.values, asOf)[group];
+          if (policy === undefined) continue;
+          const plan = settlementOf(choice, group, golden, images, policy);
           planned.set(group, plan.statements);
           next = setGroup(next, group, plan, version);
           if (choice.override)
@@ -241,33 +253,6 @@ const setGroup = (golden: GoldenState, group: number, plan: SettlementPlan, vers
   };
 };
 
-/** Staged rows count as extracted and compared. */
-const recordStaged = async (client: PoolClient, run: RunRef, lease: Lease, id: number): Promise<void> => {
-  const staging = stagingOf(run.runId);
-  const counted = await client.query<{ class: string; count: string }>(
-    `select class::text, count(*) from ${staging.delta(id)} group by class`,
-  );
-  const of = (letter: string): number => Number(counted.rows.find((row) => row.class === letter)?.count ?? 0);
-  const plan: SourcePlan = {
-    mode: 'full',
-    complete: false,
-    scope: {},
-    after: null,
-    upTo: null,
-    deliveryId: null,
-    deliveryDigest: null,
-    partitions: [],
-  };
-  await recordChunk(client, { ...lease, step: 'plan', part: String(id) }, 0, { counts: plan });
-  const extracted = of('n') + of('c');
-  await recordChunk(client, { ...lease, step: 'diff', part: String(id) }, 0, {
-    counts: { extracted, missing: of('m'), rejected: 0, new: of('n'), changed: of('c'), unchanged: 0 },
-  });
-  await recordChunk(client, { ...lease, step: 'guard', part: String(id) }, 0, {
-    counts: { n: of('n'), c: of('c'), m: of('m') },
-  });
-};
-
 /** The rows of released held changes take the place of an extraction. */
 const stageHeldRows = async (
   client: PoolClient,
@@ -297,9 +282,23 @@ const stageHeldRows = async (
       `delete from rolled_back_inputs b using (${held}) r where b.mapping_id = r.mapping_id and b.source_key = r.source_key
          and b.raw_hash = coalesce(r.raw_hash, '${missingHash}')`,
     );
-    await recordStaged(client, run, lease, id);
+    await recordAsRead(client, lease, id);
   }
   return rows.map(({ id }) => id);
+};
+
+/** What a release lets through: held rows, or the rows of identity questions. */
+const stageReleased = async (
+  client: PoolClient,
+  run: RunRef,
+  lease: Lease,
+  context: InstitutionContext,
+  batch: Batch,
+): Promise<number[]> => {
+  const held = await stageHeldRows(client, run, lease, context, batch);
+  const identities = await stageIdentityRows(client, run, batch.id);
+  for (const id of identities) await recordAsRead(client, lease, id);
+  return [...held, ...identities];
 };
 
 /** Rows that a person discards after a rollback: known and overruled where we hold their record, remembered where we do not. */
@@ -439,18 +438,9 @@ export const createStageBatch = (dependencies: ActivityDependencies) => ({
     const staging: Staging = { dependencies, run, lease, context };
     const batch = await hub.read(run.institutionId, (client) => batchOf(client, run));
     if (batch === null) return { entityTypes: [], nothingToDo: true };
-    if (batch.kind === 'release') {
-      const mappings = await fenced(
-        hub,
-        lease,
-        async (client) => {
-          const held = await stageHeldRows(client, run, lease, context, batch);
-          const identities = await stageIdentityRows(client, run, batch.id);
-          for (const id of identities) await recordStaged(client, run, lease, id);
-          return [...new Set([...held, ...identities])];
-        },
-        'bulk',
-      );
+    if (batch.kind === 'release' || batch.kind === 'replay') {
+      const stage = batch.kind === 'release' ? stageReleased : stageReplayedRows;
+      const mappings = await fenced(hub, lease, (client) => stage(client, run, lease, context, batch), 'bulk');
       return standardizeStaged(
         dependencies,
         run,

@@ -1,196 +1,30 @@
 import type { PoolClient } from 'pg';
-import { recreate, stagingColumns, stagingOf } from '../database/staging.js';
+import { indexByPlace, isAlive, markAlive, recreate, recreateCanon, stagingOf } from '../database/staging.js';
 import { dependencyOrder } from '../domain/configuration.js';
 import { SyncError } from '../domain/errors.js';
-import type { CanonicalRecord, CompiledSource, StandardizedRow } from '../domain/mapping.js';
-import type { RawRow, RowProblem } from '../domain/rows.js';
+import type { CompiledSource } from '../domain/mapping.js';
+import type { RawRow } from '../domain/rows.js';
 import type { RunRef } from '../domain/run.js';
 import { copyOut } from '../platform/copy.js';
-import { CopySink, encodeTextArray } from '../platform/copy-sink.js';
+import { CopySink } from '../platform/copy-sink.js';
+import { CanonWriter, copyCanon, copyProblem } from './canon-writer.js';
 import type { PreparedRun } from './contract.js';
 import type { InstitutionContext, MappingRef } from './context.js';
 import type { ActivityDependencies } from './dependencies.js';
 import { readSourcePlans } from './extract.js';
+import { rejoinedPart } from './diff.js';
 import { recordDispositions } from './dispositions.js';
 import { hasApart, holdOtherPersons, withdrawApart } from './identity.js';
 import { fenced, readChunks, recordChunk, takeLease, type Lease } from './lease.js';
 import { findBrokenSetRules } from './set-rules.js';
-
-/** What one staged row is written as. */
-interface StagedRow {
-  readonly key: string;
-  readonly rowClass: string;
-  readonly raw: string;
-  readonly hash: string;
-  readonly scope: string | null;
-  /** Names of set-based rules that the row breaks. */
-  readonly broken: readonly string[];
-}
-
-/** Writes canonical records and problems of staged rows; two statements on two connections, fed by one loop. */
-export class CanonWriter {
-  private readonly canon: CopySink;
-  private readonly problem: CopySink;
-
-  constructor(
-    canonClient: PoolClient,
-    problemClient: PoolClient,
-    run: RunRef,
-    private readonly context: InstitutionContext,
-  ) {
-    const staging = stagingOf(run.runId);
-    this.canon = new CopySink(
-      canonClient,
-      `copy ${staging.canon} (mapping_id, entity_type_id, key, sub_key, main, op, class, values, refs, identifiers,
-         match_name, match_birth, effective_at, raw, hash, scope) from stdin`,
-    );
-    this.problem = new CopySink(
-      problemClient,
-      `copy ${staging.problem} (mapping_id, key, kind, entity_type_id, sub_key, field, reason, detail, raw, hash) from stdin`,
-    );
-  }
-
-  /** Null: go on; a promise: the server lags. */
-  add(mapping: MappingRef, source: CompiledSource, row: StagedRow): Promise<unknown> | null {
-    const standardized = source.standardize(JSON.parse(row.raw) as RawRow);
-    const waits: (Promise<void> | null)[] = [];
-    for (const restriction of standardized.restrictions) {
-      const type = this.context.entityTypeNamed(restriction.entityType).id;
-      waits.push(
-        this.addProblem(mapping, row, 'restriction', {
-          type,
-          subKey: restriction.subKey,
-          reason: restriction.recipientClass,
-          detail: '',
-          field: null,
-        }),
-      );
-    }
-    const rejected = standardized.rejected ?? brokenRule(source, row);
-    if (rejected !== null) waits.push(this.addRowProblem(mapping, row, 'rejected', rejected));
-    else if (standardized.filtered)
-      waits.push(
-        this.addProblem(mapping, row, 'filtered', {
-          type: null,
-          subKey: null,
-          reason: 'filtered',
-          detail: '',
-          field: null,
-        }),
-      );
-    else waits.push(...this.addRecords(mapping, row, standardized));
-    const lagging = waits.filter((wait): wait is Promise<void> => wait !== null);
-    return lagging.length === 0 ? null : Promise.all(lagging);
-  }
-
-  private addRecords(mapping: MappingRef, row: StagedRow, standardized: StandardizedRow): (Promise<void> | null)[] {
-    const waits = standardized.problems.map((problem) => this.addRowProblem(mapping, row, 'finding', problem));
-    for (const [index, record] of standardized.records.entries())
-      waits.push(this.addRecord(mapping, row, record, index === 0));
-    return waits;
-  }
-
-  private addRecord(mapping: MappingRef, row: StagedRow, record: CanonicalRecord, main: boolean): Promise<void> | null {
-    return this.canon.add([
-      String(mapping.id),
-      String(this.context.entityTypeNamed(record.entityType).id),
-      row.key,
-      record.subKey,
-      main ? 't' : 'f',
-      'u',
-      row.rowClass,
-      encodeTextArray(record.values),
-      record.references.length === 0 ? null : encodeTextArray(this.references(record)),
-      record.identifiers.length === 0
-        ? null
-        : encodeTextArray(record.identifiers.flatMap(({ scheme, value }) => [scheme, value])),
-      record.corroboration.name,
-      record.corroboration.birthDate,
-      record.effectiveAt,
-      main ? row.raw : null,
-      main ? row.hash : null,
-      row.scope,
-    ]);
-  }
-
-  /** Six items a reference: group, attribute, mapping, entity type, key, sub-key. */
-  private references(record: CanonicalRecord): string[] {
-    const definition = this.context.entityTypeNamed(record.entityType).definition;
-    return record.references.flatMap(({ group, attribute, mapping, key, subKey }) => {
-      const attributes = definition.groups[group]?.attributes ?? [];
-      const meant = attribute === null ? attributes[0] : attributes.find(({ name }) => name === attribute);
-      const type = this.context.entityTypeNamed(meant?.references ?? '');
-      return [
-        String(group),
-        attribute ?? '',
-        String(this.context.mappingNamed(mapping).id),
-        String(type.id),
-        key,
-        subKey,
-      ];
-    });
-  }
-
-  private addRowProblem(
-    mapping: MappingRef,
-    row: StagedRow,
-    kind: 'rejected' | 'finding',
-    problem: RowProblem,
-  ): Promise<void> | null {
-    return this.addProblem(mapping, row, kind, {
-      type: null,
-      subKey: null,
-      reason: problem.reason,
-      detail: problem.detail,
-      field: problem.field,
-    });
-  }
-
-  private addProblem(
-    mapping: MappingRef,
-    row: StagedRow,
-    kind: 'rejected' | 'finding' | 'filtered' | 'restriction' | 'waiting',
-    told: { type: number | null; subKey: string | null; reason: string; detail: string; field: string | null },
-  ): Promise<void> | null {
-    const keep = kind === 'rejected';
-    return this.problem.add([
-      String(mapping.id),
-      row.key,
-      kind,
-      told.type === null ? null : String(told.type),
-      told.subKey,
-      told.field,
-      told.reason,
-      told.detail,
-      keep ? row.raw : null,
-      keep ? row.hash : null,
-    ]);
-  }
-
-  async finish(): Promise<void> {
-    await this.canon.finish();
-    await this.problem.finish();
-  }
-}
-
-const brokenRule = (source: CompiledSource, row: StagedRow): RowProblem | null => {
-  const rule = source.setRules.find(({ name, severity }) => severity === 'reject' && row.broken.includes(name));
-  if (rule === undefined) return null;
-  return {
-    row: '',
-    key: row.key,
-    field: rule.field,
-    reason: rule.name,
-    detail: rule.check === 'unique' ? 'the value occurs in several rows' : 'no such record is known',
-  };
-};
+import { recogniseCorrected } from './stage-replay.js';
 
 /** Records of images that a row no longer makes (or whose row is missing) are withdrawn. */
 const withdrawAbsent = async (client: PoolClient, run: RunRef, mapping: MappingRef): Promise<void> => {
   const staging = stagingOf(run.runId);
   await client.query(
-    `insert into ${staging.canon} (mapping_id, entity_type_id, key, sub_key, main, op, class, values, hash)
-     select i.mapping_id, i.entity_type_id, i.source_key, i.sub_key, i.main, 'd', d.class, '{}', case when i.main then r.hash end
+    `insert into ${staging.canon} (mapping_id, entity_type_id, key, sub_key, main, op, values, hash)
+     select i.mapping_id, i.entity_type_id, i.source_key, i.sub_key, i.main, 'd', '{}', case when i.main then r.hash end
      from ${staging.delta(mapping.id)} d
      join record_images i on i.mapping_id = $1 and i.source_key = d.key and i.deleted_run is null and (i.read_run is not null)
      left join ${staging.raw(mapping.id)} r on r.key = d.key
@@ -217,11 +51,14 @@ export const logProblems = async (client: PoolClient, run: RunRef): Promise<void
   );
 };
 
-const deltaRows = (run: RunRef, mapping: MappingRef): string => {
+const deltaRows = (run: RunRef, mapping: MappingRef, source: CompiledSource, only: string): string => {
   const staging = stagingOf(run.runId);
-  return `copy (select d.key, d.class, r.raw, r.hash, r.scope,
-      (select string_agg(b.reason, ',') from ${staging.problem}_set b where b.mapping_id = ${mapping.id} and b.key = d.key)
-    from ${staging.delta(mapping.id)} d join ${staging.raw(mapping.id)} r on r.key = d.key where d.class in ('n', 'c')) to stdout`;
+  const broken =
+    source.setRules.length === 0
+      ? 'null'
+      : `(select string_agg(b.reason, ',') from ${staging.problem}_set b where b.mapping_id = ${mapping.id} and b.key = d.key)`;
+  return `copy (select d.key, r.raw, r.hash, r.scope, ${broken}
+    from ${staging.delta(mapping.id)} d join ${staging.raw(mapping.id)} r on r.key = d.key where d.class in ('n', 'c') and ${only}) to stdout`;
 };
 
 /** Entity types that have canonical records, those that are referred to first. */
@@ -240,42 +77,134 @@ export const preparedTypes = async (
   return { entityTypes: ordered, nothingToDo: ordered.length === 0 };
 };
 
+const none: readonly string[] = [];
+
+/** @param only a condition on the staged row `r` */
 const standardizeSource = async (
   { hub, heartbeat, cancelled, crashPoint }: ActivityDependencies,
   run: RunRef,
   lease: Lease,
   mapping: MappingRef,
   context: InstitutionContext,
+  only = 'true',
 ): Promise<void> => {
   const source = context.source(mapping);
   await hub.bulk(run.institutionId, (reading) =>
     fenced(
       hub,
       lease,
-      (canon) =>
-        hub.bulk(run.institutionId, async (problem) => {
-          const writer = new CanonWriter(canon, problem, run, context);
-          for await (const rows of copyOut(reading, deltaRows(run, mapping), { signal: cancelled() })) {
-            for (const [key, rowClass, raw, hash, scope, broken] of rows) {
+      (canonClient) =>
+        // Two statements on two connections, fed by one loop.
+        hub.bulk(run.institutionId, async (problemClient) => {
+          const canon = new CopySink(canonClient, copyCanon(run));
+          const problem = new CopySink(problemClient, copyProblem(run));
+          const writer = new CanonWriter(canon, problem, context, mapping, source);
+          for await (const rows of copyOut(reading, deltaRows(run, mapping, source, only), { signal: cancelled() })) {
+            for (const [key, raw, hash, scope, broken] of rows) {
               if (key === null || key === undefined || raw === null || raw === undefined) continue;
-              const wait = writer.add(mapping, source, {
+              const wait = writer.add({
                 key,
-                rowClass: rowClass ?? 'n',
                 raw,
+                cells: JSON.parse(raw) as RawRow,
                 hash: hash ?? '',
                 scope: scope ?? null,
-                broken: (broken ?? '').split(','),
+                broken: broken === null || broken === undefined ? none : broken.split(','),
               });
               if (wait !== null) await wait;
             }
             heartbeat();
           }
-          await writer.finish();
+          await canon.finish();
+          await problem.finish();
         }),
       'bulk',
     ),
   );
   crashPoint('standardize');
+};
+
+/** What a source was found to hold, by the chunks of the steps before. */
+interface Standing {
+  /** Rows that were read and staged, and those that waited and rejoined. */
+  readonly staged: number;
+  readonly rejoined: number;
+  /** Rows that the guard left, by class. */
+  readonly left: Readonly<Record<string, unknown>>;
+}
+
+const standingOf = async (client: PoolClient, run: RunRef, mapping: MappingRef): Promise<Standing> => {
+  const chunks = (await readChunks(client, run.runId, 'extract')).filter(({ part }) =>
+    part.startsWith(`${mapping.id}/`),
+  );
+  const sum = (name: string): number => chunks.reduce((total, { counts }) => total + Number(counts[name] ?? 0), 0);
+  const [diff] = await readChunks(client, run.runId, 'diff', String(mapping.id));
+  const [guard] = await readChunks(client, run.runId, 'guard', String(mapping.id));
+  const staged = sum('rows');
+  return {
+    staged,
+    rejoined: Number(diff?.counts['extracted'] ?? 0) - staged - sum('known') - sum('rejected'),
+    left: guard?.counts ?? {},
+  };
+};
+
+/** Takes rows that were standardized while they were read, and left the run since, out again: several had one key, or they are
+ *  held. False where not all of them were new after all. */
+const keepAtOnce = async (
+  client: PoolClient,
+  run: RunRef,
+  mapping: MappingRef,
+  { staged, rejoined, left }: Standing,
+): Promise<boolean> => {
+  const staging = stagingOf(run.runId);
+  const { n = 0, ...others } = left;
+  const allNew = Object.values(others).every((count) => Number(count) === 0);
+  if (allNew && Number(n) - rejoined === staged) return true;
+  const gone = allNew ? `not exists (select 1 from ${staging.delta(mapping.id)} d where d.key = x.key)` : 'true';
+  for (const table of [staging.canon, staging.problem])
+    await client.query(`delete from ${table} x where x.mapping_id = $1 and ${gone}`, [mapping.id]);
+  return allNew;
+};
+
+/** Sources whose rows were standardized while they were read. */
+export interface FirstReads {
+  readonly atOnce: ReadonlySet<number>;
+  /** There may be records that are none of these: of a source that dropped out, or of an earlier attempt. */
+  readonly stray: boolean;
+}
+
+const noFirstReads: FirstReads = { atOnce: new Set(), stray: false };
+
+/** Staging tables for the records of these sources. What was standardized while it was read stays.
+ *  @returns the sources that are not standardized yet, and of the others those of which rows rejoined */
+const prepareCanon = async (
+  client: PoolClient,
+  run: RunRef,
+  mappings: readonly MappingRef[],
+  { atOnce, stray }: FirstReads,
+): Promise<{ readonly whole: readonly MappingRef[]; readonly rejoined: readonly MappingRef[] }> => {
+  const staging = stagingOf(run.runId);
+  if (atOnce.size === 0) {
+    await recreateCanon(client, run.runId);
+    return { whole: mappings, rejoined: [] };
+  }
+  const whole: MappingRef[] = [];
+  const rejoined: MappingRef[] = [];
+  for (const mapping of mappings) {
+    const standing = await standingOf(client, run, mapping);
+    if (!atOnce.has(mapping.id) || !(await keepAtOnce(client, run, mapping, standing))) whole.push(mapping);
+    else if (standing.rejoined > 0) rejoined.push(mapping);
+  }
+  if (!stray) return { whole, rejoined };
+  const kept = mappings.filter((mapping) => !whole.includes(mapping)).map(({ id }) => id);
+  for (const table of [staging.canon, staging.problem]) {
+    await client.query(`delete from ${table} where not (mapping_id = any ($1))`, [kept]);
+    for (const { id } of rejoined)
+      await client.query(
+        `delete from ${table} x using ${staging.raw(id)} r where x.mapping_id = $1 and r.key = x.key and r.part = $2`,
+        [id, rejoinedPart],
+      );
+  }
+  return { whole, rejoined };
 };
 
 /** Standardizes the staged rows of these sources; an extraction staged them, or a release. */
@@ -285,33 +214,38 @@ export const standardizeStaged = async (
   lease: Lease,
   context: InstitutionContext,
   mappings: readonly MappingRef[],
+  firstReads = noFirstReads,
 ): Promise<PreparedRun> => {
   const { hub } = dependencies;
   const staging = stagingOf(run.runId);
   await hub.read(run.institutionId, (client) => checkDeltas(client, run, mappings));
-  await fenced(
+  const { whole, rejoined } = await fenced(
     hub,
     lease,
     async (client) => {
-      await recreate(client, staging.canon, stagingColumns.canon);
-      await recreate(client, staging.problem, stagingColumns.problem);
+      const prepared = await prepareCanon(client, run, mappings, firstReads);
       await client.query(`drop table if exists ${staging.effects}`);
       await recreate(
         client,
         `${staging.problem}_set`,
         'mapping_id integer not null, key text not null, reason text not null',
       );
-      for (const mapping of mappings) await findBrokenSetRules(client, run, mapping, context);
+      for (const mapping of prepared.whole) await findBrokenSetRules(client, run, mapping, context);
+      return prepared;
     },
     'bulk',
   );
-  for (const mapping of mappings) await standardizeSource(dependencies, run, lease, mapping, context);
+  for (const mapping of whole) await standardizeSource(dependencies, run, lease, mapping, context);
+  for (const mapping of rejoined)
+    await standardizeSource(dependencies, run, lease, mapping, context, `r.part = ${rejoinedPart}`);
   return fenced(
     hub,
     lease,
     async (client) => {
-      await client.query(`create index on ${staging.canon} (mapping_id, key)`);
-      await client.query(`analyze ${staging.canon}`);
+      await indexByPlace(client, staging.canon);
+      await client.query(
+        `analyze ${staging.canon} (ord, mapping_id, entity_type_id, key, sub_key, main, op, match_name, match_birth)`,
+      );
       for (const mapping of mappings) {
         if (!(await hasApart(client, run))) await holdOtherPersons(client, run, context, mapping);
         await withdrawAbsent(client, run, mapping);
@@ -319,8 +253,9 @@ export const standardizeStaged = async (
       }
       const logged = await readChunks(client, run.runId, 'standardize', '');
       if (logged.length === 0) await logProblems(client, run);
-      const { rows } = await client.query<{ count: string }>(`select count(*) from ${staging.canon}`);
-      await recordChunk(client, lease, 0, { counts: { canon: Number(rows[0]?.count ?? 0) } });
+      await recogniseCorrected(client, run);
+      await markAlive(client, staging.canon);
+      await recordChunk(client, lease, 0, {});
       if (run.kind !== 'decision') await recordDispositions(client, run, context);
       return preparedTypes(client, run, context);
     },
@@ -337,28 +272,23 @@ export const createStandardize = (dependencies: ActivityDependencies) => {
     async standardize(run: RunRef): Promise<PreparedRun> {
       const context = await configurations.of(run.institutionId);
       const lease = await takeLease(hub, run, 'standardize', '');
-      const mappings = await hub.read(run.institutionId, async (client) => {
-        const plans = await readSourcePlans(client, run.runId);
-        return [...plans.keys()].map((id) => context.mapping(id)).filter((mapping) => !context.isPosted(mapping));
-      });
-      return standardizeStaged(dependencies, run, lease, context, mappings);
+      const plans = await hub.read(run.institutionId, (client) => readSourcePlans(client, run.runId));
+      const mappings = [...plans.keys()]
+        .map((id) => context.mapping(id))
+        .filter((mapping) => !context.isPosted(mapping));
+      const atOnce = new Set(mappings.map(({ id }) => id).filter((id) => plans.get(id)?.atOnce === true));
+      const planned = run.jobId === null ? 0 : context.job(run.jobId).definition.sources.length;
+      const stray = lease.token !== '1' || plans.size < planned;
+      return standardizeStaged(dependencies, run, lease, context, mappings, { atOnce, stray });
     },
   };
 };
 
 /** The deltas are as the guard left them, or staging is lost. */
 const checkDeltas = async (client: PoolClient, run: RunRef, mappings: readonly MappingRef[]): Promise<void> => {
-  const left = await readChunks(client, run.runId, 'guard');
   for (const mapping of mappings) {
-    const counts = left.find(({ part }) => part === String(mapping.id))?.counts ?? {};
-    const expected = Object.values(counts).reduce<number>((total, count) => total + Number(count), 0);
-    const table = stagingOf(run.runId).delta(mapping.id);
-    const there = await client.query<{ name: string | null }>('select to_regclass($1)::text as name', [table]);
-    const { rows } =
-      there.rows[0]?.name === null
-        ? { rows: [] }
-        : await client.query<{ count: string }>(`select count(*) from ${table}`);
-    if (Number(rows[0]?.count ?? -1) !== expected)
+    const guarded = await readChunks(client, run.runId, 'guard', String(mapping.id));
+    if (guarded.length === 0 || !(await isAlive(client, stagingOf(run.runId).delta(mapping.id))))
       throw new SyncError('staging_lost', `the delta of ${mapping.definition.name} is gone`);
   }
 };

@@ -17,7 +17,9 @@ const page = `<!doctype html>
 <body><main id="ui"></main><script src="/docs/swagger-ui-bundle.js"></script><script src="/docs/start.js"></script></body>
 </html>`;
 
-const start = `SwaggerUIBundle({ url: '${linkTo('openapi.json')}', dom_id: '#ui', deepLinking: true });`;
+const start = `SwaggerUIBundle({ url: '${linkTo('openapi.json')}', dom_id: '#ui', deepLinking: true, filter: true,
+  // Who may is part of what an operation is; nothing is asked of anybody but us.
+  showExtensions: true, validatorUrl: null, persistAuthorization: false });`;
 
 const policy = "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'none'";
 

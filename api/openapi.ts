@@ -1,22 +1,38 @@
 import type { INestApplication } from '@nestjs/common';
 import { DocumentBuilder, SwaggerModule, type OpenAPIObject } from '@nestjs/swagger';
+import { partsFor } from './common/openapi-parts.js';
 import { ProblemView } from './common/problem.view.js';
 
 const tags: Readonly<Record<string, string>> = {
   Status: 'How everything is.',
   Jobs: 'What is synchronized with what.',
   Runs: 'Synchronizations, and taking them back.',
+  'Records set aside': 'What could not be used: why, corrected, and sent through alone.',
+  Institution: 'Whose data it all is.',
+  Systems: 'What is connected.',
+  'Entity types': 'What records are of.',
   Mappings: 'What the fields of a system mean.',
+  Rules: 'What rows have to fulfil.',
+  'Code tables': 'Which codes mean the same.',
+  Configuration: 'All of it, as files.',
   Questions: 'What the rules could not settle waits for a person.',
   'Held changes': 'What was too much, or came back, waits for a person.',
   'Golden records': 'What we hold to be true, and why.',
+  Deliveries: 'Files that systems deliver, and files that are delivered over HTTP.',
+  Restrictions: 'What is kept from whom.',
+  Organisations: 'The parts of the institution, by which is decided who sees whom.',
   Quality: 'What the rules say of records.',
+  Events: 'What happens, as it happens.',
+  Access: 'Who people and programs are, and what they may do.',
   Health: 'For whoever watches over the process.',
 };
 
 const description = `Keeps the records of an institution's systems in agreement.
 
-Every request carries an API key: \`Authorization: Bearer concord_…\`. Its role decides what it may do; its institution, what it sees.
+Programs send an API key or an access token of their institution's OpenID provider: \`Authorization: Bearer …\`. People sign in and
+have a session. The role decides what one may do; the institution, what one sees: each operation names its cell of the table of
+permissions (\`x-permission\`). Requests are counted: \`RateLimit\` says how many are left. Problems are told in English, German and
+Arabic (\`Accept-Language\`).
 Errors are \`application/problem+json\` (RFC 9457) with a stable \`code\`. Lists are paged by opaque cursors. Work that outlives the
 request answers 202 and \`Location\`. Bodies are at most 5 MB.`;
 
@@ -29,7 +45,21 @@ export const createDocument = (application: INestApplication): OpenAPIObject => 
     .setDescription(description)
     .setLicense('Apache-2.0', 'https://www.apache.org/licenses/LICENSE-2.0')
     .addServer('/')
-    .addBearerAuth({ type: 'http', scheme: 'bearer', bearerFormat: 'concord_…', description: 'An API key.' }, 'apiKey');
+    .addBearerAuth(
+      {
+        ...{ type: 'http', scheme: 'bearer', bearerFormat: 'concord_… or JWT' },
+        description: 'An API key, or an access token (OAuth 2.0 client credentials) of a provider that we trust.',
+      },
+      'apiKey',
+    )
+    .addCookieAuth(
+      '__Host-concord-session',
+      {
+        ...{ type: 'apiKey', in: 'cookie' },
+        description: 'The session of a person who signed in. Changes must come from our own origin.',
+      },
+      'session',
+    );
   for (const [name, words] of Object.entries(tags)) builder.addTag(name, words);
   const document = SwaggerModule.createDocument(application, builder.build(), {
     extraModels: [ProblemView],
@@ -37,7 +67,11 @@ export const createDocument = (application: INestApplication): OpenAPIObject => 
   });
   const plain: unknown = toJsonSchema(document);
   if (!isDocument(plain)) throw new TypeError('no OpenAPI document');
-  return { ...plain, paths: withExamples(withPlainPaths(plain)) };
+  return {
+    ...plain,
+    paths: withExamples(withPlainPaths(plain)),
+    components: { ...plain.components, ...partsFor(plain.paths) },
+  };
 };
 
 const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
@@ -57,7 +91,8 @@ const toJsonSchema = (value: unknown): unknown => {
       name === 'example' || name === 'examples' ? member : toJsonSchema(member),
     ]),
   );
-  if (object['type'] === 'any') delete object['type'];
+  const { type } = object;
+  if (type === 'any' || (Array.isArray(type) && type.includes('any'))) delete object['type'];
   return nullable === true ? orNull(object) : object;
 };
 
@@ -98,6 +133,7 @@ const withExamples = (document: OpenAPIObject): OpenAPIObject['paths'] => {
     for (const operation of Object.values(item as Record<string, unknown>)) {
       if (!isObject(operation) || !isObject(operation['responses'])) continue;
       describeCsv(operation['requestBody']);
+      describeBytes(operation['requestBody']);
       for (const response of Object.values(operation['responses'])) addExample(response, exampleFor);
     }
   }
@@ -114,6 +150,12 @@ const describeCsv = (body: unknown): void => {
   Object.assign(body['content'], { 'text/csv': csv });
 };
 
+const describeBytes = (body: unknown): void => {
+  if (!isObject(body) || !isObject(body['content'])) return;
+  const bytes = body['content']['application/octet-stream'];
+  if (isObject(bytes)) Object.assign(bytes, { schema: { type: 'string', format: 'binary' } });
+};
+
 const addExample = (response: unknown, exampleFor: (schema: unknown) => unknown): void => {
   if (!isObject(response) || !isObject(response['content'])) return;
   const json = response['content']['application/json'];
@@ -128,8 +170,11 @@ const exampleOf = (schema: unknown, schemas: Readonly<Record<string, unknown>>):
   if (reference !== undefined) return exampleOf(schemas[reference], schemas);
   const alternatives = schema['allOf'] ?? schema['anyOf'];
   if (Array.isArray(alternatives)) return exampleOf(alternatives[0], schemas);
-  if (schema['type'] === 'array') return [exampleOf(schema['items'], schemas)];
-  if (!isObject(schema['properties'])) return null;
+  if (schema['type'] === 'array') {
+    const item = exampleOf(schema['items'], schemas);
+    return item === null ? [] : [item];
+  }
+  if (!isObject(schema['properties'])) return schema['type'] === 'object' ? {} : null;
   return Object.fromEntries(
     Object.entries(schema['properties']).map(([name, member]) => [name, exampleOf(member, schemas)]),
   );

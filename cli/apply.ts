@@ -1,17 +1,15 @@
-/* `npm run apply -- FOLDER`: makes a folder of configuration the institution's, whole or not at all. */
 import { resolve } from 'node:path';
 import { readConfig } from '../config/env.js';
 import type { Config } from '../config/env.js';
 import { LaunchError, reasonOf } from '../launch/launch-error.js';
-import { applyJudged, judgeFolder } from '../worker/apply-folder.js';
+import { applyJudged, judgeFolder, planJudged } from '../worker/apply-folder.js';
 import type { JudgedFolder } from '../worker/apply-folder.js';
 import { createFirstKeys, listInstitutions, prepareDatabase } from '../worker/prepare.js';
 import { updateSchedules } from '../worker/temporal-tasks.js';
-import { keyLines } from './keys.js';
+import { changeLines, leftOutLines } from './configuration-command.js';
+import { exitCodes } from './exit-codes.js';
+import { Failure } from './failure.js';
 import { findRunning } from './running.js';
-
-const write = (line: string): void => void process.stdout.write(`${line}\n`);
-const complain = (line: string): void => void process.stderr.write(`${line}\n`);
 
 interface Place {
   readonly databaseUrl: string;
@@ -19,7 +17,7 @@ interface Place {
   readonly temporalAddress: string | null;
 }
 
-/** Where to: the database that the environment names, else that of the `npm start` that runs. */
+/** Where to: the database that the environment names, else that of the platform that runs here. */
 const findPlace = (config: Config): Place => {
   const { databaseUrl, temporal } = config;
   const running = findRunning(config);
@@ -27,7 +25,7 @@ const findPlace = (config: Config): Place => {
     return { databaseUrl, temporalAddress: temporal.address ?? running?.temporalAddress ?? null };
   if (running !== null) return running;
   throw new LaunchError(
-    'Nothing to apply to: `npm start` is not running here. Start it in another terminal, or set DATABASE_URL.',
+    'Nothing to apply to: `concord up` is not running here. Start it in another terminal, or set DATABASE_URL.',
   );
 };
 
@@ -43,83 +41,97 @@ const judge = async (folder: string): Promise<JudgedFolder> => {
   }
 };
 
-const refuse = ({ problems }: JudgedFolder): void => {
-  for (const { file, line, reason, remedy } of problems) complain(`${file}:${String(line)}: ${reason}: ${remedy}`);
-  complain(`Refused: ${String(problems.length)} problem${problems.length === 1 ? '' : 's'}. Nothing was changed.`);
-  process.exitCode = 2;
-};
-
-const parts = ['systems', 'entityTypes', 'mappings', 'rules', 'codeTables', 'jobs'] as const;
-const titles: Readonly<Record<(typeof parts)[number], string>> = {
-  systems: 'systems',
-  entityTypes: 'entity types',
-  mappings: 'mappings',
-  rules: 'rules',
-  codeTables: 'code tables',
-  jobs: 'jobs',
-};
-
-const tellDifference = (name: string, applied: Awaited<ReturnType<typeof applyJudged>>): void => {
-  write(`${name}: ${applied.institution}`);
-  for (const part of parts) {
-    for (const [what, names] of Object.entries(applied[part]) as [string, readonly string[]][]) {
-      if (names.length > 0) write(`  ${what.padEnd(8)}  ${titles[part]}: ${names.join(', ')}`);
-    }
-  }
-  const none = parts.every((part) =>
-    Object.values(applied[part]).every((names: readonly string[]) => names.length === 0),
+const refusal = ({ problems }: Pick<JudgedFolder, 'problems'>): Failure =>
+  new Failure(
+    exitCodes.usage,
+    'configuration_invalid',
+    `Refused: ${String(problems.length)} problem${problems.length === 1 ? '' : 's'}. Nothing was changed.`,
+    { parts: problems.map(({ file, line, reason, remedy }) => `${file}:${String(line)}: ${reason}: ${remedy}`) },
   );
-  if (none) write('  Everything else is as it was.');
-};
 
-const tellFirstKeys = async (databaseUrl: string, institutionId: number): Promise<void> => {
+type FirstKeys = Awaited<ReturnType<typeof createFirstKeys>>;
+
+const firstKeysOf = async (databaseUrl: string, institutionId: number): Promise<FirstKeys | null> => {
   const institution = (await listInstitutions(databaseUrl)).find(({ id }) => id === institutionId);
-  if (institution === undefined || institution.hasKeys) return;
-  write('');
-  for (const line of keyLines(institution.name, await createFirstKeys(databaseUrl, institutionId, 'apply')))
-    write(line);
+  if (institution === undefined || institution.hasKeys) return null;
+  return await createFirstKeys(databaseUrl, institutionId, 'apply');
 };
 
-const bringSchedules = async (config: Config, place: Place, institutionId: number): Promise<void> => {
+/* Returns why they were left as they are, null where they are as configured. */
+const bringSchedules = async (config: Config, place: Place, institutionId: number): Promise<string | null> => {
   const { databaseUrl, temporalAddress } = place;
-  if (temporalAddress === null) {
-    complain('The schedules were left as they are: TEMPORAL_ADDRESS is not set.');
-    return;
-  }
+  if (temporalAddress === null) return 'The schedules were left as they are: TEMPORAL_ADDRESS is not set.';
   try {
     await updateSchedules({ config, databaseUrl, temporalAddress, institutionId });
+    return null;
   } catch (error) {
-    complain(
-      `Applied, but the schedules were left as they are: Temporal does not answer at ${temporalAddress} (${reasonOf(error)}). Apply again when it does.`,
-    );
+    return `Applied, but the schedules were left as they are: Temporal does not answer at ${temporalAddress} (${reasonOf(error)}). Apply again when it does.`;
   }
 };
 
-const apply = async (folder: string): Promise<void> => {
+export interface ApplyOptions {
+  readonly prune: boolean;
+  /** Asked where something that is there changes, with the lines that say what; a first configuration takes nothing away. */
+  readonly agreed: (lines: readonly string[]) => Promise<boolean>;
+}
+
+export interface AppliedFolder {
+  readonly institution: { readonly code: string; readonly name: string };
+  readonly changes: Awaited<ReturnType<typeof planJudged>>['changes'];
+  /** The changes in words. */
+  readonly lines: readonly string[];
+  /** What the reader should know besides. */
+  readonly warnings: readonly string[];
+  /** Of an institution that had none; shown this once. */
+  readonly firstKeys: FirstKeys | null;
+}
+
+/** Makes a folder of configuration the institution's, whole or not at all: straight into the database, as its owner, for an
+ *  institution that has no keys yet. null: it was not agreed to. @throws Failure usage with all that is wrong; LaunchError where there
+ *  is no database to apply to */
+export async function applyFolder(folder: string, options: ApplyOptions): Promise<AppliedFolder | null> {
   const config = readConfig();
-  const judged = await judge(folder);
+  const judged = await judge(resolve(folder));
   const { configuration } = judged;
-  if (configuration === null) {
-    refuse(judged);
-    return;
-  }
+  if (configuration === null) throw refusal(judged);
   const place = findPlace(config);
   await prepareDatabase(place.databaseUrl);
-  const applied = await applyJudged(place.databaseUrl, configuration, 'apply');
-  tellDifference(configuration.institution.name, applied);
-  for (const name of judged.unsetSecrets) complain(`${name} is not set here: the worker needs it in its environment.`);
-  await bringSchedules(config, place, applied.institutionId);
-  await tellFirstKeys(place.databaseUrl, applied.institutionId);
-};
-
-const [folder, ...more] = process.argv.slice(2);
-try {
-  if (folder === undefined || more.length > 0)
-    throw new LaunchError('Name one folder: npm run apply -- path/to/configuration');
-  await apply(resolve(folder));
-} catch (error) {
-  // What the stored records forbid is a refusal too.
-  if (!(error instanceof Error) || !('code' in error) || error.code !== 'configuration_invalid') throw error;
-  complain(`Refused: ${error.message} Nothing was changed.`);
-  process.exitCode = 2;
+  const plan = await planJudged(place.databaseUrl, configuration, options.prune);
+  if (plan.problems.length > 0)
+    throw refusal({ problems: plan.problems.map((problem) => ({ ...problem, ...judged.locate(problem.path) })) });
+  const { code, name } = configuration.institution;
+  const lines = [
+    `${name}:`,
+    ...changeLines(plan.changes),
+    ...(options.prune ? [] : leftOutLines(plan.leftOut)),
+    ...(plan.changes.length === 0 ? ['Nothing to change.'] : []),
+  ];
+  if (!plan.changes.every(({ action }) => action === 'create') && !(await options.agreed(lines))) return null;
+  const applied = await applyOrRefuse(place.databaseUrl, configuration, options.prune);
+  const schedules = await bringSchedules(config, place, applied.institutionId);
+  return {
+    institution: { code, name },
+    ...{ changes: plan.changes, lines },
+    warnings: [
+      ...judged.unsetSecrets.map((secret) => `${secret} is not set here: the worker needs it in its environment.`),
+      ...(schedules === null ? [] : [schedules]),
+    ],
+    firstKeys: await firstKeysOf(place.databaseUrl, applied.institutionId),
+  };
 }
+
+/* What the stored records forbid is a refusal too. */
+const applyOrRefuse = async (
+  databaseUrl: string,
+  configuration: Parameters<typeof applyJudged>[1],
+  prune: boolean,
+): ReturnType<typeof applyJudged> => {
+  try {
+    return await applyJudged(databaseUrl, configuration, 'apply', prune);
+  } catch (cause) {
+    if (!(cause instanceof Error) || !('code' in cause) || cause.code !== 'configuration_invalid') throw cause;
+    throw new Failure(exitCodes.usage, 'configuration_invalid', `Refused: ${cause.message} Nothing was changed.`, {
+      cause,
+    });
+  }
+};

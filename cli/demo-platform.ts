@@ -1,5 +1,7 @@
 import { createHash, randomUUID } from 'node:crypto';
 import pg from 'pg';
+import { allOf, connect, dataOf, itemsOf } from '../client/client.js';
+import type { ConcordClient, Schemas } from '../client/client.js';
 import { readConfig } from '../config/env.js';
 import type { Config } from '../config/env.js';
 import { LaunchError } from '../launch/launch-error.js';
@@ -9,8 +11,8 @@ import type * as story from '../samples/lakeside/story-platform.js';
 import { applyJudged, judgeFolder } from '../worker/apply-folder.js';
 import { createFirstKeys, prepareDatabase } from '../worker/prepare.js';
 import { runDueOn } from '../worker/temporal-tasks.js';
-import { ApiClient, until } from './api-client.js';
 import { startProgram } from './programs.js';
+import { until } from './until.js';
 
 /** What Concord is started with for the demo. */
 export interface DemoSetting {
@@ -62,9 +64,12 @@ export const openDemoPlatform = async (setting: DemoSetting): Promise<OpenDemoPl
   const apiUrl = `http://127.0.0.1:${String(apiPort)}`;
   const { institutionId, keys } = institution;
   const platform = new HttpPlatform(
-    { secretary: new ApiClient(apiUrl, keys.secretary), steward: new ApiClient(apiUrl, keys.steward) },
+    {
+      secretary: connect({ url: apiUrl, token: keys.secretary }),
+      steward: connect({ url: apiUrl, token: keys.steward }),
+    },
     database,
-    { config: readConfig(), databaseUrl, temporalAddress, institutionId, scope },
+    { apiUrl, config: readConfig(), databaseUrl, temporalAddress, institutionId, scope },
   );
   return {
     platform,
@@ -87,71 +92,8 @@ const applyConfigurationOf = async ({
   return { institutionId, keys: await createFirstKeys(databaseUrl, institutionId, 'demo') };
 };
 
-interface Links {
-  readonly self: string;
-}
-
-interface RunBody {
-  readonly id: string;
-  readonly kind: string;
-  readonly state: string;
-  readonly finishedAt: string | null;
-  readonly counts: {
-    readonly rows?: Readonly<Record<string, number>>;
-    readonly summary?: { readonly goldenWrites: number; readonly targetWrites: number };
-  };
-  readonly balance: { readonly balances: boolean } | null;
-  readonly error: { readonly code: string; readonly detail: string | null } | null;
-  readonly links: Links;
-}
-
-interface StartedBody {
-  readonly runId: string | null;
-  readonly workflowId: string;
-}
-
-interface ConflictBody {
-  readonly id: string;
-  readonly type: string;
-  readonly goldenId: string;
-  readonly group: string;
-  readonly version: number;
-  readonly candidates: readonly { readonly systems: readonly string[] }[];
-  readonly links: Links;
-}
-
-interface HeldBody extends Omit<story.HeldReport, 'link'> {
-  readonly links: Links;
-}
-
-interface BatchBody {
-  readonly state: 'pending' | 'applied' | 'failed';
-  readonly runId: string | null;
-}
-
-interface ResultsBody {
-  readonly items: readonly {
-    readonly result: string;
-    readonly batchId: string | null;
-    readonly current: ConflictBody | null;
-  }[];
-}
-
-interface PreviewBody {
-  readonly previewHash: string;
-  readonly runs: readonly { readonly runId: string; readonly kind: string }[];
-  readonly reversed: number;
-  readonly kept: readonly { readonly group: string; readonly reason: string }[];
-}
-
-interface GoldenBody {
-  readonly id: string;
-  readonly status: string;
-  readonly groups: readonly { readonly name: string; readonly value: unknown }[];
-  readonly sources: readonly { readonly mapping: string; readonly deleted: boolean }[];
-}
-
 interface Place {
+  readonly apiUrl: string;
   readonly config: Config;
   readonly databaseUrl: string;
   readonly temporalAddress: string;
@@ -159,23 +101,39 @@ interface Place {
   readonly scope: string;
 }
 
+type Started = Pick<Schemas['StartedRunView'], 'runId' | 'workflowId'>;
+
+interface RunCounts {
+  readonly rows?: Readonly<Record<string, number>>;
+  readonly summary?: { readonly goldenWrites: number; readonly targetWrites: number };
+}
+
 const patienceSeconds = 120;
+/** Items of a page. */
+const limit = 200;
 const statusOfResult: Readonly<Record<string, number>> = { decided: 200, not_found: 404, choice_not_possible: 422 };
 
 /** Concord as its users have it: over HTTP. Only digests, counts and the id behind a source's key are looked up past it. */
 class HttpPlatform implements story.DemoPlatform {
   constructor(
-    private readonly api: { readonly secretary: ApiClient; readonly steward: ApiClient },
+    private readonly api: { readonly secretary: ConcordClient; readonly steward: ConcordClient },
     private readonly database: pg.Pool,
     private readonly place: Place,
   ) {}
 
   async startRun(job: string, asOf: string): Promise<story.RunReport> {
     const { secretary } = this.api;
-    const jobs = await secretary.list<{ id: string; definition: { name: string } }>('jobs');
-    const found = jobs.find(({ definition }) => definition.name === job);
-    if (found === undefined) throw new Error(`There is no job ${job}.`);
-    return await this.whenOver(await secretary.post<StartedBody>(`jobs/${found.id}/runs`, { asOf }, newKey()));
+    for await (const { id, definition } of itemsOf((cursor) =>
+      secretary.GET('/jobs', { params: { query: { cursor } } }),
+    )) {
+      if (definition['name'] !== job) continue;
+      return await this.whenOver(
+        await dataOf(
+          secretary.POST('/jobs/{jobId}/runs', { params: { path: { jobId: id }, header: newKey() }, body: { asOf } }),
+        ),
+      );
+    }
+    throw new Error(`There is no job ${job}.`);
   }
 
   async runDue(asOf: string): Promise<void> {
@@ -183,40 +141,54 @@ class HttpPlatform implements story.DemoPlatform {
   }
 
   async rejected(runId: string): Promise<readonly story.RejectedReport[]> {
-    return await this.api.secretary.list(`runs/${runId}/rejected`);
+    return await allOf((cursor) =>
+      this.api.secretary.GET('/runs/{runId}/rejected', { params: { path: { runId }, query: { limit, cursor } } }),
+    );
   }
 
   async findings(runId: string): Promise<readonly story.FindingReport[]> {
-    return await this.api.secretary.list(`runs/${runId}/findings`);
+    return await allOf((cursor) =>
+      this.api.secretary.GET('/runs/{runId}/findings', { params: { path: { runId }, query: { limit, cursor } } }),
+    );
   }
 
   async questions(): Promise<readonly story.QuestionReport[]> {
-    const items = await this.api.secretary.list<ConflictBody>('conflicts/pending');
+    const items = await allOf((cursor) =>
+      this.api.secretary.GET('/conflicts/pending', { params: { query: { limit, cursor } } }),
+    );
     return items.map((item) => this.toQuestion(item));
   }
 
   async heldChanges(): Promise<readonly story.HeldReport[]> {
-    const items = await this.api.secretary.list<HeldBody>('held-changes');
-    return items.map(({ links, ...held }) => ({ ...held, link: this.api.secretary.linkTo(links.self) }));
+    const items = await allOf((cursor) =>
+      this.api.secretary.GET('/held-changes', { params: { query: { limit, cursor } } }),
+    );
+    return items.map(({ links, ...held }) => ({ ...held, link: this.linkTo(links) }));
   }
 
   async decide(decision: story.Decision): Promise<story.DecisionReply> {
     const { questionId, version, reason } = decision;
-    const choice = await this.choiceOf(decision);
-    const reply = await this.api.secretary.send(`conflicts/${questionId}/decision`, { version, choice, reason });
-    const body = reply.body as { batchId?: string; current?: ConflictBody };
-    const current = body.current === undefined ? null : this.toQuestion(body.current);
-    const run = reply.status === 200 && body.batchId !== undefined ? await this.whenCarriedOut(body.batchId) : null;
-    return { status: reply.status, current, run };
+    const { data, error, response } = await this.api.secretary.POST('/conflicts/{conflictId}/decision', {
+      params: { path: { conflictId: questionId } },
+      body: { version, choice: await this.choiceOf(decision), reason },
+    });
+    if (data !== undefined)
+      return { status: response.status, current: null, run: await this.whenCarriedOut(data.batchId) };
+    const current = 'current' in error ? this.toQuestion(error.current as Schemas['ConflictView']) : null;
+    return { status: response.status, current, run: null };
   }
 
   async decideBatch(decisions: readonly story.Decision[]): Promise<readonly story.DecisionReply[]> {
     const choices = await Promise.all(decisions.map((decision) => this.choiceOf(decision)));
-    const { items } = await this.api.secretary.post<ResultsBody>('conflicts/decisions:batch', {
-      decisions: decisions.map(({ questionId: conflictId, version, reason }, index) => ({
-        ...{ conflictId, version, choice: choices[index], reason },
-      })),
-    });
+    const { items } = await dataOf(
+      this.api.secretary.POST('/conflicts/decisions:batch', {
+        body: {
+          decisions: decisions.map(({ questionId: conflictId, version, reason }, index) => ({
+            ...{ conflictId, version, choice: choices[index] ?? {}, reason },
+          })),
+        },
+      }),
+    );
     const replies: story.DecisionReply[] = [];
     for (const { result, batchId, current } of items) {
       replies.push({
@@ -229,14 +201,19 @@ class HttpPlatform implements story.DemoPlatform {
   }
 
   async release(held: story.HeldReport, reason: string): Promise<story.RunReport> {
-    const path = `held-changes/${held.id}/release`;
-    const { batchId } = await this.api.steward.post<{ batchId: string }>(path, { version: held.version, reason });
+    const { batchId } = await dataOf(
+      this.api.steward.POST('/held-changes/{heldId}/release', {
+        params: { path: { heldId: held.id } },
+        body: { version: held.version, reason },
+      }),
+    );
     return await this.whenCarriedOut(batchId);
   }
 
   async previewRollback(runId: string): Promise<story.RollbackPreviewReport> {
-    const path = `runs/${runId}/rollback/preview`;
-    const { previewHash, runs, reversed, kept } = await this.api.steward.post<PreviewBody>(path, undefined);
+    const { previewHash, runs, reversed, kept } = await dataOf(
+      this.api.steward.POST('/runs/{runId}/rollback/preview', { params: { path: { runId } } }),
+    );
     return { hash: previewHash, runs: runs.map((run) => ({ id: run.runId, kind: run.kind })), reversed, kept };
   }
 
@@ -245,8 +222,14 @@ class HttpPlatform implements story.DemoPlatform {
     { hash: previewHash }: story.RollbackPreviewReport,
     reason: string,
   ): Promise<story.RunReport> {
-    const path = `runs/${runId}/rollback`;
-    return await this.whenOver(await this.api.steward.post<StartedBody>(path, { previewHash, reason }, newKey()));
+    return await this.whenOver(
+      await dataOf(
+        this.api.steward.POST('/runs/{runId}/rollback', {
+          params: { path: { runId }, header: newKey() },
+          body: { previewHash, reason },
+        }),
+      ),
+    );
   }
 
   async findRecord(entityType: string, mapping: string, sourceKey: string): Promise<story.RecordReport | null> {
@@ -259,7 +242,9 @@ class HttpPlatform implements story.DemoPlatform {
     );
     const [row] = rows;
     if (row === undefined) return null;
-    const golden = await this.api.steward.get<GoldenBody>(`golden-records/${row.id}`);
+    const golden = await dataOf(
+      this.api.steward.GET('/golden-records/{goldenId}', { params: { path: { goldenId: row.id } } }),
+    );
     return {
       id: golden.id,
       status: golden.status,
@@ -288,21 +273,22 @@ class HttpPlatform implements story.DemoPlatform {
 
   /** A system that is no candidate is one whose value stands. */
   private async choiceOf({ questionId, take }: story.Decision): Promise<{ take: string } | { keep: true }> {
-    const { candidates } = await this.api.secretary.get<ConflictBody>(`conflicts/${questionId}`);
+    const { candidates } = await dataOf(
+      this.api.secretary.GET('/conflicts/{conflictId}', { params: { path: { conflictId: questionId } } }),
+    );
     return candidates.some(({ systems }) => systems.includes(take)) ? { take } : { keep: true };
   }
 
-  private async whenOver({ runId, workflowId }: StartedBody): Promise<story.RunReport> {
+  private async whenOver({ runId, workflowId }: Started): Promise<story.RunReport> {
     const { secretary } = this.api;
-    const path = `runs?workflowId=${encodeURIComponent(workflowId)}`;
     const id =
       runId ??
       (await until(`The run of ${workflowId}`, patienceSeconds, async () => {
-        const [run] = await secretary.list<{ id: string }>(path);
-        return run?.id ?? null;
+        const { items } = await dataOf(secretary.GET('/runs', { params: { query: { workflowId } } }));
+        return items[0]?.id ?? null;
       }));
     const run = await until(`The end of run ${id}`, patienceSeconds, async () => {
-      const found = await secretary.get<RunBody>(`runs/${id}`);
+      const found = await dataOf(secretary.GET('/runs/{runId}', { params: { path: { runId: id } } }));
       return found.finishedAt === null ? null : found;
     });
     return this.toReport(run);
@@ -310,33 +296,38 @@ class HttpPlatform implements story.DemoPlatform {
 
   private async whenCarriedOut(batchId: string): Promise<story.RunReport> {
     const runId = await until(`Decision ${batchId}`, patienceSeconds, async () => {
-      const batch = await this.api.secretary.get<BatchBody>(`decisions/${batchId}`);
+      const batch = await dataOf(this.api.secretary.GET('/decisions/{batchId}', { params: { path: { batchId } } }));
       return batch.state === 'pending' ? null : batch.runId;
     });
     return await this.whenOver({ runId, workflowId: '' });
   }
 
-  private toReport(run: RunBody): story.RunReport {
+  private toReport(run: Schemas['RunView']): story.RunReport {
     if (run.error !== null) {
       process.stderr.write(`Run ${run.id} (${run.kind}): ${run.error.code}: ${run.error.detail ?? ''}\n`);
     }
+    const { rows, summary } = run.counts as RunCounts;
     return {
       ...{ id: run.id, kind: run.kind, state: run.state },
       balanced: run.balance?.balances ?? false,
-      rows: run.counts.rows ?? {},
-      goldenWrites: run.counts.summary?.goldenWrites ?? 0,
-      targetWrites: run.counts.summary?.targetWrites ?? 0,
-      link: this.api.secretary.linkTo(run.links.self),
+      rows: rows ?? {},
+      goldenWrites: summary?.goldenWrites ?? 0,
+      targetWrites: summary?.targetWrites ?? 0,
+      link: this.linkTo(run.links),
     };
   }
 
-  private toQuestion(item: ConflictBody): story.QuestionReport {
+  private toQuestion(item: Schemas['ConflictView']): story.QuestionReport {
     const { id, type: kind, goldenId, group, version, candidates, links } = item;
-    return { id, kind, goldenId, group, version, candidates, link: this.api.secretary.linkTo(links.self) };
+    return { id, kind, goldenId, group, version, candidates, link: this.linkTo(links) };
+  }
+
+  private linkTo(links: Readonly<Record<string, string>>): string {
+    return `${this.place.apiUrl}${links['self'] ?? ''}`;
   }
 }
 
-const newKey = (): Readonly<Record<string, string>> => ({ 'idempotency-key': randomUUID() });
+const newKey = () => ({ 'Idempotency-Key': randomUUID() });
 
 /* What is true and what the sources say: not when, by which run, or in which version. */
 const digestQueries = [

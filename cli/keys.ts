@@ -2,6 +2,7 @@ const may: Readonly<Record<string, string>> = {
   secretary: 'decides questions, starts runs',
   steward: 'also releases, rolls back and changes mappings',
   operator: 'starts and watches runs, sees no records',
+  admin: 'makes and revokes keys, sees no records',
 };
 
 /** The lines that show new keys, the only time they are shown. */

@@ -1,4 +1,8 @@
 import { readFileSync } from 'node:fs';
+import { isIP } from 'node:net';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import { parseDocument } from 'yaml';
 
 const logLevels = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
 export type LogLevel = (typeof logLevels)[number];
@@ -20,14 +24,39 @@ export interface TemporalTls {
   readonly serverName: string | null;
 }
 
+/** How people and programs come to the API. */
+export interface AccessConfig {
+  /** Where they reach it, as an origin without a slash at its end: cookies and the way back from a provider go by it. */
+  readonly publicUrl: string;
+  /** What the file that CONCORD_SIGN_IN names says of OpenID providers, not judged yet; null: nobody signs in. */
+  readonly signIn: unknown;
+  /** Of sessions, in minutes. */
+  readonly session: { readonly idle: number; readonly absolute: number };
+  /** Requests a minute of one caller, of each class of route; `signIn`: of one address, as are refused keys. */
+  readonly rates: { readonly read: number; readonly write: number; readonly work: number; readonly signIn: number };
+  /** API processes that share the requests: each admits its part of the rates. */
+  readonly processes: number;
+  /** Whose X-Forwarded-For is believed: addresses and networks; none: nobody's. */
+  readonly trustedProxies: readonly string[];
+}
+
 export interface Config {
   /** null: the embedded PostgreSQL. */
   readonly databaseUrl: string | null;
   readonly temporal: TemporalConfig;
   readonly apiPort: number;
+  readonly access: AccessConfig;
+  /** Where a process tells its metrics, null: nowhere. */
+  readonly metricsPort: number | null;
+  /** How long the API still takes requests after it has said that it is not ready: until a load balancer has noticed. */
+  readonly drainSeconds: number;
+  /** Where traces go (OTLP over HTTP), null: nowhere. */
+  readonly tracesUrl: string | null;
   readonly logLevel: LogLevel;
   /** Where embedded servers keep their data, relative to the project's folder. */
   readonly dataFolder: string;
+  /** Where the API leaves uploaded deliveries and the worker takes them over: both have to reach it. */
+  readonly spoolFolder: string;
   /** Folder of real data sets for the tests that want them, null: those tests are left out. */
   readonly corpus: string | null;
 }
@@ -44,9 +73,26 @@ export const variableNames = [
   'TEMPORAL_TLS_CA_PATH',
   'TEMPORAL_TLS_SERVER_NAME',
   'CONCORD_API_PORT',
+  'CONCORD_PUBLIC_URL',
+  'CONCORD_SIGN_IN',
+  'CONCORD_SESSION_IDLE_MINUTES',
+  'CONCORD_SESSION_MINUTES',
+  'CONCORD_RATE_READ',
+  'CONCORD_RATE_WRITE',
+  'CONCORD_RATE_WORK',
+  'CONCORD_RATE_SIGN_IN',
+  'CONCORD_API_PROCESSES',
+  'CONCORD_TRUSTED_PROXIES',
+  'CONCORD_METRICS_PORT',
+  'CONCORD_DRAIN_SECONDS',
+  'OTEL_EXPORTER_OTLP_ENDPOINT',
   'CONCORD_LOG_LEVEL',
   'CONCORD_DATA_FOLDER',
+  'CONCORD_SPOOL_FOLDER',
   'CONCORD_CORPUS',
+  'CONCORD_URL',
+  'CONCORD_API_KEY',
+  'CONCORD_PROFILE',
 ] as const;
 
 type VariableName = (typeof variableNames)[number];
@@ -64,12 +110,18 @@ export class ConfigError extends Error {
  *  @throws ConfigError with all problems together */
 export function readConfig(environment: Environment = process.env): Config {
   const reader = new Reader(environment);
+  const apiPort = reader.port('CONCORD_API_PORT', 3210);
   const config: Config = {
     databaseUrl: reader.databaseUrl(),
     temporal: readTemporal(reader),
-    apiPort: reader.port('CONCORD_API_PORT', 3210),
+    apiPort,
+    access: readAccess(reader, apiPort),
+    metricsPort: reader.port('CONCORD_METRICS_PORT', null),
+    drainSeconds: reader.seconds('CONCORD_DRAIN_SECONDS', 0, 120),
+    tracesUrl: reader.webAddress('OTEL_EXPORTER_OTLP_ENDPOINT'),
     logLevel: reader.oneOf('CONCORD_LOG_LEVEL', logLevels, 'info'),
     dataFolder: reader.text('CONCORD_DATA_FOLDER') ?? '.concord',
+    spoolFolder: reader.text('CONCORD_SPOOL_FOLDER') ?? `${reader.text('CONCORD_DATA_FOLDER') ?? '.concord'}/spool`,
     corpus: reader.text('CONCORD_CORPUS'),
   };
   if (reader.problems.length > 0) throw new ConfigError(reader.problems);
@@ -106,6 +158,41 @@ export function readSecret(name: string, environment: Environment = process.env)
   if (!name.startsWith(secretPrefix))
     throw new ConfigError([`${name} is no secret's name: it must begin with ${secretPrefix}`]);
   return environment[name] ?? null;
+}
+
+/** Names of the secrets of systems that are set here. */
+export function secretsSet(environment: Environment = process.env): readonly string[] {
+  return Object.keys(environment)
+    .filter((name) => name.startsWith(secretPrefix))
+    .sort();
+}
+
+/** What the command line takes from the environment. */
+export interface CliEnvironment {
+  readonly url: string | null;
+  readonly key: string | null;
+  readonly profile: string | null;
+  /** Where it keeps keys: `~/.config/concord`. */
+  readonly configFolder: string;
+  /** Whether NO_COLOR or FORCE_COLOR decide (https://no-color.org); null: the terminal does. */
+  readonly colours: boolean | null;
+}
+
+/** Reads what concerns the command line alone. Never fails. */
+export function readCliEnvironment(environment: Environment = process.env): CliEnvironment {
+  const reader = new Reader(environment);
+  const isSet = (name: string): boolean => (environment[name] ?? '') !== '';
+  const configHome = environment['XDG_CONFIG_HOME'];
+  return {
+    url: reader.text('CONCORD_URL'),
+    key: reader.text('CONCORD_API_KEY'),
+    profile: reader.text('CONCORD_PROFILE'),
+    configFolder: join(
+      isSet('XDG_CONFIG_HOME') && configHome !== undefined ? configHome : join(homedir(), '.config'),
+      'concord',
+    ),
+    colours: isSet('NO_COLOR') || environment['TERM'] === 'dumb' ? false : isSet('FORCE_COLOR') ? true : null,
+  };
 }
 
 /** The environment of a process that we start: ours, with these variables over it; null takes one away. */
@@ -155,6 +242,26 @@ function readTls(reader: Reader, hasApiKey: boolean): TemporalTls | null {
   return { clientCertificate: crt !== null && key !== null ? { crt, key } : null, serverAuthority, serverName };
 }
 
+function readAccess(reader: Reader, apiPort: number): AccessConfig {
+  const idle = reader.whole('CONCORD_SESSION_IDLE_MINUTES', 60);
+  const absolute = reader.whole('CONCORD_SESSION_MINUTES', 600);
+  if (idle > absolute)
+    reader.problems.push('CONCORD_SESSION_IDLE_MINUTES must not be more than CONCORD_SESSION_MINUTES');
+  return {
+    publicUrl: reader.origin('CONCORD_PUBLIC_URL', `http://127.0.0.1:${String(apiPort)}`),
+    signIn: reader.yaml('CONCORD_SIGN_IN'),
+    session: { idle, absolute },
+    rates: {
+      read: reader.whole('CONCORD_RATE_READ', 3_000),
+      write: reader.whole('CONCORD_RATE_WRITE', 600),
+      work: reader.whole('CONCORD_RATE_WORK', 120),
+      signIn: reader.whole('CONCORD_RATE_SIGN_IN', 30),
+    },
+    processes: reader.whole('CONCORD_API_PROCESSES', 1),
+    trustedProxies: reader.networks('CONCORD_TRUSTED_PROXIES'),
+  };
+}
+
 class Reader {
   readonly problems: string[] = [];
 
@@ -178,13 +285,71 @@ class Reader {
     return null;
   }
 
-  port(name: VariableName, absent: number): number {
+  port<Absent extends number | null>(name: VariableName, absent: Absent): number | Absent {
     const value = this.text(name);
     if (value === null) return absent;
     const port = Number(value);
     if (/^\d+$/.test(value) && port >= 1 && port <= 65_535) return port;
     this.problems.push(`${name} must be a port, 1 to 65535`);
     return absent;
+  }
+
+  whole(name: VariableName, absent: number): number {
+    const value = this.text(name);
+    if (value === null) return absent;
+    if (/^\d{1,9}$/.test(value) && Number(value) >= 1) return Number(value);
+    this.problems.push(`${name} must be a whole number, 1 or more`);
+    return absent;
+  }
+
+  /** Without encryption only on this machine: cookies travel there. */
+  origin(name: VariableName, absent: string): string {
+    const value = this.text(name);
+    if (value === null) return absent;
+    const url = URL.canParse(value) ? new URL(value) : null;
+    const local = url?.protocol === 'http:' && ['127.0.0.1', 'localhost', '[::1]'].includes(url.hostname);
+    if (url !== null && (url.protocol === 'https:' || local) && `${url.origin}/` === url.href) return url.origin;
+    this.problems.push(`${name} must be https://host or https://host:port (http:// for this machine only)`);
+    return absent;
+  }
+
+  /** Addresses and networks (10.0.0.0/8), separated by commas. */
+  networks(name: VariableName): readonly string[] {
+    const parts = (this.text(name) ?? '').split(',').flatMap((part) => (part.trim() === '' ? [] : [part.trim()]));
+    const isNetwork = (part: string): boolean => {
+      const [address = '', bits, ...more] = part.split('/');
+      const version = isIP(address);
+      const most = version === 4 ? 32 : 128;
+      return version !== 0 && more.length === 0 && (bits === undefined || (/^\d{1,3}$/.test(bits) && +bits <= most));
+    };
+    if (!parts.every(isNetwork)) this.problems.push(`${name} must be addresses or networks, separated by commas`);
+    return parts.filter(isNetwork);
+  }
+
+  /** A YAML file as plain data; null where none is named. */
+  yaml(name: VariableName): unknown {
+    const bytes = this.file(name);
+    if (bytes === null) return null;
+    const document = parseDocument(bytes.toString('utf8'), { prettyErrors: false });
+    const [error] = document.errors;
+    if (error === undefined) return document.toJS() as unknown;
+    this.problems.push(`${name} names a file that is no YAML (${error.code})`);
+    return null;
+  }
+
+  seconds(name: VariableName, absent: number, most: number): number {
+    const value = this.text(name);
+    if (value === null) return absent;
+    if (/^\d+$/.test(value) && Number(value) <= most) return Number(value);
+    this.problems.push(`${name} must be a number of seconds, 0 to ${most}`);
+    return absent;
+  }
+
+  webAddress(name: VariableName): string | null {
+    const value = this.text(name);
+    if (value === null || /^https?:$/.test(protocolOf(value))) return value?.replace(/\/+$/, '') ?? null;
+    this.problems.push(`${name} must look like https://host`);
+    return null;
   }
 
   oneOf<T extends string>(name: VariableName, allowed: readonly T[], absent: T): T {

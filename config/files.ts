@@ -1,5 +1,5 @@
-import { readdir, readFile } from 'node:fs/promises';
-import { extname, join } from 'node:path';
+import { access, readdir, readFile } from 'node:fs/promises';
+import { basename, dirname, extname, join } from 'node:path';
 import { isAlias, isMap, isScalar, isSeq, LineCounter, parseAllDocuments, type Document, type Node } from 'yaml';
 
 /** The folders of a configuration and the members of it that their files fill. */
@@ -11,6 +11,16 @@ const folders: Readonly<Record<string, string>> = {
   jobs: 'jobs',
 };
 const institutionFile = 'institution.yaml';
+
+/** The members by which a document that stands in no folder is told, in this order; one that has none is an institution. */
+const tellingMembers: readonly (readonly [member: string, fills: string])[] = [
+  ['settings', 'systems'],
+  ['groups', 'entityTypes'],
+  ['entries', 'codeTables'],
+  ['entity', 'mappings'],
+  ['sources', 'jobs'],
+  ['targets', 'jobs'],
+];
 
 /** A place in a file, as people count: the first line is 1. The file is named from the configuration's folder. */
 export interface FilePlace {
@@ -27,6 +37,8 @@ export interface FileProblem extends FilePlace {
 export interface ConfigurationFiles {
   /** An object of `institution` and the lists `systems`, `entityTypes`, `mappings`, `codeTables`, `jobs`. */
   readonly document: Readonly<Record<string, unknown>>;
+  /** Whether this is all of a configuration (a folder), or what one file holds of it. */
+  readonly whole: boolean;
   /** Files that could not be read or are no YAML. Where there are any, `document` is incomplete. */
   readonly problems: readonly FileProblem[];
   /** Where a JSON pointer into `document` stands in the files: at its value, or at the nearest thing around it that is there. */
@@ -189,9 +201,40 @@ export const readConfigurationFolder = async (folder: string): Promise<Configura
     problems.push(...inside.others.map((file) => unexpected(file, 'files end in .yaml or .yml')));
     await read(member, inside.files);
   }
+  return together(items, problems, true);
+};
+
+/**
+ * Reads one file of YAML that is configuration by itself: of one kind or of several, each document told by its members. Where it
+ * lies makes no difference. The document has only what the file holds.
+ * @throws what the file system says where the file cannot be read
+ */
+export const readConfigurationFile = async (file: string): Promise<ConfigurationFiles> => {
+  await access(file);
+  const { items, problems } = await readOne(dirname(file), basename(file));
+  const byMember = new Map<string, Item[]>();
+  for (const item of items) {
+    const { node } = item;
+    const told = isMap(node) ? tellingMembers.find(([member]) => node.has(member))?.[1] : undefined;
+    const member = told ?? 'institution';
+    byMember.set(member, [...(byMember.get(member) ?? []), item]);
+  }
+  return together(byMember, [...problems], false);
+};
+
+const together = (
+  items: ReadonlyMap<string, readonly Item[]>,
+  problems: FileProblem[],
+  whole: boolean,
+): ConfigurationFiles => {
   const plain = new Map([...items].map(([member, list]) => [member, list.map(toPlain)]));
   const [institution, another] = plain.get('institution') ?? [];
-  if (another !== undefined) problems.push(unexpected(institutionFile, 'describe one institution'));
-  const document = { ...Object.fromEntries(plain), institution };
-  return { document, problems, locate: locator(items) };
+  const [, second] = items.get('institution') ?? [];
+  if (another !== undefined)
+    problems.push({
+      ...unexpected(second?.file ?? institutionFile, 'describe one institution'),
+      line: second === undefined ? 1 : (lineOf(second.node, second.lines) ?? 1),
+    });
+  const document = { ...Object.fromEntries(plain), ...(institution === undefined ? {} : { institution }) };
+  return { document, whole, problems, locate: locator(items) };
 };

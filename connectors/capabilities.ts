@@ -49,6 +49,8 @@ export interface Partition {
   readonly from: string | null;
   readonly to: string | null;
   readonly estimatedRows: number;
+  /** The source itself sees to it that no two rows have one key, and that each has one. */
+  readonly keysAreUnique?: boolean;
 }
 
 /** Rows of one partition: in key order (code points for text) from a database, in file order from a file, whose keys stand as
@@ -71,6 +73,15 @@ export interface SnapshotReader {
     after: string | null,
     signal: AbortSignal,
   ): AsyncIterable<RawBatch>;
+  /** The rows of a partition from its beginning, each as the JSON array of its cells (as `JSON.stringify` writes it), for a reader
+   *  who knows most of them already. A source whose keys are not its own to keep apart leaves it out. */
+  readTexts?(request: ReadRequest, partition: Partition, signal: AbortSignal): AsyncIterable<readonly string[]>;
+}
+
+/** Reads single rows by their keys, as `SnapshotReader` would give them: by key text (`keyOf`); absent ones are absent. Idempotent.
+ *  @throws SyncError source_unreachable (retryable), source_schema_changed (secretary) */
+export interface KeyedReader {
+  readKeys(request: Omit<ReadRequest, 'watermark'>, keys: readonly RawRow[]): Promise<Map<string, RawRow>>;
 }
 
 /** Tells the newest value of a rising column, minus a declared lag, as text of that column's type; null where there are no rows.
@@ -113,6 +124,20 @@ export interface DeliveryReader {
   openDelivery(delivery: Delivery): SnapshotReader & Catalogue;
 }
 
+/** Files that came by another way than the system's own, with the text of their manifest (null: none). */
+export interface PlacedDelivery {
+  readonly name: string;
+  readonly files: readonly { readonly name: string; readonly path: string; readonly sha256: string }[];
+  readonly manifest: string | null;
+}
+
+/** Puts a delivery where those of the system come in: whole and at once, so that no reader sees a part of it. Placing one of the
+ *  same name again does nothing.
+ *  @throws SyncError source_unreachable (retryable), source_forbidden, delivery_incomplete where a file is not what it should be */
+export interface DeliveryInbox {
+  place(delivery: PlacedDelivery): Promise<void>;
+}
+
 /** The rows of one entity that we write: `columns` are those we own or compare, key columns included. */
 export interface TargetEntity {
   readonly entity: string;
@@ -147,6 +172,9 @@ export interface RowTarget {
   /** All or nothing, streamed. @throws SyncError target_row_exists where any key is there already, or any row is refused for
    *  another reason: nothing was written, and `writeRows` tells which */
   insertRows(target: TargetEntity, rows: AsyncIterable<readonly RawRow[]>): Promise<number>;
+  /** How the target will print a row that it is given, as far as the types of its columns tell: `1.5` is `1.50` there. Null for a
+   *  row of which they do not: it has to be read back. */
+  spelling(target: TargetEntity): Promise<(row: RawRow) => RawRow | null>;
   /** Count and content digest of the rows with `from <= key < to` over the target's columns (independent of row order). */
   digestRange(target: TargetEntity, from: RawRow | null, to: RawRow | null): Promise<{ count: number; digest: string }>;
 }
@@ -178,8 +206,10 @@ export interface Connector {
   readonly checker: ConnectionChecker;
   readonly catalogue: Catalogue;
   readonly snapshots?: SnapshotReader;
+  readonly keyed?: KeyedReader;
   readonly watermarks?: WatermarkReader;
   readonly deliveries?: DeliveryReader;
+  readonly inbox?: DeliveryInbox;
   readonly rows?: RowTarget;
   readonly copy?: CopyTarget;
   readonly file?: WholeFileTarget;

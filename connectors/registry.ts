@@ -4,6 +4,7 @@ import { createCsvConnector } from './csv/connector.js';
 import { readCsvSettings } from './csv/read-settings.js';
 import { createPostgresConnector } from './postgresql/connector.js';
 import { readPostgresSettings } from './postgresql/read-settings.js';
+import { checkConnectorSettings } from './settings.js';
 import type { SettingsProblems } from './settings-problems.js';
 
 /** A kind of system. `create` checks the settings first and connects to nothing. */
@@ -34,14 +35,6 @@ export const connectorKinds = {
 export type ConnectorKindName = keyof typeof connectorKinds;
 
 export const isConnectorKind = (kind: string): kind is ConnectorKindName => Object.hasOwn(connectorKinds, kind);
-
-/** What is wrong with the settings of a system, a line each; empty where nothing is. Connects to nothing and tells no value. */
-export const checkConnectorSettings = (kind: string, settings: ConnectorSettings): string[] => {
-  if (!isConnectorKind(kind)) return [`"${kind}" is no kind of system (${Object.keys(connectorKinds).join(', ')})`];
-  const problems: string[] = [];
-  connectorKinds[kind].create(settings, problems);
-  return problems;
-};
 
 /** @throws SyncError configuration_invalid, with all that is wrong */
 export const createConnector = (kind: string, settings: ConnectorSettings): Connector => {

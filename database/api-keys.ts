@@ -1,18 +1,20 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
+import { boundRoles, type Role } from '../domain/access.js';
 import { SyncError } from '../domain/errors.js';
 import { randomIds } from '../platform/ids.js';
 import type { Ids } from '../platform/ids.js';
 import { enterInstitution } from './hub.js';
 import type { Hub } from './hub.js';
-import type { ApiRole } from './rows.js';
 
 export interface NewApiKey {
-  readonly role: ApiRole;
+  readonly role: Role;
   /** Whose or what it is, for people: it stands as the actor of everything done with it. */
   readonly name: string;
   /** Who makes it. */
   readonly actor: string;
   readonly expiresAt?: Date;
+  /** Codes of the organisations that it is bound to; none: not bound. */
+  readonly organisations?: readonly string[];
 }
 
 export interface CreatedApiKey {
@@ -25,31 +27,45 @@ export interface CreatedApiKey {
 export interface ApiKeyHolder {
   readonly keyId: number;
   readonly institutionId: number;
-  readonly role: ApiRole;
+  readonly role: Role;
   readonly name: string;
+  /** Codes of the organisations that it is bound to; none: not bound. */
+  readonly organisations: readonly string[];
 }
 
 const keyPattern = /^concord_([0-9a-f]{12})_([\w-]{32})$/;
 
-/** Makes a key. */
+/** Makes a key. @throws SyncError configuration_invalid where keys of the role are not bound to organisations */
 export async function createApiKey(
   hub: Hub,
   institutionId: number,
-  { role, name, actor, expiresAt }: NewApiKey,
+  { role, name, actor, expiresAt, organisations = [] }: NewApiKey,
   ids: Ids = randomIds,
 ): Promise<CreatedApiKey> {
-  const prefix = ids.newId().slice(-12);
-  const secret = ids.newKey();
+  if (organisations.length > 0 && !boundRoles.includes(role))
+    throw new SyncError('configuration_invalid', `the role ${role} is not bound to organisations`);
+  const { key, prefix, secretHash } = newSecret(ids);
   const answer = await hub.transaction(institutionId, (client) =>
     client.query<{ id: number }>(
-      `insert into api_keys (institution_id, prefix, secret_hash, role, name, created_by, expires_at)
-       values ($1, $2, $3, $4, $5, $6, $7) returning id`,
-      [institutionId, prefix, hashOf(secret).toString('hex'), role, name, actor, expiresAt ?? null],
+      `insert into api_keys (institution_id, prefix, secret_hash, role, name, created_by, expires_at, organisations)
+       values ($1, $2, $3, $4, $5, $6, $7, $8) returning id`,
+      [institutionId, prefix, secretHash, role, name, actor, expiresAt ?? null, [...organisations]],
     ),
   );
   const [row] = answer.rows;
   if (row === undefined) throw new SyncError('internal', 'the key was not stored');
-  return { id: row.id, key: `concord_${prefix}_${secret}` };
+  return { id: row.id, key };
+}
+
+/** A key that nobody has yet, with what is stored of it. */
+export function newSecret(ids: Ids = randomIds): {
+  readonly key: string;
+  readonly prefix: string;
+  readonly secretHash: string;
+} {
+  const prefix = ids.newId().slice(-12);
+  const secret = ids.newKey();
+  return { key: `concord_${prefix}_${secret}`, prefix, secretHash: hashOf(secret).toString('hex') };
 }
 
 /** Who the key belongs to; null where it is unknown, wrong, expired or revoked, without telling which. Takes as long for one
@@ -66,12 +82,15 @@ export async function verifyApiKey(hub: Hub, key: string, now: Date): Promise<Ap
     const fits = timingSafeEqual(hashOf(secret), row === undefined ? hashOf('') : Buffer.from(row.secret_hash, 'hex'));
     if (row === undefined || !fits || !isValid(row, now)) return null;
     await enterInstitution(client, row.institution_id);
-    await client.query(
-      `update api_keys set last_used_at = $2
-       where id = $1 and (last_used_at is null or last_used_at < $2::timestamptz - interval '1 minute')`,
+    const { rows } = await client.query<{ organisations: readonly string[] }>(
+      `with used as (
+         update api_keys set last_used_at = $2
+         where id = $1 and (last_used_at is null or last_used_at < $2::timestamptz - interval '1 minute'))
+       select organisations from api_keys where id = $1`,
       [row.id, now],
     );
-    return { keyId: row.id, institutionId: row.institution_id, role: row.role, name: row.name };
+    const { id, institution_id: institutionId, role, name } = row;
+    return { keyId: id, institutionId, role, name, organisations: rows[0]?.organisations ?? [] };
   });
 }
 
@@ -87,7 +106,7 @@ interface StoredKey {
   readonly id: number;
   readonly institution_id: number;
   readonly secret_hash: string;
-  readonly role: ApiRole;
+  readonly role: Role;
   readonly name: string;
   readonly expires_at: Date | null;
   readonly revoked_at: Date | null;

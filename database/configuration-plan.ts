@@ -1,5 +1,4 @@
 import { SyncError } from '../domain/errors.js';
-import type { EntityTypeDefinition } from '../domain/entity-type.js';
 import type { Configuration } from '../domain/job-definition.js';
 import { canonicalJson } from '../platform/canonical-json.js';
 
@@ -10,6 +9,8 @@ export interface Stored<T> {
   readonly version: number;
   readonly archived: boolean;
   readonly definition: T;
+  readonly changedBy: string;
+  readonly changedAt: Date;
 }
 
 /** What it takes to make the stored ones the wanted ones. Nothing is deleted; what was archived and is wanted again is a change. */
@@ -19,10 +20,12 @@ export interface ChangePlan<T> {
   readonly archived: readonly Stored<T>[];
 }
 
-/** Compares by name, and definitions by their canonical JSON: applying the same twice plans nothing. */
+/** Compares by name, and definitions by their canonical JSON: applying the same twice plans nothing. `touched`: what is a change
+ *  though it is the same, since something that it is read by changed. */
 export function planChanges<T extends { readonly name: string }>(
   stored: readonly Stored<T>[],
   wanted: readonly T[],
+  touched: (definition: T) => boolean = () => false,
 ): ChangePlan<T> {
   const byName = new Map(stored.map((row) => [row.name, row]));
   const wantedNames = new Set(wanted.map((definition) => definition.name));
@@ -32,18 +35,10 @@ export function planChanges<T extends { readonly name: string }>(
       const row = byName.get(definition.name);
       if (row === undefined) return [];
       const same = !row.archived && canonicalJson(row.definition) === canonicalJson(definition);
-      return same ? [] : [{ stored: row, wanted: definition }];
+      return same && !touched(definition) ? [] : [{ stored: row, wanted: definition }];
     }),
     archived: stored.filter((row) => !row.archived && !wantedNames.has(row.name)),
   };
-}
-
-/** Whether stored records of the type can still be read: their values are a list in the order of the groups, so groups may only
- *  be added at the end. */
-export function keepsLayout(before: EntityTypeDefinition, after: EntityTypeDefinition): boolean {
-  return (
-    before.kind === after.kind && before.groups.every((group, position) => after.groups[position]?.name === group.name)
-  );
 }
 
 /** What the tables need to hold: unique names, and systems that are there. (What else a configuration must fulfil is checked where

@@ -1,10 +1,19 @@
 import type { PoolClient } from 'pg';
 import { SyncError } from '../domain/errors.js';
 import type { EntityTypeDefinition } from '../domain/entity-type.js';
-import type { CodeTableDefinition, Configuration, JobDefinition, SystemDefinition } from '../domain/job-definition.js';
+import type {
+  CodeTableDefinition,
+  Configuration,
+  VisibilityDefinition,
+  JobDefinition,
+  SystemDefinition,
+} from '../domain/job-definition.js';
 import type { MappingDefinition } from '../domain/mapping-definition.js';
-import { keepFormerCodeTables, readingBy, type FormerCodeTables } from './code-table-versions.js';
-import { checkNames, keepsLayout, planChanges } from './configuration-plan.js';
+import { layoutProblems } from '../domain/layout.js';
+import { codeTablesReadBy, codeTablesWrittenBy, readsDifferently } from '../domain/mapping-reading.js';
+import type { RuleDefinition } from '../domain/rule-definition.js';
+import { canonicalJson } from '../platform/canonical-json.js';
+import { checkNames, planChanges } from './configuration-plan.js';
 import type { ChangePlan, Stored } from './configuration-plan.js';
 import {
   archiveRows,
@@ -14,14 +23,14 @@ import {
   jobTable,
   mappingTable,
   readStored,
+  recordVersion,
   ruleTable,
   systemTable,
   updateRow,
 } from './configuration-tables.js';
-import type { ConfiguredTable } from './configuration-tables.js';
+import type { ChangeBy, ConfigurationAction, ConfiguredTable } from './configuration-tables.js';
 import { enterInstitution } from './hub.js';
 import type { Hub } from './hub.js';
-import type { MappingVersion } from './rows.js';
 
 /** Names of what was made, changed (or taken back into use) and archived. Rules are named `mapping/rule`. */
 export interface Difference {
@@ -42,8 +51,7 @@ export interface ConfigurationDifference {
 }
 
 /** Makes this the whole configuration of the institution, in one transaction: all of it or nothing. What is left out is
- *  archived. Applying the same again changes nothing. A mapping's version rises with its rules and with the code tables that it
- *  reads by: what a row says depends on all of them.
+ *  archived. Applying the same again changes nothing. A mapping's version rises with its rules too: what a row says depends on both.
  *  @throws SyncError configuration_invalid */
 export async function applyConfiguration(
   hub: Hub,
@@ -52,97 +60,126 @@ export async function applyConfiguration(
 ): Promise<ConfigurationDifference> {
   checkNames(configuration);
   return await hub.system(async (client) => {
-    const { institutionId, institution } = await applyInstitution(client, configuration.institution, actor);
-    const by = { institutionId, actor };
-    const systems = await applyTable(client, systemTable, configuration.systems, by);
-    const entityTypes = await applyTable(client, entityTypeTable, configuration.entityTypes, by, refuseNewLayout);
-    const former = await formerCodeTables(client, configuration);
-    const codeTables = await applyTable(client, codeTableTable, configuration.codeTables, by);
-    await keepFormerCodeTables(client, former);
-    const systemIds = new Map((await readStored(client, systemTable)).map((row) => [row.name, row.id]));
-    const mappings = await applyMappings(client, mappingTable(systemIds), configuration, former, by);
-    const rules = await applyMappingVersions(client, configuration.mappings, mappings, by);
-    const jobs = await applyTable(client, jobTable, configuration.jobs, by);
-    // Schedules follow the jobs: a worker is told, and reconciles them.
-    await client.query(`insert into outbox (institution_id, topic, subject) values ($1, 'schedules', $2)`, [
-      institutionId,
-      String(institutionId),
-    ]);
-    await client.query(`select pg_notify('concord_outbox', '')`);
-    return { institutionId, institution, systems, entityTypes, mappings, rules, codeTables, jobs };
+    const made = await ensureInstitution(client, configuration.institution, actor);
+    await enterInstitution(client, made.institutionId);
+    await lockConfiguration(client, made.institutionId);
+    if (made.created) await setRecipientClasses(client, made.institutionId, configuration.institution);
+    const stored = await readStoredConfiguration(client);
+    const difference = await storeConfiguration(client, stored, configuration, {
+      institutionId: made.institutionId,
+      actor,
+    });
+    return made.created ? { ...difference, institution: 'created' } : difference;
   });
 }
 
-interface By {
-  readonly institutionId: number;
-  readonly actor: string;
+/** From here to the end of the transaction, no other changes the configuration of the institution. */
+export async function lockConfiguration(client: PoolClient, institutionId: number): Promise<void> {
+  await client.query('select id from institutions where id = $1 for update', [institutionId]);
 }
 
-/* Code tables that are about to change or go, as they are. */
-async function formerCodeTables(client: PoolClient, configuration: Configuration): Promise<FormerCodeTables> {
-  const stored = await readStored(client, codeTableTable);
-  const { changed, archived } = planChanges(stored, configuration.codeTables);
-  const tables = [...changed.map((change) => change.stored), ...archived].filter((table) => !table.archived);
-  return { tables, entityTypes: configuration.entityTypes };
-}
-
-/* A mapping that reads by a changed code table gets a new version though its definition stays. */
-async function applyMappings(
+async function ensureInstitution(
   client: PoolClient,
-  table: ConfiguredTable<MappingDefinition>,
-  { mappings }: Configuration,
-  former: FormerCodeTables,
-  by: By,
-): Promise<Difference> {
-  const stored = await readStored(client, table);
-  const changes = await applyTable(client, table, mappings, by);
-  const touched = new Set([...changes.created, ...changes.changed]);
-  const raised = readingBy(mappings, former).filter(({ name }) => !touched.has(name));
-  for (const mapping of raised) {
-    const row = stored.find(({ name }) => name === mapping.name);
-    if (row !== undefined) await updateRow(client, table, row, mapping, by.actor);
-  }
-  return { ...changes, changed: [...changes.changed, ...raised.map(({ name }) => name)] };
-}
-
-/* From here on one apply of an institution waits for the other. */
-async function applyInstitution(
-  client: PoolClient,
-  { code, name, timeZone, recipientClasses }: Configuration['institution'],
+  { code, name, timeZone }: Configuration['institution'],
   actor: string,
-): Promise<{ institutionId: number; institution: ConfigurationDifference['institution'] }> {
+): Promise<{ readonly institutionId: number; readonly created: boolean }> {
   const answer = await client.query<{ before: number | null; id: number }>(
     'select institution_by_code($1) as before, ensure_institution($1, $2, $3, $4) as id',
     [code, name, timeZone, actor],
   );
   const [row] = answer.rows;
   if (row === undefined) throw new SyncError('internal', 'no institution was made');
-  await enterInstitution(client, row.id);
-  const classes = recipientClasses === undefined ? null : JSON.stringify(recipientClasses);
-  const locked = await client.query<{ same: boolean }>(
-    `select name = $2 and time_zone = $3 and recipient_classes is not distinct from $4::jsonb as same
-     from institutions where id = $1 for update`,
-    [row.id, name, timeZone, classes],
-  );
-  if (locked.rows[0]?.same !== true) {
-    await client.query(
-      `update institutions set name = $2, time_zone = $3, recipient_classes = $4, updated_by = $5, updated_at = now() where id = $1`,
-      [row.id, name, timeZone, classes, actor],
-    );
-  }
-  if (row.before === null) return { institutionId: row.id, institution: 'created' };
-  return { institutionId: row.id, institution: locked.rows[0]?.same === true ? 'unchanged' : 'changed' };
+  return { institutionId: row.id, created: row.before === null };
 }
 
-async function applyTable<T extends { readonly name: string }>(
+/* What a new institution is made without. */
+async function setRecipientClasses(
+  client: PoolClient,
+  institutionId: number,
+  { recipientClasses }: Configuration['institution'],
+): Promise<void> {
+  await client.query('update institutions set recipient_classes = $2 where id = $1', [
+    institutionId,
+    recipientClasses ?? null,
+  ]);
+}
+
+/** Makes `wanted` the whole configuration, in the transaction of the client, which has entered the institution and locked its
+ *  configuration. `stored`: what was read after that.
+ *  @throws SyncError configuration_invalid where it contradicts stored records */
+export async function storeConfiguration(
+  client: PoolClient,
+  stored: StoredConfiguration,
+  wanted: Configuration,
+  by: ChangeBy,
+): Promise<ConfigurationDifference> {
+  checkNames(wanted);
+  const institution = await storeInstitution(client, stored.institution, wanted.institution, by);
+  const systems = await store(client, systemTable, planChanges(stored.systems, wanted.systems), by);
+  const types = planChanges(stored.entityTypes, wanted.entityTypes);
+  await refuseNewLayout(client, types);
+  const entityTypes = await store(client, entityTypeTable, types, by);
+  const tables = planChanges(stored.codeTables, wanted.codeTables);
+  const codeTables = await store(client, codeTableTable, tables, by);
+  const systemIds = new Map((await readStored(client, systemTable)).map((row) => [row.name, row.id]));
+  const mapped = planChanges(stored.mappings, wanted.mappings, (mapping) => isReadAnew(mapping, types, tables, wanted));
+  const mappings = await store(client, mappingTable(systemIds), mapped, by);
+  await recordMappingVersions(client, wanted);
+  const rules = await storeRules(client, mappings, wanted.mappings, by);
+  const planned = planChanges(stored.jobs, wanted.jobs);
+  const jobs = await store(client, jobTable, planned, by);
+  // Schedules follow the jobs and the time zone: a worker is told, and reconciles them.
+  if (institution !== 'unchanged' || touchesSchedules(planned)) await leaveWordOfSchedules(client, by.institutionId);
+  return { institutionId: by.institutionId, institution, systems, entityTypes, mappings, rules, codeTables, jobs };
+}
+
+function touchesSchedules({ created, changed, archived }: ChangePlan<JobDefinition>): boolean {
+  const touched = [...created, ...changed.flatMap(({ stored, wanted }) => [stored.definition, wanted])];
+  return [...touched, ...archived.map(({ definition }) => definition)].some(({ schedule }) => schedule !== undefined);
+}
+
+/** Has a worker bring the schedules of the institution up to date. */
+export async function leaveWordOfSchedules(client: PoolClient, institutionId: number): Promise<void> {
+  await client.query(`insert into outbox (institution_id, topic, subject) values ($1, 'schedules', $2)`, [
+    institutionId,
+    String(institutionId),
+  ]);
+  await client.query(`select pg_notify('concord_outbox', '')`);
+}
+
+async function storeInstitution(
+  client: PoolClient,
+  stored: StoredInstitution,
+  wanted: Configuration['institution'],
+  by: ChangeBy,
+): Promise<'changed' | 'unchanged'> {
+  const { id, version } = stored;
+  const record = (at: number, action: ConfigurationAction, definition: Configuration['institution']): Promise<void> =>
+    recordVersion(client, { kind: 'institution', id, version: at, action, definition }, by);
+  const known = await client.query(
+    `select from configuration_versions where kind = 'institution' and object_id = $1 limit 1`,
+    [id],
+  );
+  if (known.rowCount === 0) await record(version, 'created', stored.definition);
+  if (canonicalJson(stored.definition) === canonicalJson(wanted)) return 'unchanged';
+  await client.query(
+    `update institutions set name = $2, time_zone = $3, recipient_classes = $4, visibility = $5, version = version + 1, updated_by = $6, updated_at = now()
+     where id = $1`,
+    [
+      ...[id, wanted.name, wanted.timeZone, wanted.recipientClasses ?? null],
+      ...[wanted.visibility === undefined ? null : JSON.stringify(wanted.visibility), by.actor],
+    ],
+  );
+  await record(version + 1, by.action ?? 'changed', wanted);
+  return 'changed';
+}
+
+async function store<T extends { readonly name: string }>(
   client: PoolClient,
   table: ConfiguredTable<T>,
-  wanted: readonly T[],
-  by: By,
-  check?: (client: PoolClient, plan: ChangePlan<T>) => Promise<void>,
+  plan: ChangePlan<T>,
+  by: ChangeBy,
 ): Promise<Difference> {
-  const plan = planChanges(await readStored(client, table), wanted);
-  await check?.(client, plan);
   await carryOut(client, table, plan, by);
   return difference(plan, (name) => name);
 }
@@ -151,11 +188,11 @@ async function carryOut<T extends { readonly name: string }>(
   client: PoolClient,
   table: ConfiguredTable<T>,
   plan: ChangePlan<T>,
-  by: By,
+  by: ChangeBy,
 ): Promise<void> {
   for (const definition of plan.created) await insertRow(client, table, definition, by);
-  for (const { stored, wanted } of plan.changed) await updateRow(client, table, stored, wanted, by.actor);
-  await archiveRows(client, table.table, plan.archived, by.actor);
+  for (const { stored, wanted } of plan.changed) await updateRow(client, table, stored, wanted, by);
+  await archiveRows(client, table, plan.archived, by);
 }
 
 function difference<T extends { readonly name: string }>(
@@ -170,36 +207,89 @@ function difference<T extends { readonly name: string }>(
 }
 
 async function refuseNewLayout(client: PoolClient, plan: ChangePlan<EntityTypeDefinition>): Promise<void> {
+  const [conflict] = await layoutConflicts(client, plan);
+  if (conflict === undefined) return;
+  throw new SyncError(
+    'configuration_invalid',
+    `entity type ${conflict.name}: there are records of it already: ${conflict.reasons.join('; ')}`,
+  );
+}
+
+/** Entity types whose change would make records unreadable that are there, with each reason. */
+export async function layoutConflicts(
+  client: PoolClient,
+  plan: ChangePlan<EntityTypeDefinition>,
+): Promise<readonly { readonly name: string; readonly reasons: readonly string[] }[]> {
+  const conflicts: { readonly name: string; readonly reasons: readonly string[] }[] = [];
   for (const { stored, wanted } of plan.changed) {
-    if (keepsLayout(stored.definition, wanted)) continue;
+    const reasons = layoutProblems(stored.definition, wanted);
+    if (reasons.length === 0) continue;
     const answer = await client.query<{ used: boolean }>(
       'select exists (select from golden_records where entity_type_id = $1) as used',
       [stored.id],
     );
-    if (answer.rows[0]?.used !== true) continue;
-    throw new SyncError(
-      'configuration_invalid',
-      `entity type ${wanted.name}: there are records of it already, so its kind stays and groups may only be added after the last one`,
+    if (answer.rows[0]?.used === true) conflicts.push({ name: wanted.name, reasons });
+  }
+  return conflicts;
+}
+
+/* A mapping that is the same, but reads or writes its rows by something that changed, gets a new version: the next run reads them
+   anew, or judges its target whole. */
+function isReadAnew(
+  mapping: MappingDefinition,
+  types: ChangePlan<EntityTypeDefinition>,
+  tables: ChangePlan<CodeTableDefinition>,
+  wanted: Configuration,
+): boolean {
+  const changedTables = tables.changed.map(({ wanted: table }) => table.name);
+  const used = new Set([
+    ...codeTablesReadBy(mapping, wanted.entityTypes),
+    ...codeTablesWrittenBy(mapping, wanted.entityTypes),
+  ]);
+  return (
+    changedTables.some((name) => used.has(name)) ||
+    types.changed.some(({ stored, wanted: type }) => readsDifferently(mapping, stored.definition, type))
+  );
+}
+
+/* What runs read by: the mapping with its rules, and the versions of the code tables that it uses. */
+async function recordMappingVersions(client: PoolClient, wanted: Configuration): Promise<void> {
+  const made = await client.query<{ id: number; version: number; definition: MappingDefinition; changed_by: string }>(
+    `select m.id, m.version, v.definition, v.changed_by
+     from cross_system_mappings m
+     join configuration_versions v on v.kind = 'mapping' and v.object_id = m.id and v.version = m.version
+     where not exists (select from mapping_versions w where w.mapping_id = m.id and w.version = m.version) order by m.id`,
+  );
+  for (const { id, version, definition, changed_by: changedBy } of made.rows) {
+    await client.query(
+      `insert into mapping_versions (mapping_id, version, institution_id, definition, created_by, code_tables)
+       select m.id, $2, m.institution_id, $3, $4,
+         (select coalesce(jsonb_object_agg(t.name, t.version), '{}') from code_tables t where t.name = any ($5::text[]))
+       from cross_system_mappings m where m.id = $1`,
+      [id, version, JSON.stringify(definition), changedBy, [...codeTablesReadBy(definition, wanted.entityTypes)]],
     );
   }
 }
 
-async function applyMappingVersions(
+async function storeRules(
   client: PoolClient,
+  mappings: Difference,
   wanted: readonly MappingDefinition[],
-  changes: Difference,
-  by: By,
+  by: ChangeBy,
 ): Promise<Difference> {
-  const touched = new Set([...changes.created, ...changes.changed]);
-  const answer = await client.query<{ id: number; name: string; version: number }>(
-    'select id, name, version from cross_system_mappings where name = any ($1::text[]) order by id',
-    [[...touched, ...changes.archived]],
+  const touched = new Set([...mappings.created, ...mappings.changed]);
+  const answer = await client.query<{ id: number; name: string }>(
+    'select id, name from cross_system_mappings where name = any ($1::text[]) order by id',
+    [[...touched, ...mappings.archived]],
   );
   const rules: Difference[] = [];
   for (const row of answer.rows) {
+    // A mapping that is archived has no rules any more.
     const mapping = touched.has(row.name) ? wanted.find((definition) => definition.name === row.name) : undefined;
-    if (mapping !== undefined) await recordVersion(client, row, mapping, by);
-    rules.push(await applyRules(client, row, mapping, by));
+    const stored = await readStored(client, ruleTable(row.id), { condition: 't.mapping_id = $1', values: [row.id] });
+    const plan = planChanges(stored, mapping?.source?.rules ?? []);
+    await carryOut(client, ruleTable(row.id), plan, by);
+    rules.push(difference(plan, (name) => `${row.name}/${name}`));
   }
   return {
     created: rules.flatMap((each) => each.created),
@@ -208,31 +298,80 @@ async function applyMappingVersions(
   };
 }
 
-async function recordVersion(
-  client: PoolClient,
-  row: { readonly id: number; readonly version: number },
-  mapping: MappingDefinition,
-  by: By,
-): Promise<void> {
-  await client.query(
-    `insert into mapping_versions (mapping_id, version, institution_id, definition, created_by) values ($1, $2, $3, $4, $5)`,
-    [row.id, row.version, by.institutionId, JSON.stringify(mapping), by.actor],
-  );
+export interface StoredInstitution {
+  readonly id: number;
+  readonly version: number;
+  readonly definition: Configuration['institution'];
+  readonly changedBy: string;
+  readonly changedAt: Date;
 }
 
-/* A mapping that is archived has no rules any more. */
-async function applyRules(
-  client: PoolClient,
-  row: { readonly id: number; readonly name: string },
-  mapping: MappingDefinition | undefined,
-  by: By,
-): Promise<Difference> {
-  const table = ruleTable(row.id);
-  const wanted = mapping?.source?.rules ?? [];
-  const stored = await readStored(client, table, { condition: 't.mapping_id = $1', values: [row.id] });
-  const plan = planChanges(stored, wanted);
-  await carryOut(client, table, plan, by);
-  return difference(plan, (name) => `${row.name}/${name}`);
+export interface StoredRule extends Stored<RuleDefinition> {
+  readonly mappingId: number;
+}
+
+/** Everything configured as it is stored, archived things too; each list in the order of ids. */
+export interface StoredConfiguration {
+  readonly institution: StoredInstitution;
+  readonly systems: readonly Stored<SystemDefinition>[];
+  readonly entityTypes: readonly Stored<EntityTypeDefinition>[];
+  readonly mappings: readonly Stored<MappingDefinition>[];
+  readonly codeTables: readonly Stored<CodeTableDefinition>[];
+  readonly jobs: readonly Stored<JobDefinition>[];
+}
+
+/** What the client's institution has configured.
+ *  @throws SyncError not_found */
+export async function readStoredConfiguration(client: PoolClient): Promise<StoredConfiguration> {
+  const found = await client.query<
+    Omit<StoredInstitution, 'definition'> &
+      Configuration['institution'] & { classes: string[] | null; sights: VisibilityDefinition | null }
+  >(
+    `select id, version, updated_by as "changedBy", updated_at as "changedAt", code, name, time_zone as "timeZone",
+       recipient_classes as classes, visibility as sights from institutions`,
+  );
+  const [row] = found.rows;
+  if (row === undefined) throw new SyncError('not_found', 'There is no such institution.');
+  const { id, version, changedBy, changedAt, code, name, timeZone, classes, sights } = row;
+  return {
+    institution: {
+      ...{ id, version, changedBy, changedAt },
+      definition: {
+        ...{ code, name, timeZone },
+        ...(classes === null ? {} : { recipientClasses: classes }),
+        ...(sights === null ? {} : { visibility: sights }),
+      },
+    },
+    systems: await readStored(client, systemTable),
+    entityTypes: await readStored(client, entityTypeTable),
+    mappings: await readStored(client, mappingTable(new Map())),
+    codeTables: await readStored(client, codeTableTable),
+    jobs: await readStored(client, jobTable),
+  };
+}
+
+/** The rules of all mappings as rows of their own, archived ones too, in the order of ids. */
+export async function readStoredRules(client: PoolClient): Promise<readonly StoredRule[]> {
+  const owners = await client.query<{ id: number; mapping_id: number }>(
+    'select id, mapping_id from data_quality_rules order by id',
+  );
+  const mappingOf = new Map(owners.rows.map((row) => [row.id, row.mapping_id]));
+  const rules = await readStored(client, ruleTable(0));
+  return rules.map((rule) => ({ ...rule, mappingId: mappingOf.get(rule.id) ?? 0 }));
+}
+
+/** What is in use of it. */
+export function configurationOf(stored: StoredConfiguration): Configuration {
+  const live = <T>(list: readonly Stored<T>[]): T[] =>
+    list.filter(({ archived }) => !archived).map(({ definition }) => definition);
+  return {
+    institution: stored.institution.definition,
+    systems: live(stored.systems),
+    entityTypes: live(stored.entityTypes),
+    mappings: live(stored.mappings),
+    codeTables: live(stored.codeTables),
+    jobs: live(stored.jobs),
+  };
 }
 
 /** Something configured, with the id by which rows refer to it. */
@@ -256,14 +395,7 @@ export interface ConfigurationParts {
 
 /** Each list in the order of ids. */
 export interface LoadedConfiguration extends ConfigurationParts {
-  readonly institution: {
-    readonly id: number;
-    readonly code: string;
-    readonly name: string;
-    readonly timeZone: string;
-    /** Absent: those that the mappings name. */
-    readonly recipientClasses?: readonly string[];
-  };
+  readonly institution: Configuration['institution'] & { readonly id: number };
   /** No longer in use, but what is stored may still refer to it. */
   readonly archived: ConfigurationParts;
 }
@@ -275,7 +407,7 @@ interface Cached {
 
 /* What each hub has loaded; it goes with the hub. Versions of mappings never change. */
 const loadedConfigurations = new WeakMap<Hub, Map<number, Cached>>();
-const loadedVersions = new WeakMap<Hub, Map<string, MappingDefinition>>();
+const loadedVersions = new WeakMap<Hub, Map<string, MappingReading>>();
 
 /** The configuration as it stands. One cheap query tells whether what was loaded before is still current; the same object is
  *  then given again, so do not write to it.
@@ -292,6 +424,42 @@ export async function loadConfiguration(hub: Hub, institutionId: number): Promis
   });
 }
 
+/** How a version of a mapping read its rows. */
+export interface MappingReading {
+  readonly definition: MappingDefinition;
+  /** The code tables as they were then, where they are known; any other is read as it is now. */
+  readonly codeTables: readonly CodeTableDefinition[];
+}
+
+/** A mapping as it was at a version, with the rules it then had, and the code tables as they then were.
+ *  @throws SyncError not_found */
+export async function loadMappingReading(
+  hub: Hub,
+  institutionId: number,
+  mappingId: number,
+  version: number,
+): Promise<MappingReading> {
+  const cache = cacheOf(loadedVersions, hub);
+  const key = `${institutionId}/${mappingId}/${version}`;
+  const known = cache.get(key);
+  if (known !== undefined) return known;
+  const answer = await hub.read(institutionId, (client) =>
+    client.query<MappingReading>(
+      `select m.definition, (
+         select coalesce(jsonb_agg(v.definition), '[]') from jsonb_each_text(m.code_tables) used
+         join code_tables t on t.name = used.key
+         join configuration_versions v on v.kind = 'code_table' and v.object_id = t.id and v.version = used.value::integer
+       ) as "codeTables"
+       from mapping_versions m where m.mapping_id = $1 and m.version = $2`,
+      [mappingId, version],
+    ),
+  );
+  const [row] = answer.rows;
+  if (row === undefined) throw new SyncError('not_found', `There is no version ${version} of mapping ${mappingId}.`);
+  cache.set(key, row);
+  return row;
+}
+
 /** A mapping as it was at a version, with the rules it then had.
  *  @throws SyncError not_found */
 export async function loadMappingVersion(
@@ -300,32 +468,7 @@ export async function loadMappingVersion(
   mappingId: number,
   version: number,
 ): Promise<MappingDefinition> {
-  const cache = cacheOf(loadedVersions, hub);
-  const key = `${institutionId}/${mappingId}/${version}`;
-  const known = cache.get(key);
-  if (known !== undefined) return known;
-  const { definition } = await loadMappingThen(hub, institutionId, mappingId, version);
-  cache.set(key, definition);
-  return definition;
-}
-
-/** What an image of an earlier version was derived by. `codeTables`: by name, those that have changed since, as they were.
- *  @throws SyncError not_found */
-export async function loadMappingThen(
-  hub: Hub,
-  institutionId: number,
-  mappingId: number,
-  version: number,
-): Promise<Pick<MappingVersion, 'definition' | 'codeTables'>> {
-  const answer = await hub.read(institutionId, (client) =>
-    client.query<Pick<MappingVersion, 'definition' | 'codeTables'>>(
-      'select definition, code_tables as "codeTables" from mapping_versions where mapping_id = $1 and version = $2',
-      [mappingId, version],
-    ),
-  );
-  const [row] = answer.rows;
-  if (row === undefined) throw new SyncError('not_found', `There is no version ${version} of mapping ${mappingId}.`);
-  return row;
+  return (await loadMappingReading(hub, institutionId, mappingId, version)).definition;
 }
 
 function cacheOf<K, V>(caches: WeakMap<Hub, Map<K, V>>, hub: Hub): Map<K, V> {
@@ -334,11 +477,11 @@ function cacheOf<K, V>(caches: WeakMap<Hub, Map<K, V>>, hub: Hub): Map<K, V> {
   return cache;
 }
 
-/* Every change of a configured thing raises its version or archives it. */
-async function readFingerprint(client: PoolClient): Promise<string> {
+/** A short text for the state that the configuration is in: every change of a configured thing raises its version. */
+export async function readFingerprint(client: PoolClient): Promise<string> {
   const answer = await client.query<{ fingerprint: string | null }>(
     `select md5(string_agg(part, ';' order by part)) as fingerprint from (
-       select jsonb_build_array(code, name, time_zone, recipient_classes)::text as part from institutions
+       select concat_ws(':', 'institution', id, version) as part from institutions
        union all select concat_ws(':', 'system', id, version, archived) from data_source_configurations
        union all select concat_ws(':', 'type', id, version, archived) from entity_types
        union all select concat_ws(':', 'mapping', id, version, archived) from cross_system_mappings
@@ -350,28 +493,10 @@ async function readFingerprint(client: PoolClient): Promise<string> {
 }
 
 async function readConfiguration(client: PoolClient, institutionId: number): Promise<LoadedConfiguration> {
-  const institution = await client.query<{
-    id: number;
-    code: string;
-    name: string;
-    timeZone: string;
-    recipientClasses: readonly string[] | null;
-  }>(
-    'select id, code, name, time_zone as "timeZone", recipient_classes as "recipientClasses" from institutions where id = $1',
-    [institutionId],
-  );
-  const [row] = institution.rows;
-  if (row === undefined) throw new SyncError('not_found', `There is no institution ${institutionId}.`);
-  const { recipientClasses, ...named } = row;
-  const systems = await readStored(client, systemTable);
-  const systemIds = new Map(systems.map((system) => [system.name, system.id]));
-  const stored = {
-    systems,
-    entityTypes: await readStored(client, entityTypeTable),
-    mappings: await readStored(client, mappingTable(systemIds)),
-    codeTables: await readStored(client, codeTableTable),
-    jobs: await readStored(client, jobTable),
-  };
+  const there = await client.query('select from institutions where id = $1', [institutionId]);
+  if (there.rowCount === 0) throw new SyncError('not_found', `There is no institution ${institutionId}.`);
+  const stored = await readStoredConfiguration(client);
+  const systemIds = new Map(stored.systems.map((system) => [system.name, system.id]));
   const parts = (archived: boolean): ConfigurationParts => ({
     systems: pick(stored.systems, archived),
     entityTypes: pick(stored.entityTypes, archived),
@@ -383,7 +508,7 @@ async function readConfiguration(client: PoolClient, institutionId: number): Pro
     jobs: pick(stored.jobs, archived),
   });
   return {
-    institution: { ...named, ...(recipientClasses === null ? {} : { recipientClasses }) },
+    institution: { id: institutionId, ...stored.institution.definition },
     ...parts(false),
     archived: parts(true),
   };

@@ -4,11 +4,13 @@ import type { EntityManager } from 'typeorm';
 import { checkRole, plainTypes, urlForRole } from './connection.js';
 import { ApiKeyEntity } from './entities/api-key.js';
 import { CodeTableEntity } from './entities/code-table.js';
+import { ConfigurationVersionEntity } from './entities/configuration-version.js';
 import { CrossSystemMappingEntity } from './entities/cross-system-mapping.js';
 import { DataQualityRuleEntity } from './entities/data-quality-rule.js';
 import { DataSourceConfigurationEntity } from './entities/data-source-configuration.js';
 import { EntityTypeEntity } from './entities/entity-type.js';
 import { HeldChangeEntity } from './entities/held-change.js';
+import { InquiryEntity } from './entities/inquiry.js';
 import { InstitutionEntity } from './entities/institution.js';
 import { MappingVersionEntity } from './entities/mapping-version.js';
 import { SyncConflictResolutionEntity } from './entities/sync-conflict-resolution.js';
@@ -26,6 +28,8 @@ const entities = [
   DataQualityRuleEntity,
   CodeTableEntity,
   SynchronizationJobEntity,
+  ConfigurationVersionEntity,
+  InquiryEntity,
   ApiKeyEntity,
   SyncRunEntity,
   SyncConflictResolutionEntity,

@@ -5,6 +5,7 @@ import { SyncError } from '../domain/errors.js';
 import { cancelQuery } from '../platform/cancel-query.js';
 import { checkRole, plainTypes, urlForRole } from './connection.js';
 import type { DatabaseRole } from './roles.js';
+import { traced } from './traced-client.js';
 
 export interface HubOptions {
   /** As the owner, or any user who may become `role`. */
@@ -131,7 +132,7 @@ async function inTransaction<T>(
   signal: AbortSignal | undefined,
 ): Promise<T> {
   signal?.throwIfAborted();
-  const client = await connect(pool);
+  const client = traced(await connect(pool));
   let cancelled: Promise<void> | undefined;
   const cancel = (): void => {
     cancelled = cancelQuery(client);

@@ -42,6 +42,33 @@ export async function migrate(url: string): Promise<void> {
   });
 }
 
+export interface MigrationState {
+  /** Of this version, not applied yet. */
+  readonly pending: readonly string[];
+  /** Why the database belongs to another version, null where it does not. */
+  readonly foreign: string | null;
+  /** The newest of this version. */
+  readonly newest: string;
+}
+
+/** How the database stands to this version; changes nothing. */
+export async function compareMigrations(client: pg.Client): Promise<MigrationState> {
+  const migrations = readMigrations();
+  const names = migrations.map(({ name }) => name);
+  const newest = names.at(-1) ?? '';
+  const table = await client.query<{ found: boolean }>(
+    "select to_regclass('public.concord_migrations') is not null as found",
+  );
+  const applied = table.rows[0]?.found === true ? await appliedMigrations(client) : [];
+  try {
+    refuseForeignHistory(migrations, applied);
+    return { pending: names.slice(applied.length), foreign: null, newest };
+  } catch (error) {
+    if (!(error instanceof SyncError)) throw error;
+    return { pending: [], foreign: error.message, newest };
+  }
+}
+
 /** Takes the newest applied migration back and returns its name, null where none is left. The roles stay: other databases of
  *  the server may use them. */
 export async function revert(url: string): Promise<string | null> {
@@ -62,6 +89,14 @@ export async function revert(url: string): Promise<string | null> {
     });
     return last.name;
   });
+}
+
+let newest: string | null = null;
+
+/** The name of the newest migration of this version. */
+export function newestMigration(): string {
+  newest ??= readMigrations().at(-1)?.name ?? '';
+  return newest;
 }
 
 /* The folder stands beside package.json, seen from the sources as from `dist/`. */

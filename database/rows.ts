@@ -1,4 +1,7 @@
-import type { CodeTableDefinition, JobDefinition } from '../domain/job-definition.js';
+import type { Role } from '../domain/access.js';
+import type { ConfigurationKind } from '../domain/configuration-kinds.js';
+import type { InquiryKind } from '../domain/inquiry.js';
+import type { CodeTableDefinition, JobDefinition, VisibilityDefinition } from '../domain/job-definition.js';
 import type { EntityKind, EntityTypeDefinition } from '../domain/entity-type.js';
 import type { MappingDefinition } from '../domain/mapping-definition.js';
 import type { RuleDefinition } from '../domain/rule-definition.js';
@@ -12,8 +15,10 @@ export interface Institution {
   readonly code: string;
   readonly name: string;
   readonly timeZone: string;
-  /** Null: those that the mappings name. */
+  /** null: those that the targets name. */
   readonly recipientClasses: readonly string[] | null;
+  readonly visibility: VisibilityDefinition | null;
+  readonly version: number;
   readonly updatedBy: string;
   readonly updatedAt: Date;
 }
@@ -53,8 +58,8 @@ export interface MappingVersion {
   readonly version: number;
   readonly institutionId: number;
   readonly definition: MappingDefinition;
-  /** Code tables by name as they were then, where they have changed since. */
-  readonly codeTables: Readonly<Record<string, CodeTableDefinition>> | null;
+  /** Name of a code table → the version of it by which rows were read. */
+  readonly codeTables: Readonly<Record<string, number>>;
   readonly createdBy: string;
   readonly createdAt: Date;
 }
@@ -70,24 +75,58 @@ export interface CodeTable extends ConfiguredRow {
 
 export interface SynchronizationJob extends ConfiguredRow {
   readonly definition: JobDefinition;
+  /** All three or none: why it does not run for now. */
+  readonly pausedReason: string | null;
+  readonly pausedBy: string | null;
+  readonly pausedAt: Date | null;
 }
 
-/** What a key (and later a person) may do. */
-export const apiRoles = ['secretary', 'steward', 'operator', 'auditor', 'admin'] as const;
-export type ApiRole = (typeof apiRoles)[number];
+/** A version of anything configured, as it was. */
+export interface ConfigurationVersion {
+  readonly institutionId: number;
+  readonly kind: ConfigurationKind;
+  readonly objectId: number;
+  readonly version: number;
+  readonly action: 'created' | 'changed' | 'archived' | 'restored' | 'reverted';
+  readonly definition: unknown;
+  readonly changedBy: string;
+  readonly changedAt: Date;
+}
+
+/** What a person asked a system, and its answer. Short-lived. */
+export interface Inquiry {
+  readonly id: string;
+  readonly institutionId: number;
+  readonly kind: InquiryKind;
+  /** The name of the system or mapping that is asked about. */
+  readonly subject: string;
+  readonly parameters: unknown;
+  readonly state: 'asked' | 'answered' | 'failed';
+  readonly answer: unknown;
+  readonly errorCode: string | null;
+  readonly errorDetail: string | null;
+  readonly askedBy: string;
+  readonly askedAt: Date;
+  readonly answeredAt: Date | null;
+}
 
 export interface ApiKey {
   readonly id: number;
   readonly institutionId: number;
   readonly prefix: string;
   readonly secretHash: string;
-  readonly role: ApiRole;
+  readonly role: Role;
   readonly name: string;
+  readonly organisations: readonly string[];
   readonly createdBy: string;
   readonly createdAt: Date;
   readonly expiresAt: Date | null;
   readonly revokedAt: Date | null;
   readonly lastUsedAt: Date | null;
+  readonly version: number;
+  /** Null: it is as it was created. */
+  readonly changedBy: string | null;
+  readonly changedAt: Date | null;
 }
 
 export interface SyncRun {
@@ -107,8 +146,13 @@ export interface SyncRun {
   readonly errorDetail: string | null;
   readonly rolledBackBy: string | null;
   readonly applyStarted: boolean;
+  /** The person whose records alone it reads; null: whole sources. */
+  readonly subjectKey: string | null;
   readonly startedAt: Date;
   readonly finishedAt: Date | null;
+  readonly cancelledBy: string | null;
+  readonly cancelledAt: Date | null;
+  readonly cancelReason: string | null;
 }
 
 export type QuestionKind = 'value' | 'duplicate' | 'identity';

@@ -5,6 +5,8 @@ import type { PoolClient } from 'pg';
 export interface Staging {
   /** One row a source row that was read: key, raw (JSON array in column order), hash, scope. */
   raw(mappingId: number): string;
+  /** Where known rows were told apart while they were read: the images whose rows were not there as they were. */
+  unseen(mappingId: number): string;
   /** Source rows with something to do: key, class `n` new, `c` changed, `m` missing; the hash of what we hold. */
   delta(mappingId: number): string;
   /** Canonical records of all entity types: `op` u (upsert) or d (withdrawn). */
@@ -29,6 +31,7 @@ export const stagingOf = (runId: string): Staging => {
   const prefix = `staging.r${BigInt(runId).toString()}`;
   return {
     raw: (mappingId) => `${prefix}_raw_${mappingId}`,
+    unseen: (mappingId) => `${prefix}_unseen_${mappingId}`,
     delta: (mappingId) => `${prefix}_delta_${mappingId}`,
     canon: `${prefix}_canon`,
     problem: `${prefix}_problem`,
@@ -44,9 +47,10 @@ export const stagingOf = (runId: string): Staging => {
 /** Columns of the staging tables that are filled by `copy`. */
 export const stagingColumns = {
   raw: 'part integer not null, key text collate "C" not null, raw text not null, hash uuid not null, scope text',
+  unseen: 'id bigint not null',
   delta: 'key text collate "C" not null, class "char" not null, hash uuid',
   canon: `ord bigint generated always as identity, mapping_id integer not null, entity_type_id integer not null,
-    key text collate "C" not null, sub_key text collate "C" not null, main boolean not null, op "char" not null, class "char" not null,
+    key text collate "C" not null, sub_key text collate "C" not null, main boolean not null, op "char" not null,
     values text[] not null, refs text[], identifiers text[], match_name text, match_birth text, effective_at text,
     raw text, hash uuid, scope text`,
   problem: `mapping_id integer not null, key text, kind text not null, entity_type_id integer, sub_key text, field text,
@@ -62,6 +66,16 @@ export const recreate = async (client: PoolClient, table: string, columns: strin
   await client.query(`drop table if exists ${table}`);
   await client.query(`create unlogged table ${table} (${columns}) with (autovacuum_enabled = off)`);
 };
+
+/** The canonical records of a run and what was found while they were made. */
+export const recreateCanon = async (client: PoolClient, runId: string): Promise<void> => {
+  await recreate(client, stagingOf(runId).canon, stagingColumns.canon);
+  await recreate(client, stagingOf(runId).problem, stagingColumns.problem);
+};
+
+/** For reading ranges of `ord` of a table that is filled in its order: small, and quick to make. */
+export const indexByPlace = (client: PoolClient, table: string): Promise<unknown> =>
+  client.query(`create index on ${table} using brin (ord) with (pages_per_range = 16)`);
 
 /** A table of one row beside a staging table that may rightly be empty: a crash of PostgreSQL empties both, and it may start over
  *  without a new postmaster. */

@@ -2,8 +2,10 @@ import { EMPTY, fromStated, toStated, type Stated } from './canonical.js';
 import type { AttributeType } from './entity-type.js';
 import { isJsonObject } from './paths.js';
 
-/** What JSON escapes: quotes, backslashes, control characters, halves of surrogate pairs. */
-const needsCare = /["\\\p{Cc}\p{Cs}]/u;
+/** What JSON escapes: quotes, backslashes, control characters, halves of surrogate pairs (whole pairs are looked at as well: without
+ *  the flag `u` the test takes a fifth of the time). */
+// eslint-disable-next-line no-control-regex
+const needsCare = /["\\\u0000-\u001f\ud800-\udfff]/;
 const halfPair = /\p{Cs}/u;
 
 /** PostgreSQL's jsonb refuses the character NUL and halves of surrogate pairs. */

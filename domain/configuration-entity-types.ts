@@ -144,6 +144,7 @@ export const checkEntityType = (entityType: EntityTypeDefinition, scope: Configu
     'identifier scheme',
     at.child('identifiers'),
   );
+  (entityType.search ?? []).forEach((path, index) => checkPath(entityType, path, at.child('search').child(index)));
   if (corroboration === undefined) return;
   corroboration.name.forEach((path, index) =>
     checkPath(entityType, path, at.child('corroboration').child('name').child(index)),

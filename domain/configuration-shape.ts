@@ -13,6 +13,7 @@ import type {
   JobDefinition,
   LimitDefinition,
   SystemDefinition,
+  VisibilityDefinition,
 } from './job-definition.js';
 import type {
   FieldMapping,
@@ -39,23 +40,24 @@ import {
   memberOf,
   object,
   optional,
+  reader,
   required,
   text,
   word,
   yes,
   type Fields,
-  type Place,
+  type JsonSchema,
   type Reader,
 } from './shape.js';
 import { strategies } from './strategy.js';
 
-const date: Reader<string> = (value, at) => {
+const date: Reader<string> = reader({ type: 'string', format: 'date' }, (value, at) => {
   const read = text(value, at);
   if (read === null || isDate(read)) return read;
   return at.note('this is no date', 'write a date as YYYY-MM-DD, in quotes');
-};
+});
 
-const timeZone: Reader<string> = (value, at) => {
+const timeZone: Reader<string> = reader(text.schema, (value, at) => {
   const read = text(value, at);
   if (read === null) return null;
   try {
@@ -64,12 +66,15 @@ const timeZone: Reader<string> = (value, at) => {
   } catch {
     return at.note(`there is no time zone ${read}`, 'write a name of the IANA data base, such as Europe/Zurich');
   }
-};
+});
+
+/** Conditions hold conditions: the schema names itself. */
+const anotherCondition: Reader<Condition> = reader({ $ref: '#/$defs/condition' }, (value, at) => condition(value, at));
 
 const conditionMembers: Readonly<Record<string, Reader<Condition>>> = {
-  all: (value, at) => object<{ all: readonly Condition[] }>({ all: required(list(condition, 1)) })(value, at),
-  any: (value, at) => object<{ any: readonly Condition[] }>({ any: required(list(condition, 1)) })(value, at),
-  not: (value, at) => object<{ not: Condition }>({ not: required(condition) })(value, at),
+  all: object<{ all: readonly Condition[] }>({ all: required(list(anotherCondition, 1)) }),
+  any: object<{ any: readonly Condition[] }>({ any: required(list(anotherCondition, 1)) }),
+  not: object<{ not: Condition }>({ not: required(anotherCondition) }),
   is: object<{ field: string; is: 'present' | 'blank' }>({
     field: required(text),
     is: required(word('present', 'blank')),
@@ -78,13 +83,15 @@ const conditionMembers: Readonly<Record<string, Reader<Condition>>> = {
   in: object<{ field: string; in: readonly string[] }>({ field: required(text), in: required(list(text, 1)) }),
 };
 
-/** A condition: told by the member that makes it one. */
-export const condition: Reader<Condition> = (value, at) => {
+/** A condition: told by the member that makes it one. Conditions within others are of the same shape. */
+export const conditionSchema: JsonSchema = { anyOf: Object.values(conditionMembers).map(({ schema }) => schema) };
+
+export const condition: Reader<Condition> = reader({ $ref: '#/$defs/condition' }, (value, at) => {
   const found = Object.keys(conditionMembers).filter((name) => has(value, name));
   const read = found.length === 1 ? conditionMembers[found[0] ?? ''] : undefined;
   if (read !== undefined) return read(value, at);
   return at.note('this is no condition', 'write a field with one of is, equals and in; or one of all, any and not');
-};
+});
 
 const attribute: Reader<AttributeDefinition> = object<AttributeDefinition>({
   name: required(text),
@@ -118,10 +125,12 @@ const group: Reader<GroupDefinition> = object<GroupDefinition>({
   sensitivity: optional(word('open', 'personal', 'sensitive')),
 });
 
-const subject: Reader<EntityTypeDefinition['subject']> = (value, at) =>
-  has(value, 'reference')
-    ? object<{ reference: string }>({ reference: required(text) })(value, at)
-    : word('self', 'none')(value, at);
+const subjectReference = object<{ reference: string }>({ reference: required(text) });
+const subjectWord = word('self', 'none');
+const subject: Reader<EntityTypeDefinition['subject']> = reader(
+  { anyOf: [subjectWord.schema, subjectReference.schema] },
+  (value, at) => (has(value, 'reference') ? subjectReference(value, at) : subjectWord(value, at)),
+);
 
 export const entityType: Reader<EntityTypeDefinition> = object<EntityTypeDefinition>({
   name: required(text),
@@ -133,6 +142,7 @@ export const entityType: Reader<EntityTypeDefinition> = object<EntityTypeDefinit
         scheme: required(text),
         placeholders: optional(list(text)),
         shared: optional(flag),
+        sensitivity: optional(word('open', 'personal', 'sensitive')),
       }),
     ),
   ),
@@ -145,39 +155,63 @@ export const entityType: Reader<EntityTypeDefinition> = object<EntityTypeDefinit
   subject: required(subject),
   naturalKey: optional(list(text, 1)),
   validity: optional(period),
+  search: optional(list(text, 1)),
 });
 
 /** A step: its options are judged by the standardizer that it names. */
-const step: Reader<StandardizerStep> = (value, at) => {
-  const use = text(memberOf(value, 'use'), at.child('use'));
-  const options = dictionary(anything)(value, at);
-  return use === null || options === null ? null : { ...options, use };
-};
+const stepOptions = dictionary(anything);
+const step: Reader<StandardizerStep> = reader(
+  { ...stepOptions.schema, properties: { use: text.schema }, required: ['use'] },
+  (value, at) => {
+    const use = text(memberOf(value, 'use'), at.child('use'));
+    const options = stepOptions(value, at);
+    return use === null || options === null ? null : { ...options, use };
+  },
+);
 
-const field: Reader<FieldMapping> = (value, at) => {
-  const origins = ['from', 'fromAll', 'constant'].filter((name) => has(value, name));
-  if (origins.length !== 1) return at.note('a field has one origin', 'write one of from, fromAll and constant');
-  return object<FieldMapping>({
+/** An object with exactly one of some members. */
+const withOneOf = <T>(names: readonly string[], read: Reader<T>, reason: string): Reader<T> =>
+  reader({ ...read.schema, oneOf: names.map((name) => ({ required: [name] })) }, (value, at) => {
+    const found = names.filter((name) => has(value, name));
+    if (found.length === 1) return read(value, at);
+    return at.note(reason, `write one of ${names.slice(0, -1).join(', ')} and ${names.at(-1) ?? ''}`);
+  });
+
+const field: Reader<FieldMapping> = withOneOf(
+  ['from', 'fromAll', 'constant'],
+  object<FieldMapping>({
     from: optional(text),
     fromAll: optional(list(text, 1)),
     constant: optional(text),
     steps: optional(list(step)),
     blank: optional(word('nothing', 'empty')),
     separator: optional(text),
-  })(value, at);
-};
+  }),
+  'a field has one origin',
+);
 
 /** One field has an origin that is a text or a list of texts; a field for each attribute has only objects. */
 const isField = (value: unknown): boolean =>
   typeof memberOf(value, 'from') === 'string' ||
   typeof memberOf(value, 'constant') === 'string' ||
   Array.isArray(memberOf(value, 'fromAll'));
+const originsOfField: readonly JsonSchema[] = [
+  { type: 'object', properties: { from: { type: 'string' } }, required: ['from'] },
+  { type: 'object', properties: { constant: { type: 'string' } }, required: ['constant'] },
+  { type: 'object', properties: { fromAll: { type: 'array' } }, required: ['fromAll'] },
+];
 
-const element: Reader<FieldMapping | Readonly<Record<string, FieldMapping>>> = (value, at) =>
-  isField(value) ? field(value, at) : dictionary(field)(value, at);
+const fields = dictionary(field);
+const element: Reader<FieldMapping | Readonly<Record<string, FieldMapping>>> = reader(
+  { if: { anyOf: originsOfField }, then: field.schema, else: fields.schema },
+  (value, at) => (isField(value) ? field(value, at) : fields(value, at)),
+);
 
-const groupMapping: Reader<GroupMapping> = (value, at) =>
-  Array.isArray(value) ? list(element, 1)(value, at) : element(value, at);
+const elements = list(element, 1);
+const groupMapping: Reader<GroupMapping> = reader(
+  { if: { type: 'array' }, then: elements.schema, else: element.schema },
+  (value, at) => (Array.isArray(value) ? elements(value, at) : element(value, at)),
+);
 
 const reference: Reader<ReferenceMapping> = object<ReferenceMapping>({
   mapping: optional(text),
@@ -250,10 +284,21 @@ const ruleReaders: { readonly [Name in RuleCheck['check']]: Reader<Check<Name>> 
 const checkName = word('required', 'type', 'range', 'length', 'pattern', 'in_set', 'unique', 'reference_exists');
 
 /** A rule: told by its check. Exported for rules that are written without a file. */
-export const rule: Reader<RuleDefinition> = (value, at) => {
-  const check = checkName(memberOf(value, 'check'), at.child('check'));
-  return check === null ? null : ruleReaders[check](value, at);
-};
+export const rule: Reader<RuleDefinition> = reader(
+  {
+    type: 'object',
+    properties: { check: checkName.schema },
+    required: ['check'],
+    allOf: Object.entries(ruleReaders).map(([check, { schema }]) => ({
+      if: { properties: { check: { const: check } }, required: ['check'] },
+      then: schema,
+    })),
+  },
+  (value, at) => {
+    const check = checkName(memberOf(value, 'check'), at.child('check'));
+    return check === null ? null : ruleReaders[check](value, at);
+  },
+);
 
 const source: Reader<SourceMapping> = object<SourceMapping>({
   columns: required(list(text, 1)),
@@ -279,17 +324,17 @@ const column: Reader<TargetColumn> = object<TargetColumn>({
   createOnly: optional(flag),
 });
 
-const key: Reader<TargetKey> = (value, at) => {
-  const origins = ['identifier', 'source', 'from'].filter((name) => has(value, name));
-  if (origins.length !== 1) return at.note('a key column has one origin', 'write one of identifier, source and from');
-  return object<TargetKey>({
+const key: Reader<TargetKey> = withOneOf(
+  ['identifier', 'source', 'from'],
+  object<TargetKey>({
     column: required(text),
     identifier: optional(text),
     of: optional(text),
     source: optional(yes),
     from: optional(text),
-  })(value, at);
-};
+  }),
+  'a key column has one origin',
+);
 
 const target: Reader<TargetMapping> = object<TargetMapping>({
   root: required(text),
@@ -344,12 +389,16 @@ const limit: Reader<LimitDefinition> = object<LimitDefinition>({
 
 type Schedule = NonNullable<JobDefinition['schedule']>;
 
-const clockTime =
-  (most: number): Reader<number> =>
-  (value: unknown, at: Place) => {
+const clockTime = (most: number): Reader<number> =>
+  reader({ ...count.schema, maximum: most }, (value, at) => {
     const read = count(value, at);
     return read !== null && read > most ? at.note(`at most ${String(most)}`, 'write a time of day') : read;
-  };
+  });
+
+const oneOrMore: Reader<number> = reader({ ...count.schema, minimum: 1 }, (value, at) => {
+  const read = count(value, at);
+  return read === 0 ? at.note('at least 1', 'write a whole number, 1 or more') : read;
+});
 
 const schedule: Reader<Schedule> = object<Schedule>({
   calendar: optional(
@@ -359,15 +408,15 @@ const schedule: Reader<Schedule> = object<Schedule>({
       daysOfWeek: optional(list(word('MONDAY', 'TUESDAY', 'WEDNESDAY', 'THURSDAY', 'FRIDAY', 'SATURDAY', 'SUNDAY'), 1)),
     }),
   ),
-  everyMinutes: optional(count),
+  everyMinutes: optional(oneOrMore),
   timeZone: required(timeZone),
   jitterSeconds: optional(count),
   catchUpHours: optional(count),
   freeze: optional(
     list(
       object<NonNullable<Schedule['freeze']>[number]>({
-        from: required(text),
-        to: required(text),
+        from: required(date),
+        to: required(date),
         reason: required(text),
       }),
     ),
@@ -393,4 +442,14 @@ export const institution: Reader<Configuration['institution']> = object<Configur
   name: required(text),
   timeZone: required(timeZone),
   recipientClasses: optional(list(text, 1)),
+  visibility: optional(
+    object<VisibilityDefinition>({
+      organisation: required(text),
+      code: required(text),
+      name: optional(text),
+      parent: optional(text),
+      through: required(list(text, 1)),
+      readers: optional(dictionary(text)),
+    }),
+  ),
 });

@@ -7,6 +7,8 @@ import type { EntityTypeDefinition } from './entity-type.js';
 import { SyncError } from './errors.js';
 import type { CodeTableDefinition, Configuration, JobDefinition, SystemDefinition } from './job-definition.js';
 import type { MappingDefinition } from './mapping-definition.js';
+import { openSecret } from './secrets.js';
+import { checkVisibility } from './visibility.js';
 import { memberOf, Place, type Reader, type ShapeProblem } from './shape.js';
 
 /** What is wrong with a configuration, where (a JSON pointer), and what to do about it. */
@@ -60,15 +62,12 @@ const checkUnique = <T extends { readonly name: string }>(placed: Placed<T>, wha
   });
 };
 
-const secretName = /password|passwd|secret|token|api_?key|private_?key|credential/i;
-const urlWithPassword = /^[a-z][a-z0-9+.-]*:\/\/[^/?#\s:@]*:[^/?#\s@]*@/i;
-
 /** Secrets come from the environment of the workers: a setting names the variable and never holds the secret itself. */
 const checkSecrets = (value: unknown, name: string, at: Place): void => {
   const remedy = 'write { env: NAME } and set that variable where the workers run';
   if (typeof value === 'string') {
-    if (urlWithPassword.test(value)) at.note('the address holds a password', remedy);
-    else if (secretName.test(name)) at.note(`${name} is a secret and stands here openly`, remedy);
+    const reason = openSecret(name, value);
+    if (reason !== null) at.note(reason, remedy);
   } else if (Array.isArray(value)) {
     value.forEach((item: unknown, index) => checkSecrets(item, name, at.child(index)));
   } else if (typeof value === 'object' && value !== null && typeof memberOf(value, 'env') !== 'string') {
@@ -142,6 +141,10 @@ const checkJob = (job: JobDefinition, scope: ConfigurationScope, at: Place): voi
   ) {
     at.child('schedule').note('a schedule has one rhythm', 'write one of calendar and everyMinutes');
   }
+  (job.schedule?.freeze ?? []).forEach(({ from, to }, index) => {
+    if (from > to)
+      at.child('schedule').child('freeze').child(index).note('it ends before it begins', 'exchange from and to');
+  });
 };
 
 const checkCircles = (placed: Placed<EntityTypeDefinition>): void => {
@@ -203,6 +206,8 @@ export const judgeConfiguration = (document: unknown): JudgedConfiguration => {
   checkUnique(mappings, 'mapping');
   checkUnique(codeTables, 'code table');
   checkUnique(jobs, 'job');
+  if (institution?.visibility !== undefined)
+    checkVisibility(institution.visibility, scope, root.child('institution').child('visibility'));
   for (const { item, at } of systems) checkSecrets(item.settings, '', at.child('settings'));
   for (const { item, at } of codeTables) checkCodeTable(item, scope, at);
   for (const { item, at } of entityTypes) checkEntityType(item, scope, at);

@@ -53,6 +53,8 @@ export interface IdentifierScheme {
   readonly placeholders?: readonly string[];
   /** An address at which several people may be reached (e-mail, telephone): never links alone. */
   readonly shared?: boolean;
+  /** Who may see its values: `open`, `personal` (default) or `sensitive`. */
+  readonly sensitivity?: 'open' | 'personal' | 'sensitive';
 }
 
 /** The groups (dotted with the attribute where the group has several) that must agree before an identifier links. */
@@ -74,6 +76,8 @@ export interface EntityTypeDefinition {
   readonly naturalKey?: readonly string[];
   /** Paths of the dates from and to which (included) the record holds. */
   readonly validity?: { readonly from: string; readonly to: string };
+  /** The paths by whose words a record is found (default: the names of its corroboration). */
+  readonly search?: readonly string[];
 }
 
 /** A predicate on a source row (`field`: a column) or on a canonical record (`field`: a path `group` or `group.attribute`).

@@ -9,6 +9,8 @@ export const errorCodes = {
   source_forbidden: { actor: 'operator', retryable: false },
   /** The source answered, but without a table, file or column that the mapping reads. Remedy: review the change and mend the mapping; the other entity types of the run go on. */
   source_schema_changed: { actor: 'secretary', retryable: false },
+  /** The system cannot be asked for single rows (it delivers files). Remedy: none; what it says is read with its next delivery. */
+  source_reads_no_keys: { actor: 'nobody', retryable: false },
   /** A complete read of a source that had rows gave none. Remedy: ask the system's owner; nothing was changed. */
   source_empty: { actor: 'secretary', retryable: false },
   /** A file is cut off or does not hold what its manifest says (rows or sha256). Remedy: have it delivered again; nothing of the delivery was used. */
@@ -27,8 +29,9 @@ export const errorCodes = {
   configuration_invalid: { actor: 'operator', retryable: false },
   /** The unlogged staging of a run is gone (the database was restarted after a crash). The run extracts again by itself. */
   staging_lost: { actor: 'nobody', retryable: false },
-  /** A newer attempt of the same step holds the lease; this one must stop. Nothing it wrote counts. */
-  lease_lost: { actor: 'nobody', retryable: false },
+  /** Another attempt of the same step took the lease; this one must stop. Remedy: none. One that was given up is not heard any more;
+   *  one that still counts lost the lease to one that was given up, and takes it back by being tried again. */
+  lease_lost: { actor: 'nobody', retryable: true },
   /** The job is occupied by another run, named in the message. Remedy: wait for it or cancel it. */
   job_occupied: { actor: 'nobody', retryable: false },
   /** What was asked for does not exist, or not for this institution. */

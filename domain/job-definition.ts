@@ -51,6 +51,23 @@ export interface CodeTableDefinition {
   }[];
 }
 
+/** Which records are an institution's organisations, and by which of their records people belong to one. */
+export interface VisibilityDefinition {
+  /** The entity type whose records are the organisations: schools, faculties, campuses. */
+  readonly organisation: string;
+  /** Its group with the code by which keys are bound to an organisation. */
+  readonly code: string;
+  readonly name?: string;
+  /** Its group with the code of the organisation above. */
+  readonly parent?: string;
+  /** References, `entityType.path`, of records that belong to a person: whoever has a live one is seen by those who are bound to
+   *  the organisation it leads to, or to one above. */
+  readonly through: readonly string[];
+  /** The recipient class of those who look into Concord, by role: a restriction against it (or `*`) hides the record from them
+   *  too. Stewards, who release restrictions, see everything. */
+  readonly readers?: Readonly<Record<string, string>>;
+}
+
 /** One institution's whole configuration, as read from a folder. */
 export interface Configuration {
   readonly institution: {
@@ -59,6 +76,8 @@ export interface Configuration {
     readonly timeZone: string;
     /** The classes of recipients that restrictions may name; absent: those that the targets name. */
     readonly recipientClasses?: readonly string[];
+    /** Absent: keys are not bound to organisations. */
+    readonly visibility?: VisibilityDefinition;
   };
   readonly systems: readonly SystemDefinition[];
   readonly entityTypes: readonly EntityTypeDefinition[];

@@ -74,11 +74,18 @@ const dateIn = (element: Json, name: string): string | null => {
   return typeof date === 'string' && isDate(date) ? date : null;
 };
 
-const holdsOn = (element: Json, validity: GroupDefinition['validity'], asOf: string | null): boolean => {
-  if (validity === undefined || asOf === null) return true;
+/** Whether an element of a group holds on a date, by its own dates. */
+export const elementHolds = (
+  element: Json,
+  validity: NonNullable<GroupDefinition['validity']>,
+  asOf: string,
+): boolean => {
   const [from, to] = [dateIn(element, validity.from), dateIn(element, validity.to)];
   return (from === null || from <= asOf) && (to === null || asOf <= to);
 };
+
+const holdsOn = (element: Json, validity: GroupDefinition['validity'], asOf: string | null): boolean =>
+  validity === undefined || asOf === null || elementHolds(element, validity, asOf);
 
 /** A path compiled for reading records of one entity type. */
 export interface RecordPath {
@@ -104,9 +111,16 @@ const plainText = (stated: Stated): string | null => {
 
 const isList = (value: Json): value is readonly Json[] => Array.isArray(value);
 
+/** What was parsed last: the columns of a row read one group several times in a row. */
+const last: { stated: Stated | null; value: Json } = { stated: null, value: null };
+const valueOf = (stated: Stated): Json => {
+  if (last.stated !== stated) Object.assign(last, { stated, value: fromStated(stated) });
+  return last.value;
+};
+
 const elementsOf = (group: GroupDefinition, stated: Stated | null | undefined): readonly Json[] => {
   if (stated === null || stated === undefined || stated === EMPTY) return [];
-  const value = fromStated(stated);
+  const value = valueOf(stated);
   return group.multiValued === true && isList(value) ? value : [value];
 };
 
@@ -139,6 +153,20 @@ export const compilePath = (entityType: EntityTypeDefinition, path: string): Rec
     const text: RecordPath['text'] = (values) => {
       const stated = values[index];
       return stated === null || stated === undefined || stated === EMPTY ? null : plainText(stated);
+    };
+    const texts: RecordPath['texts'] = (values, asOf) => {
+      const found = text(values, asOf);
+      return found === null ? none : [found];
+    };
+    return { group: index, attribute, text, texts, timed, nextChange };
+  }
+  if (attribute !== null && group.multiValued !== true && selector === null && group.validity === undefined) {
+    const { name } = attribute;
+    const text: RecordPath['text'] = (values) => {
+      const stated = values[index];
+      if (stated === null || stated === undefined || stated === EMPTY) return null;
+      const value = valueOf(stated);
+      return isJsonObject(value) ? textOf(value[name]) : null;
     };
     const texts: RecordPath['texts'] = (values, asOf) => {
       const found = text(values, asOf);

@@ -15,8 +15,7 @@ import { compileField, noteProblem, type FieldReader, type RowReading } from './
 import { isFieldMapping } from './mapping-groups.js';
 import { resolvePath } from './paths.js';
 import type { CompiledTarget, ProjectionProblem } from './projection.js';
-import { quickDate, quickDecimal, quickNumber, quickScaled, quickTimestamp } from './quick-forms.js';
-import type { RuleDefinition } from './rule-definition.js';
+import { quickDate, quickDecimal, quickScaled, quickTimestamp } from './quick-forms.js';
 import { compileRules, type RowRule } from './rules.js';
 import { keyOf, keySeparator, type Cell, type RawRow, type RowProblem } from './rows.js';
 import type { StepContext, StepProblem, TextStep } from './standardizer-options.js';
@@ -302,25 +301,6 @@ const problemOf = (at: RowReading, field: string | null, problem: StepProblem): 
   ...problem,
 });
 
-/** The rules of a row; those on ranges of numbers compare as numbers where that is exact. */
-const quickRules = (
-  rules: readonly RuleDefinition[],
-  columns: readonly string[],
-  context: StepContext,
-): readonly RowRule[] =>
-  compileRules(rules, columns, context).rowRules.map((rule) => {
-    const declared = rules.find(({ name, field }) => name === rule.name && field === rule.field);
-    if (declared?.check !== 'range') return rule;
-    const [min, max] = [declared.min, declared.max].map((bound) => (bound === undefined ? null : quickNumber(bound)));
-    if ((declared.min !== undefined && min === null) || (declared.max !== undefined && max === null)) return rule;
-    const [least, most] = [min ?? -Infinity, max ?? Infinity];
-    const broken: RowRule['broken'] = (row) => {
-      const value = quickNumber(row[rule.column] ?? '');
-      return value !== null && value >= least && value <= most ? null : rule.broken(row);
-    };
-    return { ...rule, broken };
-  });
-
 const brokenRule = (rules: readonly RowRule[], at: RowReading): RowProblem | null => {
   for (const rule of rules) {
     const broken = rule.broken(at.row);
@@ -392,7 +372,7 @@ const compileStraight = (
   const straight = compiled.filter((target): target is readonly StraightColumn[] => target !== null);
   if (straight.length < targets.length) return null;
 
-  const rowRules = quickRules(declared.rules ?? [], declared.columns, context);
+  const rowRules = compileRules(declared.rules ?? [], declared.columns, context).rowRules;
   const isOurs = declared.filter === undefined ? null : compileRowCondition(declared.filter, declared.columns);
   const writable: readonly (ProjectionProblem | null)[] = straight.map(() => null);
   // Used again for every row: nothing of it outlives the row.

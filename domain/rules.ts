@@ -2,6 +2,7 @@ import { isDate } from './calendar.js';
 import { compareDecimals } from './decimals.js';
 import { SyncError } from './errors.js';
 import { compilePattern, patternProblem } from './patterns.js';
+import { quickNumber } from './quick-forms.js';
 import type { RawRow } from './rows.js';
 import type { RuleCheck, RuleDefinition, RuleSeverity } from './rule-definition.js';
 import { dateReader } from './standardize-dates.js';
@@ -84,12 +85,25 @@ const rangeProblems = (check: Extract<RuleCheck, { check: 'range' }>): string[] 
     .map((bound) => `the bound ${bound} is neither a number nor a date (YYYY-MM-DD) like the other`);
 };
 
+/** Whether a text is a number within the bounds, where comparing numbers is exact; false where that is not known. */
+const quickRange = ({ min, max }: Extract<RuleCheck, { check: 'range' }>): ((text: string) => boolean) => {
+  const least = min === undefined ? -Infinity : quickNumber(min);
+  const most = max === undefined ? Infinity : quickNumber(max);
+  if (least === null || most === null) return () => false;
+  return (text) => {
+    const value = quickNumber(text);
+    return value !== null && value >= least && value <= most;
+  };
+};
+
 const rangeCheck = (check: Extract<RuleCheck, { check: 'range' }>): TextCheck => {
   const scale = [check.min, check.max].some((bound) => bound !== undefined && isDate(bound)) ? dates : numbers;
   const boundOf = (bound: string | undefined): string | null => (bound === undefined ? null : scale.read(bound));
   const [min, max] = [boundOf(check.min), boundOf(check.max)];
+  const isWithin = quickRange(check);
   const detail = `expected ${scale === dates ? 'a date' : 'a number'} from ${check.min ?? 'any'} to ${check.max ?? 'any'}`;
   return unless((text) => {
+    if (isWithin(text)) return true;
     const value = scale.read(text);
     if (value === null) return false;
     return (min === null || scale.compare(value, min) >= 0) && (max === null || scale.compare(value, max) <= 0);

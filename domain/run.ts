@@ -46,6 +46,8 @@ export interface RunRef {
   readonly institutionId: number;
   readonly jobId: number | null;
   readonly kind: RunKind;
+  /** The person whose records alone the run reads (`liveSync`); absent: whole sources. */
+  readonly subjectKey?: string;
 }
 
 /** The dispositions of source rows; with them the sums of a run balance (invariant I1):

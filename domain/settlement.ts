@@ -1,5 +1,7 @@
 import type { GoldenGroup, Stated, Statement } from './canonical.js';
 import type { PlannedStatement } from './merge.js';
+import { mergeUnion } from './multi-valued.js';
+import { maySpeak, rankOf, type GroupPolicy } from './strategy.js';
 
 /** An image's statement as a settlement sees it. */
 export interface SettledParty {
@@ -46,6 +48,31 @@ export const planOverride = (parties: readonly SettledParty[], value: Stated): S
   golden: { value, origin: null, sticky: true },
   statements: present(parties.map((party) => settle(party, value, true))),
 });
+
+/** An override ends: the group takes what the best ranked of the systems that may speak says itself; what stands stays where
+ *  none says anything. What we wrote to a target is no word of its own. */
+export const planLift = (
+  parties: readonly (SettledParty & { readonly system: string })[],
+  standing: Stated,
+  policy: GroupPolicy,
+): SettlementPlan => {
+  const speaking = parties
+    .filter(({ system, stored }) => stored.value !== null && stored.state !== 'echo' && maySpeak(policy, system))
+    .sort(
+      (left, right) =>
+        rankOf(policy, left.system) - rankOf(policy, right.system) || (left.image < right.image ? -1 : 1),
+    );
+  const said = speaking.flatMap(({ stored }) => (stored.value === null ? [] : [stored.value]));
+  const best = policy.strategy === 'set_union' && said.length > 0 ? mergeUnion(said) : said[0];
+  return {
+    golden: { value: best ?? standing, origin: speaking[0]?.image ?? null, sticky: false },
+    // Whoever says otherwise is outranked, no longer overruled; a target is told again.
+    statements: speaking.map(({ image, target, stored }) => ({
+      ...{ image, value: stored.value, state: 'live' as const },
+      settle: target && stored.value !== best ? ('never' as const) : ('now' as const),
+    })),
+  };
+};
 
 /** An input that was rolled back came again and a person discards it: it is known and overruled; a target is told again. */
 export const planDiscard = (image: string, value: Stated, target: boolean): PlannedStatement => ({

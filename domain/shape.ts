@@ -31,7 +31,19 @@ export class Place {
   }
 }
 
-export type Reader<T> = (value: unknown, at: Place) => T | null;
+/** A JSON Schema (2020-12), as plain data. */
+export type JsonSchema = Readonly<Record<string, unknown>>;
+
+/** Reads a value, or notes why not. `schema` says the same for editors, as far as JSON Schema can: made beside the reader, so that
+ *  neither can be changed without the other. */
+export interface Reader<T> {
+  (value: unknown, at: Place): T | null;
+  readonly schema: JsonSchema;
+}
+
+/** A reader with what it says of itself. */
+export const reader = <T>(schema: JsonSchema, read: (value: unknown, at: Place) => T | null): Reader<T> =>
+  Object.assign((value: unknown, at: Place) => read(value, at), { schema });
 
 const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
@@ -47,51 +59,58 @@ const expected = (what: string, value: unknown, at: Place, remedy = `write ${wha
   at.note(`expected ${what}, found ${kindOf(value)}`, remedy);
 
 /** A text that is not empty. */
-export const text: Reader<string> = (value, at) => {
+export const text: Reader<string> = reader({ type: 'string', minLength: 1 }, (value, at) => {
   if (typeof value === 'string') return value === '' ? at.note('the text is empty', 'write a text') : value;
   const quote = typeof value === 'number' || typeof value === 'boolean';
   return expected('a text', value, at, quote ? 'put the value in quotes' : 'write a text');
-};
+});
 
 /** A text that may be empty. */
-export const anyText: Reader<string> = (value, at) => (value === '' ? '' : text(value, at));
+export const anyText: Reader<string> = reader({ type: 'string' }, (value, at) => (value === '' ? '' : text(value, at)));
 
-export const flag: Reader<boolean> = (value, at) =>
-  typeof value === 'boolean' ? value : expected('true or false', value, at);
+export const flag: Reader<boolean> = reader({ type: 'boolean' }, (value, at) =>
+  typeof value === 'boolean' ? value : expected('true or false', value, at),
+);
 
-export const amount: Reader<number> = (value, at) =>
+export const amount: Reader<number> = reader({ type: 'number', minimum: 0 }, (value, at) =>
   typeof value === 'number' && Number.isFinite(value) && value >= 0
     ? value
-    : expected('a number, 0 or more', value, at);
+    : expected('a number, 0 or more', value, at),
+);
 
-export const count: Reader<number> = (value, at) =>
-  typeof value === 'number' && Number.isSafeInteger(value) && value >= 0
-    ? value
-    : expected('a whole number, 0 or more', value, at);
+export const count: Reader<number> = reader(
+  { type: 'integer', minimum: 0, maximum: Number.MAX_SAFE_INTEGER },
+  (value, at) =>
+    typeof value === 'number' && Number.isSafeInteger(value) && value >= 0
+      ? value
+      : expected('a whole number, 0 or more', value, at),
+);
 
 /** One of some words. */
-export const word =
-  <W extends string>(...words: readonly W[]): Reader<W> =>
-  (value, at) =>
-    words.find((one) => one === value) ?? expected(`one of ${words.join(', ')}`, value, at);
+export const word = <W extends string>(...words: readonly W[]): Reader<W> =>
+  reader(
+    { enum: words },
+    (value, at) => words.find((one) => one === value) ?? expected(`one of ${words.join(', ')}`, value, at),
+  );
 
 /** The value `true`, which switches something on. */
-export const yes: Reader<true> = (value, at) =>
-  value === true ? true : expected('true', value, at, 'write true or leave it out');
+export const yes: Reader<true> = reader({ const: true }, (value, at) =>
+  value === true ? true : expected('true', value, at, 'write true or leave it out'),
+);
 
-export const list =
-  <T>(item: Reader<T>, least = 0): Reader<readonly T[]> =>
-  (value, at) => {
+export const list = <T>(item: Reader<T>, least = 0): Reader<readonly T[]> => {
+  const schema = { type: 'array', items: item.schema, ...(least === 0 ? {} : { minItems: least }) };
+  return reader(schema, (value, at) => {
     if (!Array.isArray(value)) return expected('a list', value, at);
     if (value.length < least) return at.note('the list is empty', 'write at least one item');
     const items = value.map((one: unknown, index) => item(one, at.child(index)));
     return items.every((one) => one !== null) ? items : null;
-  };
+  });
+};
 
 /** An object of any names, with values of one kind. */
-export const dictionary =
-  <T>(member: Reader<T>): Reader<Readonly<Record<string, T>>> =>
-  (value, at) => {
+export const dictionary = <T>(member: Reader<T>): Reader<Readonly<Record<string, T>>> =>
+  reader({ type: 'object', additionalProperties: member.schema }, (value, at) => {
     if (!isObject(value)) return expected('an object', value, at);
     const members: [string, T][] = [];
     const names = Object.keys(value);
@@ -100,11 +119,13 @@ export const dictionary =
       if (read !== null) members.push([name, read]);
     }
     return members.length === names.length ? Object.fromEntries(members) : null;
-  };
+  });
 
 /** Anything at all; checked by others. */
-export const anything: Reader<unknown> = (value, at) =>
-  value === undefined || value === null ? expected('a value', value, at) : value;
+export const anything: Reader<unknown> = reader(
+  { type: ['string', 'number', 'boolean', 'object', 'array'] },
+  (value, at) => (value === undefined || value === null ? expected('a value', value, at) : value),
+);
 
 interface Field<T> {
   readonly read: Reader<T>;
@@ -125,11 +146,10 @@ export type Fields<T> = {
 };
 
 /** An object with exactly these members: unknown names are problems, they are typing errors mostly. */
-export const object =
-  <T extends object>(fields: Fields<T>): Reader<T> =>
-  (value, at) => {
+export const object = <T extends object>(fields: Fields<T>): Reader<T> => {
+  const known: Readonly<Record<string, Field<unknown>>> = fields;
+  return reader(schemaOf(known), (value, at) => {
     if (!isObject(value)) return expected('an object', value, at);
-    const known: Readonly<Record<string, Field<unknown>>> = fields;
     for (const name of Object.keys(value)) {
       if (!Object.hasOwn(known, name)) {
         at.child(name).note(`${name} is unknown here`, `one of ${Object.keys(known).join(', ')}, or leave it out`);
@@ -147,7 +167,27 @@ export const object =
     }
     // Sound because every member was read by the reader of its type and none was refused.
     return at.count === before ? (Object.fromEntries(members) as T) : null;
-  };
+  });
+};
+
+/* A member that may be left out may be blank too: YAML reads `owner:` as null. */
+const schemaOf = (fields: Readonly<Record<string, Field<unknown>>>): JsonSchema => ({
+  type: 'object',
+  properties: Object.fromEntries(
+    Object.entries(fields).map(([name, { read, optional: absent }]) => [
+      name,
+      absent ? orNull(read.schema) : read.schema,
+    ]),
+  ),
+  required: Object.keys(fields).filter((name) => fields[name]?.optional === false),
+  additionalProperties: false,
+});
+
+const orNull = (schema: JsonSchema): JsonSchema => {
+  if (typeof schema['type'] === 'string' && !('$ref' in schema)) return { ...schema, type: [schema['type'], 'null'] };
+  if (Array.isArray(schema['enum'])) return { ...schema, enum: [...(schema['enum'] as unknown[]), null] };
+  return { anyOf: [schema, { type: 'null' }] };
+};
 
 /** Whether a value is an object that has a member. */
 export const has = (value: unknown, name: string): boolean => isObject(value) && Object.hasOwn(value, name);

@@ -1,4 +1,5 @@
 import { addDays, isDate, toDate } from './calendar.js';
+import { quickDate, quickTimestamp } from './quick-forms.js';
 import type { Standardizer, StepOptions, StepProblem, TextStep } from './standardizer-options.js';
 
 /** A date format compiled: its form, and the position of year, month and day among its three parts. */
@@ -61,6 +62,7 @@ export const dateReader = (formats: readonly string[]): TextStep => {
   };
   const noSuchDay: StepProblem = { reason: 'date_invalid', detail: 'the calendar has no such day' };
   return (text) => {
+    if (iso && quickDate(text) !== null) return text;
     const trimmed = text.trim();
     if (trimmed === '' || (iso && isDate(trimmed))) return trimmed;
     let formFits = false;
@@ -133,6 +135,8 @@ export const timestamp: Standardizer = {
   read: (options) => {
     const offset = options.text('offset');
     return (text) => {
+      const quick = quickTimestamp(text);
+      if (quick !== null) return quick;
       const trimmed = text.trim();
       return trimmed === '' ? '' : readTimestamp(trimmed, offset);
     };

@@ -1,3 +1,4 @@
+import { quickDecimal, quickScaled } from './quick-forms.js';
 import type { Standardizer, StepOptions, StepProblem, TextStep } from './standardizer-options.js';
 
 interface NumberForm {
@@ -16,7 +17,10 @@ const numberReader = (form: NumberForm, problem: StepProblem): TextStep => {
   const whole = form.group === '' ? '\\d+' : `(?:\\d{1,3}(?:${group}\\d{2,3})+|\\d+)`;
   const fraction = form.point === null ? '()' : `(?:${escapeText(form.point)}(\\d*))?`;
   const pattern = new RegExp(`^([+-]?)(${whole})${fraction}$`);
+  const plain = form.point === '.' && form.group === '';
   return (text) => {
+    const quick = plain ? quickDecimal(text) : null;
+    if (quick !== null) return quick;
     const trimmed = text.trim();
     if (trimmed === '') return '';
     const parts = pattern.exec(trimmed);
@@ -89,7 +93,8 @@ export const decimal: Standardizer = {
   write: (options) => {
     const { point, group } = decimalForm(options);
     const scale = options.count('scale');
-    return (text) => writeNumber(text, point ?? '.', group, scale);
+    const quick = scale !== undefined && point === '.' && group === '';
+    return (text) => (quick ? quickScaled(text, scale) : null) ?? writeNumber(text, point ?? '.', group, scale);
   },
 };
 

@@ -32,10 +32,22 @@ export interface Environment {
   /** The embedded servers, null where others are configured. */
   readonly postgres: RunningPostgres | null;
   readonly temporal: RunningTemporal | null;
+  /** The embedded ones, for whoever keeps them up. */
+  readonly embedded: readonly EmbeddedServer[];
   /** Where this command may keep files of its own. */
   readonly folder: string;
   /** Stops what was started, Temporal first. Safe to call twice. */
   stop(): Promise<void>;
+}
+
+/** An embedded server as its keeper sees it. */
+export interface EmbeddedServer {
+  readonly name: 'PostgreSQL' | 'Temporal';
+  readonly logFile: string;
+  /** Resolves when the one that runs now is gone, with how it ended. */
+  exited(): Promise<string>;
+  /** Starts it again on its data, under the same address. @throws LaunchError where that is taken meanwhile */
+  restart(): Promise<void>;
 }
 
 /** Brings up PostgreSQL and Temporal, or takes those that the configuration names. What is started here ends with this
@@ -56,19 +68,48 @@ export async function bringUp(options: EnvironmentOptions): Promise<Environment>
   };
   const { folder } = claim;
   const fresh = options.fresh ?? false;
+  const settings = options.postgresSettings ?? {};
+  const searchAttributes = options.searchAttributes ?? [];
+  const embedded: EmbeddedServer[] = [];
   try {
     // The address is looked for while PostgreSQL starts: each may take seconds on a first run.
     const [postgres, executable] = await settleBoth(
       config.databaseUrl === null
-        ? startPostgres({ folder, fresh, progress, settings: options.postgresSettings ?? {} }).then(
-            (started) => (servers.postgres = started),
-          )
+        ? startPostgres({ folder, fresh, progress, settings }).then((started) => (servers.postgres = started))
         : null,
       config.temporal.address === null ? findTemporal({ folder: join(dataFolder, 'bin'), progress }) : null,
     );
+    if (postgres !== null) {
+      const { port } = postgres;
+      embedded.push({
+        name: 'PostgreSQL',
+        logFile: join(folder, 'postgres.log'),
+        exited: () => servers.postgres?.exited ?? gone,
+        restart: async () => {
+          const again = await startPostgres({ folder, settings, preferredPort: port });
+          servers.postgres = again;
+          if (again.port !== port) await refuseMoved(again, 'PostgreSQL', port);
+        },
+      });
+    }
     if (executable !== null) {
-      const searchAttributes = options.searchAttributes ?? [];
-      servers.temporal = await startTemporal({ executable, folder, fresh, progress, searchAttributes });
+      const started = await startTemporal({ executable, folder, fresh, progress, searchAttributes });
+      servers.temporal = started;
+      const { port, uiUrl } = started;
+      const preferredUiPort = uiUrl === null ? null : Number(new URL(uiUrl).port);
+      embedded.push({
+        name: 'Temporal',
+        logFile: join(folder, 'temporal.log'),
+        exited: () => servers.temporal?.exited ?? gone,
+        restart: async () => {
+          const again = await startTemporal({
+            ...{ executable, folder, searchAttributes },
+            ...{ preferredPort: port, preferredUiPort },
+          });
+          servers.temporal = again;
+          if (again.port !== port) await refuseMoved(again, 'Temporal', port);
+        },
+      });
     }
     return {
       databaseUrl: postgres?.url ?? required(config.databaseUrl),
@@ -76,6 +117,7 @@ export async function bringUp(options: EnvironmentOptions): Promise<Environment>
       temporalUiUrl: servers.temporal?.uiUrl ?? null,
       postgres: servers.postgres,
       temporal: servers.temporal,
+      embedded,
       folder,
       stop,
     };
@@ -83,6 +125,14 @@ export async function bringUp(options: EnvironmentOptions): Promise<Environment>
     await stop();
     throw error;
   }
+}
+
+const gone = Promise.resolve('it was never started');
+
+/* Workers and API know the address that it had. */
+async function refuseMoved(server: { stop(): Promise<void> }, name: string, port: number): Promise<never> {
+  await server.stop();
+  throw new LaunchError(`${name} cannot come back: its port ${String(port)} was taken by another program.`);
 }
 
 function claimOrRefuse(folder: string, name: string): FolderClaim {

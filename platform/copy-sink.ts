@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import type { ClientBase } from 'pg';
 import { from as copyFromStream } from 'pg-copy-streams';
-import { CopyEncoder, type CopyCells } from './copy-text.js';
+import { copyCell, encodeCopyLine, type CopyCells } from './copy-text.js';
 
 const flushAt = 64 * 1024;
 
@@ -9,7 +9,7 @@ const flushAt = 64 * 1024;
  *  `add` resolves at once until the server lags behind. */
 export class CopySink {
   private readonly stream: ReturnType<typeof copyFromStream>;
-  private readonly encoder = new CopyEncoder();
+  private text = '';
   private failed: Error | null = null;
   private added = 0;
 
@@ -25,14 +25,22 @@ export class CopySink {
 
   /** Null: go on; a promise: the server lags, wait for it. (A promise for each row would cost more than the row.) */
   add(cells: CopyCells): Promise<void> | null {
-    this.encoder.add(cells);
+    return this.addLine(encodeCopyLine(cells));
+  }
+
+  /** As `add`, of a whole line of COPY text (`copyCell`, `copyTextArray`), for the loops in which a list of cells would count. */
+  addLine(line: string): Promise<void> | null {
+    // Lines are gathered as one text and turned into bytes together: half the time of doing so cell by cell.
+    this.text += line;
     this.added += 1;
-    return this.encoder.size < flushAt ? null : this.flush();
+    return this.text.length < flushAt ? null : this.flush();
   }
 
   private async flush(): Promise<void> {
     this.check();
-    const accepted = this.stream.write(this.encoder.take());
+    const bytes = Buffer.from(this.text, 'utf8');
+    this.text = '';
+    const accepted = this.stream.write(bytes);
     if (!accepted) await once(this.stream, 'drain');
     this.check();
   }
@@ -43,7 +51,7 @@ export class CopySink {
 
   /** Ends the statement. @throws the server's error */
   async finish(): Promise<void> {
-    if (this.encoder.size > 0) await this.flush();
+    if (this.text !== '') await this.flush();
     await new Promise<void>((resolve, reject) => {
       if (this.failed !== null) {
         reject(this.failed);
@@ -61,19 +69,37 @@ export class CopySink {
   }
 }
 
-const quotes = /["\\]/;
-const everyQuote = /["\\]/g;
+const escaped = (item: string): string => item.replaceAll('\\', '\\\\').replaceAll('"', '\\"');
 
 /** The text of a PostgreSQL text array. */
 export const encodeTextArray = (items: readonly (string | null)[]): string => {
-  let text = '{';
-  for (let index = 0; index < items.length; index += 1) {
-    const item = items[index] ?? null;
-    if (index > 0) text += ',';
+  let text = '';
+  for (const item of items) {
+    text += text === '' ? '{' : ',';
     if (item === null) text += 'NULL';
-    else text += quotes.test(item) ? `"${item.replace(everyQuote, '\\$&')}"` : `"${item}"`;
+    else text += item.includes('"') || item.includes('\\') ? `"${escaped(item)}"` : `"${item}"`;
   }
-  return `${text}}`;
+  return text === '' ? '{}' : `${text}}`;
+};
+
+/** As `encodeTextArray`, escaped for a line of COPY text. Quick where items are canonical JSON, above all of one plain text. */
+export const copyTextArray = (items: readonly (string | null)[]): string => {
+  let text = '';
+  for (const item of items) {
+    text += text === '' ? '{' : ',';
+    text += item === null ? 'NULL' : copyItem(item);
+  }
+  return text === '' ? '{}' : `${text}}`;
+};
+
+const quote = 0x22;
+
+const copyItem = (item: string): string => {
+  const last = item.length - 1;
+  if (item.includes('\\') || last < 1) return copyCell(`"${escaped(item)}"`);
+  if (item.charCodeAt(0) === quote && item.indexOf('"', 1) === last)
+    return `"\\\\${copyCell(item.slice(0, last))}\\\\""`;
+  return `"${copyCell(item).replaceAll('"', '\\\\"')}"`;
 };
 
 /** The items of a PostgreSQL text array of one dimension, as PostgreSQL writes it. */

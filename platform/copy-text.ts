@@ -6,14 +6,16 @@ const everyEscape = /[\\\t\n\r]/g;
 const escapes: Readonly<Record<string, string>> = { '\\': '\\\\', '\t': '\\t', '\n': '\\n', '\r': '\\r' };
 const escapeCell = (cell: string): string => cell.replace(everyEscape, (found) => escapes[found] ?? found);
 
+/** A cell as it stands in a line of COPY text. PostgreSQL cannot store a NUL character: the caller keeps it out. */
+export const copyCell = (cell: string | null): string =>
+  cell === null ? '\\N' : needsEscape.test(cell) ? escapeCell(cell) : cell;
+
 /** One line of COPY text, its newline included. PostgreSQL cannot store a NUL character: the caller keeps it out. */
 export const encodeCopyLine = (cells: CopyCells): string => {
   let line = '';
   for (let index = 0; index < cells.length; index += 1) {
-    const cell = cells[index] ?? null;
     if (index > 0) line += '\t';
-    if (cell === null) line += '\\N';
-    else line += needsEscape.test(cell) ? escapeCell(cell) : cell;
+    line += copyCell(cells[index] ?? null);
   }
   return line + '\n';
 };
@@ -129,6 +131,20 @@ export const decodeCopyLine = (line: string): (string | null)[] => {
     if (found < 0) return cells;
     at = found + 1;
   }
+};
+
+// Control characters that COPY prints as they are; it escapes the others.
+// eslint-disable-next-line no-control-regex
+const needsDecoding = /["\u0000-\u0008\u000a-\u001f]/;
+
+/** The cells of a COPY text line as a JSON array: what `JSON.stringify(decodeCopyLine(line))` gives, in a third of the time where
+ *  the line holds nothing that one of the two escapes. */
+export const jsonOfCopyLine = (line: string): string => {
+  if (needsDecoding.test(line)) return JSON.stringify(decodeCopyLine(line));
+  const json = `["${line.replaceAll('\t', '","')}"]`;
+  if (!json.includes('\\')) return json;
+  const withNulls = json.replaceAll('"\\N"', 'null');
+  return withNulls.includes('\\') ? JSON.stringify(decodeCopyLine(line)) : withNulls;
 };
 
 /** Cuts a stream of COPY bytes into whole lines; a character or line may be split over chunks anywhere. */

@@ -37,6 +37,14 @@ export const sha256File = async (path: string): Promise<string> => {
   return digest.hex();
 };
 
+/** The digest of files that belong together: of their names and the sha256 of each, in the order given. Stored in rows: never
+ *  change it. */
+export const digestOfContents = (contents: readonly (readonly [name: string, sha256: string])[]): string => {
+  const digest = createDigest();
+  for (const [name, sha256] of contents) digest.update(`${name}\0${sha256}\n`);
+  return digest.hex();
+};
+
 export interface SetDigest {
   add(text: string): void;
   count(): number;

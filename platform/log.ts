@@ -1,5 +1,6 @@
 import { pino } from 'pino';
 import type { DestinationStream, Logger } from 'pino';
+import { currentTraceId } from './tracing.js';
 
 /** Our log: one JSON object a line, with the ids that lead to the run. Counts, codes and ids only: rows and bodies of requests
  *  are never given to it, and what slips in under a telling name is blanked. */
@@ -44,6 +45,11 @@ export function createLog(options: {
     level: options.level,
     base: { process: process.pid },
     timestamp: pino.stdTimeFunctions.isoTime,
+    // Leads from a line to its trace, where traces are kept.
+    mixin: () => {
+      const traceId = currentTraceId();
+      return traceId === null ? {} : { traceId };
+    },
     formatters: { level: (label: string) => ({ level: label }) },
     redact: { paths: [...redactedPaths], censor: '[redacted]' },
     serializers: { err: describeError, error: describeError },

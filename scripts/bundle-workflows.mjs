@@ -7,6 +7,7 @@ import { root } from './ensure.mjs';
 const quiet = { trace() {}, debug() {}, info() {}, warn: console.error, error: console.error, log() {} };
 const { code } = await bundleWorkflowCode({
   workflowsPath: join(root, 'dist', 'workflows', 'index.js'),
+  workflowInterceptorModules: [join(root, 'dist', 'workflows', 'tracing.js')],
   logger: quiet,
 });
 writeFileSync(join(root, 'dist', 'workflow-bundle.js'), code);

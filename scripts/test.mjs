@@ -26,6 +26,13 @@ const checks = [
     '.dependency-cruiser.cjs',
     '.',
   ],
+  // Both lint what is committed; that it is what the API serves is a unit test.
+  ['OpenAPI', tool('@redocly', 'cli', 'bin', 'cli.js'), 'lint', 'docs/openapi.json', '--format=stylish'],
+  [
+    'our API conventions',
+    tool('@stoplight', 'spectral-cli', 'dist', 'index.js'),
+    ...['lint', 'docs/openapi.json', '--ruleset', 'spectral.yaml', '--fail-severity=warn', '--quiet'],
+  ],
   ['dead code', tool('knip', 'bin', 'knip.js'), '--no-config-hints'],
 ];
 

@@ -11,13 +11,15 @@ import type { CrashPoints } from './faults.js';
    the run, a target is told by the next one. Attempts, by code. */
 const patience: Partial<Record<ErrorCode, number>> = { source_unreachable: 6, target_unreachable: 4 };
 
-const beatMs = 5_000;
+/* The most between two signs of life, and how many there are within the time after which they are missed. */
+const [mostBeatMs, beatsInTime] = [5_000, 4];
 
 /** What surrounds every activity: its errors become failures that a workflow understands and that hold no personal data, and the
  *  log names the run. */
 export function surroundActivities(log: Log, crashPoints: CrashPoints): (context: Context) => ActivityInterceptors {
   return (context) => {
-    const { activityType, attempt } = context.info;
+    const { activityType, attempt, heartbeatTimeoutMs } = context.info;
+    const beatMs = Math.min(mostBeatMs, (heartbeatTimeoutMs ?? Number.POSITIVE_INFINITY) / beatsInTime);
     const inbound: ActivityInboundCallsInterceptor = {
       async execute(input, next) {
         const line = { ...runOf(input.args), activity: activityType, attempt };

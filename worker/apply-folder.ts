@@ -1,10 +1,12 @@
 import { readSecret } from '../config/env.js';
 import { readConfigurationFolder } from '../config/files.js';
 import type { ConfigurationFiles, FileProblem } from '../config/files.js';
-import { checkConnectorSettings } from '../connectors/registry.js';
-import { applyConfiguration } from '../database/configuration-store.js';
+import { checkConnectorSettings, settingOf, unknownSecret } from '../connectors/settings.js';
+import { applyWhole, planWhole } from '../database/configuration-given.js';
+import type { GivenPlan } from '../database/configuration-given.js';
 import type { ConfigurationDifference } from '../database/configuration-store.js';
 import { createHub } from '../database/hub.js';
+import type { Hub } from '../database/hub.js';
 import { judgeConfiguration } from '../domain/configuration.js';
 import { SyncError } from '../domain/errors.js';
 import type { Configuration } from '../domain/job-definition.js';
@@ -16,6 +18,8 @@ export interface JudgedFolder {
   readonly problems: readonly FileProblem[];
   /** Secrets that the systems name and that are not set here; the workers need them. */
   readonly unsetSecrets: readonly string[];
+  /** Where a pointer into the configuration stands in the files. */
+  readonly locate: ConfigurationFiles['locate'];
 }
 
 /** Reads a folder of configuration and judges all of it: the files, what they say, and the settings of the systems. Connects to nothing.
@@ -23,7 +27,8 @@ export interface JudgedFolder {
 export async function judgeFolder(folder: string): Promise<JudgedFolder> {
   const files = await readConfigurationFolder(folder);
   // What is missing because a file could not be read would be told as many problems more.
-  if (files.problems.length > 0) return { configuration: null, problems: files.problems, unsetSecrets: [] };
+  if (files.problems.length > 0)
+    return { configuration: null, problems: files.problems, unsetSecrets: [], locate: files.locate };
   const judged = judgeConfiguration(files.document);
   const unset = new Set<string>();
   const problems = [
@@ -31,26 +36,37 @@ export async function judgeFolder(folder: string): Promise<JudgedFolder> {
     ...settingsProblems(files, unset),
   ];
   const configuration = problems.length > 0 ? null : judged.configuration;
-  return { configuration, problems, unsetSecrets: [...unset].sort() };
+  return { configuration, problems, unsetSecrets: [...unset].sort(), locate: files.locate };
 }
 
-/** Makes a judged configuration the institution's, in one transaction.
+/** What applying a judged configuration would change. Nothing is written. */
+export async function planJudged(
+  databaseUrl: string,
+  configuration: Configuration,
+  prune: boolean,
+): Promise<GivenPlan> {
+  return await withHub(databaseUrl, (hub) => planWhole(hub, configuration, prune));
+}
+
+/** Makes a judged configuration the institution's, in one transaction. What it leaves out stays, unless `prune` has it archived.
  *  @throws SyncError configuration_invalid where it contradicts what is stored */
 export async function applyJudged(
   databaseUrl: string,
   configuration: Configuration,
   actor: string,
+  prune = false,
 ): Promise<ConfigurationDifference> {
+  return await withHub(databaseUrl, (hub) => applyWhole(hub, configuration, actor, prune));
+}
+
+async function withHub<T>(databaseUrl: string, work: (hub: Hub) => Promise<T>): Promise<T> {
   const hub = createHub({ url: databaseUrl, role: 'concord_worker', max: 2 });
   try {
-    return await applyConfiguration(hub, configuration, actor);
+    return await work(hub);
   } finally {
     await hub.close();
   }
 }
-
-/* Stands for a secret that is not set here: an address and a folder at once. */
-const unknownSecret = 'postgresql://unknown/unknown';
 
 function settingsProblems({ document, locate }: ConfigurationFiles, unset: Set<string>): FileProblem[] {
   const systems = document['systems'];
@@ -60,7 +76,7 @@ function settingsProblems({ document, locate }: ConfigurationFiles, unset: Set<s
     const { kind, settings } = system as { kind: string; settings: Readonly<Record<string, unknown>> };
     const at = `/systems/${String(index)}`;
     return problemsOf(kind, settings, unset).map((reason) => ({
-      ...locate(`${at}${memberOf(reason)}`),
+      ...locate(`${at}${settingOf(reason)}`),
       reason,
       remedy: 'mend this setting; the page of its kind of system names them all',
     }));
@@ -80,17 +96,6 @@ function problemsOf(kind: string, settings: Readonly<Record<string, unknown>>, u
     return [error.message];
   }
 }
-
-/* A problem begins with the setting that it is about. */
-function memberOf(reason: string): string {
-  if (reason.includes('is no kind of system')) return '/kind';
-  const file = /^files "([^"]+)"/.exec(reason)?.[1];
-  if (file !== undefined) return `/settings/files/${escaped(file)}`;
-  const setting = /^"([^"]+)"/.exec(reason)?.[1];
-  return setting === undefined ? '/settings' : `/settings/${escaped(setting)}`;
-}
-
-const escaped = (name: string): string => name.replaceAll('~', '~0').replaceAll('/', '~1');
 
 const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);

@@ -5,8 +5,11 @@ import type { ActivityDependencies } from '../activities/dependencies.js';
 import { createDiff } from '../activities/diff.js';
 import { createExtract } from '../activities/extract.js';
 import { createGuard } from '../activities/guard.js';
+import { createInquiries } from '../activities/inquiries.js';
+import { createLive } from '../activities/live.js';
 import { createMatch } from '../activities/match.js';
 import { createMerge } from '../activities/merge.js';
+import { createNames } from '../activities/names.js';
 import { createPost } from '../activities/post.js';
 import { createPublish } from '../activities/publish.js';
 import { createRollback } from '../activities/rollback.js';
@@ -33,6 +36,8 @@ export function composeActivities(foundations: Foundations): WorkflowActivities 
   return {
     ...createRuns(dependencies),
     ...createExtract(dependencies),
+    ...createLive(dependencies),
+    ...createNames(dependencies),
     ...createDropSource(dependencies),
     ...createDiff(dependencies),
     ...createGuard(dependencies),
@@ -45,6 +50,7 @@ export function composeActivities(foundations: Foundations): WorkflowActivities 
     ...createVerify(dependencies),
     ...createPost(dependencies),
     ...createRollback(dependencies),
+    ...createInquiries(dependencies),
   };
 }
 

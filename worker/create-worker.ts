@@ -1,12 +1,22 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { DefaultLogger, Runtime, Worker, bundleWorkflowCode } from '@temporalio/worker';
-import type { LogEntry, Logger, NativeConnection, WorkerOptions, WorkflowBundleOption } from '@temporalio/worker';
+import type {
+  ActivityInterceptorsFactory,
+  InjectedSinks,
+  LogEntry,
+  Logger,
+  NativeConnection,
+  WorkerOptions,
+  WorkflowBundleOption,
+} from '@temporalio/worker';
 import { taskQueues } from '../domain/run.js';
 import type { Log } from '../platform/log.js';
+import type { TracingSinks } from '../workflows/tracing.js';
 import type { WorkflowActivities } from '../workflows/activity-options.js';
 import { surroundActivities } from './activity-errors.js';
 import type { CrashPoints } from './faults.js';
+import { tracingSinks } from './trace-activities.js';
 
 export interface WorkersOptions {
   readonly connection: NativeConnection;
@@ -17,11 +27,17 @@ export interface WorkersOptions {
   /** Follows the names of the task queues: separates installations that share a namespace. */
   readonly scope?: string;
   readonly bundle?: WorkflowBundleOption;
+  /** Around every activity, the outermost first. */
+  readonly around?: readonly ActivityInterceptorsFactory[];
+  /** Told of workflows that end. Default: nobody. */
+  readonly sinks?: InjectedSinks<TracingSinks>;
 }
 
 export interface RunningWorkers {
   /** Rejects when a worker ends by itself. */
   readonly ended: Promise<void>;
+  /** Whether all of them ask for work. */
+  polling(): boolean;
   /** Takes no new work, lets what is at hand end, and cancels what does not end in time: it is taken up by the next worker. */
   drain(): Promise<void>;
 }
@@ -39,6 +55,7 @@ export async function startWorkers(options: WorkersOptions): Promise<RunningWork
   const ended = Promise.all(workers.map((worker) => worker.run())).then(() => undefined);
   return {
     ended,
+    polling: () => workers.every((worker) => worker.getState() === 'RUNNING'),
     async drain() {
       for (const worker of workers) if (worker.getState() === 'RUNNING') worker.shutdown();
       await ended;
@@ -60,7 +77,10 @@ function optionsOf(options: WorkersOptions, queue: keyof typeof slots): WorkerOp
     stickyQueueScheduleToStartTimeout: '5 s',
     shutdownGraceTime: '10 s',
     shutdownForceTime: '25 s',
-    interceptors: { activity: [surroundActivities(options.log, options.crashPoints)] },
+    sinks: options.sinks ?? tracingSinks(null),
+    interceptors: {
+      activity: [...(options.around ?? []), surroundActivities(options.log, options.crashPoints)],
+    },
   };
 }
 
@@ -69,7 +89,11 @@ export async function workflowsBundle(): Promise<WorkflowBundleOption> {
   const built = fileURLToPath(new URL('../workflow-bundle.js', import.meta.url));
   if (existsSync(built)) return readBundle(built);
   const logger = new DefaultLogger('WARN');
-  return await bundleWorkflowCode({ workflowsPath: sourceOf('../workflows/index'), logger });
+  return await bundleWorkflowCode({
+    workflowsPath: sourceOf('../workflows/index'),
+    workflowInterceptorModules: [sourceOf('../workflows/tracing')],
+    logger,
+  });
 }
 
 /** A bundle that the build made. */
@@ -91,9 +115,25 @@ function sourceOf(path: string): string {
   return source !== undefined && existsSync(source) ? source : (compiled ?? path);
 }
 
-/** Once a process, before any worker: signals are ours to handle, and the SDK's log goes to ours. */
-export function installRuntime(log: Log): void {
-  Runtime.install({ shutdownSignals: [], logger: toOurs(log) });
+/** Once a process, before any worker: signals are ours to handle, and the SDK's log goes to ours. `metricsAddress`: where the SDK
+ *  tells its own metrics, `host:port`. */
+export function installRuntime(log: Log, metricsAddress: string | null = null): void {
+  Runtime.install({
+    shutdownSignals: [],
+    logger: toOurs(log),
+    ...(metricsAddress === null
+      ? {}
+      : {
+          telemetryOptions: {
+            metrics: {
+              prometheus: {
+                bindAddress: metricsAddress,
+                ...{ countersTotalSuffix: true, unitSuffix: true, useSecondsForDurations: true },
+              },
+            },
+          },
+        }),
+  });
 }
 
 function toOurs(log: Log): Logger {

@@ -2,11 +2,12 @@ import { parseArgs } from 'node:util';
 import { readConfig } from '../config/env.js';
 import { startWorkerProcess } from './worker-process.js';
 
-/* The worker as a process of its own: `node dist/worker/main.js`. The arguments are for tests: `--scope .name` separates
-   installations that share a Temporal namespace, the others make it less patient. */
+/* The worker as a process of its own: `node dist/worker/main.js`. `--host 0.0.0.0` lets other machines read its metrics. The other
+   arguments are for tests: `--scope .name` separates installations that share a Temporal namespace, the rest make it less patient. */
 
 const { values } = parseArgs({
   options: {
+    host: { type: 'string' },
     scope: { type: 'string' },
     'heartbeat-seconds': { type: 'string' },
     'retry-seconds': { type: 'string' },
@@ -20,6 +21,7 @@ const pace = {
 
 const worker = await startWorkerProcess({
   config: readConfig(),
+  ...(values.host === undefined ? {} : { host: values.host }),
   ...(values.scope === undefined ? {} : { scope: values.scope }),
   ...(Object.keys(pace).length === 0 ? {} : { pace }),
 });

@@ -2,7 +2,7 @@ import pg from 'pg';
 import { createApiKey } from '../database/api-keys.js';
 import { createHub } from '../database/hub.js';
 import { migrate } from '../database/migrate.js';
-import type { ApiRole } from '../database/rows.js';
+import type { Role } from '../domain/access.js';
 
 /** Brings a database up to the newest schema.
  *  @throws SyncError configuration_invalid */
@@ -33,7 +33,7 @@ export async function listInstitutions(databaseUrl: string): Promise<readonly Pr
   }
 }
 
-export const firstRoles = ['secretary', 'steward', 'operator'] as const satisfies readonly ApiRole[];
+export const firstRoles = ['secretary', 'steward', 'operator', 'admin'] as const satisfies readonly Role[];
 export type FirstRole = (typeof firstRoles)[number];
 
 /** The first keys of an institution, one for each role. They are shown once: only their hashes are stored. */
@@ -50,6 +50,7 @@ export async function createFirstKeys(
       secretary: await create('secretary'),
       steward: await create('steward'),
       operator: await create('operator'),
+      admin: await create('admin'),
     };
   } finally {
     await hub.close();

@@ -1,6 +1,5 @@
-import pg from 'pg';
-import { urlForRole } from '../database/connection.js';
 import type { Hub } from '../database/hub.js';
+import { listen } from '../database/listen.js';
 import type { Log } from '../platform/log.js';
 
 /** A row of the outbox: what happened, and to what. */
@@ -11,8 +10,8 @@ export interface OutboxRow {
   readonly subject: string;
 }
 
-/** Carries one kind of message out. Idempotent: it is called again where the mark that it was is lost. */
-export type Deliver = (row: OutboxRow) => Promise<void>;
+/** Carries one kind of message out; `later`: not yet, it stays. Idempotent: it is called again where the mark that it was is lost. */
+export type Deliver = (row: OutboxRow) => Promise<unknown>;
 
 export interface RelayOptions {
   readonly hub: Hub;
@@ -34,12 +33,16 @@ const rowsAtOnce = 200;
  *  handed over twice and is never lost; any number of workers may do this side by side. */
 export function startRelay(options: RelayOptions): Relay {
   const bell = new Bell();
-  const listener = listenUntilStopped(options, bell);
+  const listening = listen({
+    ...{ url: options.databaseUrl, role: 'concord_worker', channel: 'concord_outbox' },
+    heard: () => bell.ring(),
+    failed: (error) => options.log.warn({ err: error }, 'cannot listen for decisions; looked for every few seconds'),
+  });
   const loop = relayUntilStopped(options, bell);
   return {
     async stop() {
       bell.stop();
-      await Promise.all([loop, listener]);
+      await Promise.all([loop, listening.stop()]);
     },
   };
 }
@@ -68,22 +71,22 @@ async function relayOnce({ hub, log, topics }: RelayOptions): Promise<boolean> {
   }
 }
 
-/* Many decisions about one job are one wake-up. */
+/* Many words about one thing are one wake-up; of those that have to wait the last is enough. */
 async function deliverAll(
   rows: readonly OutboxRow[],
   topics: RelayOptions['topics'],
   log: Log,
 ): Promise<ReadonlySet<string>> {
-  const failed = new Set<string>();
+  const waiting = new Map<string, string>();
   const outcomes = new Map<string, boolean>();
   for (const row of rows) {
     const key = JSON.stringify([row.institutionId, row.topic, row.subject]);
     const known = outcomes.get(key);
     const delivered = known ?? (await deliverOne(row, topics, log));
     outcomes.set(key, delivered);
-    if (!delivered) failed.add(row.id);
+    if (!delivered) waiting.set(key, row.id);
   }
-  return failed;
+  return new Set(waiting.values());
 }
 
 async function deliverOne(row: OutboxRow, topics: RelayOptions['topics'], log: Log): Promise<boolean> {
@@ -95,8 +98,7 @@ async function deliverOne(row: OutboxRow, topics: RelayOptions['topics'], log: L
     return true;
   }
   try {
-    await deliver(row);
-    return true;
+    return (await deliver(row)) !== 'later';
   } catch (error) {
     log.warn({ ...line, err: error }, 'could not be handed over; tried again');
     return false;
@@ -120,40 +122,11 @@ async function markDelivered(hub: Hub, institutionId: number, rows: readonly Out
   });
 }
 
-/* A connection of its own, made again when it breaks; the poll covers the time between. */
-async function listenUntilStopped({ databaseUrl, log }: RelayOptions, bell: Bell): Promise<void> {
-  while (!bell.stopped) {
-    const client = new pg.Client({ connectionString: urlForRole(databaseUrl, 'concord_worker'), keepAlive: true });
-    const broken = new Promise<void>((resolve) => {
-      client.once('error', () => resolve()).once('end', () => resolve());
-    });
-    client.on('notification', () => bell.ring());
-    try {
-      await client.connect();
-      await client.query('listen concord_outbox');
-      bell.ring();
-      await Promise.race([broken, bell.end]);
-    } catch (error) {
-      log.warn({ err: error }, 'cannot listen for decisions; looked for every few seconds instead');
-      await bell.pause(2_000);
-    }
-    await client.end().catch(() => undefined);
-  }
-}
-
 /* Something to wait for: rung by a notification, by the end, or by the passing of time. */
 class Bell {
   stopped = false;
-  readonly end: Promise<void>;
   private rung = false;
   private wake: () => void = () => undefined;
-  private readonly endNow: () => void;
-
-  constructor() {
-    let resolveEnd: () => void = () => undefined;
-    this.end = new Promise((resolve) => (resolveEnd = resolve));
-    this.endNow = resolveEnd;
-  }
 
   ring(): void {
     this.rung = true;
@@ -166,7 +139,6 @@ class Bell {
 
   stop(): void {
     this.stopped = true;
-    this.endNow();
     this.ring();
   }
 
@@ -179,12 +151,5 @@ class Bell {
         resolve();
       };
     });
-  }
-
-  async pause(milliseconds: number): Promise<void> {
-    let timer: NodeJS.Timeout | undefined;
-    const passed = new Promise<void>((resolve) => (timer = setTimeout(resolve, milliseconds)));
-    await Promise.race([passed, this.end]);
-    clearTimeout(timer);
   }
 }

@@ -1,11 +1,11 @@
 import { ScheduleAlreadyRunning, ScheduleOverlapPolicy } from '@temporalio/client';
-import type { CalendarSpec, Client, ScheduleOptions, ScheduleSpec } from '@temporalio/client';
+import type { CalendarSpec, Client, ScheduleDescription, ScheduleOptions, ScheduleSpec } from '@temporalio/client';
 import type { Hub } from '../database/hub.js';
 import { SyncError } from '../domain/errors.js';
 import type { JobDefinition } from '../domain/job-definition.js';
 import { taskQueues } from '../domain/run.js';
 import type { Log } from '../platform/log.js';
-import { scheduleIds, scheduledKey, searchAttributesOf, summaries } from '../workflows/messages.js';
+import { pageOf, scheduleIds, scheduledKey, searchAttributesOf, summaries } from '../workflows/messages.js';
 import { withSearchAttributes, workflowIds, workflowTypes } from '../workflows/messages.js';
 import type { DueRunInput, SyncRunInput } from '../workflows/messages.js';
 import { timeZoneOf } from './start-workflows.js';
@@ -17,27 +17,31 @@ type Freeze = NonNullable<JobSchedule['freeze']>[number];
 interface ScheduledJob {
   readonly id: number;
   readonly definition: JobDefinition;
+  /** Why it does not run for now; null: it does. */
+  readonly paused: string | null;
 }
 
 export interface SchedulesOptions extends Starting {
   readonly log: Log;
 }
 
-/** Makes the schedules of an institution what its jobs say: creates, changes and deletes. A schedule that somebody paused stays
- *  paused. Doing it again changes nothing. */
+/** Makes the schedules of an institution what its jobs say: creates, changes and deletes. One that somebody paused in Temporal
+ *  stays paused; one that was paused as a job is, until the job is resumed. Doing it again changes nothing. */
 export async function reconcileSchedules(options: SchedulesOptions, institutionId: number): Promise<void> {
   const { client, hub, scope, log } = options;
   const timeZone = await timeZoneOf(hub, institutionId);
   const jobs = await jobsOf(hub, institutionId);
-  const wanted = new Map<string, ScheduleOptions>();
+  const wanted = new Map<string, WantedSchedule>();
   for (const job of jobs) {
     const { schedule } = job.definition;
     if (schedule === undefined) continue;
     const id = scheduleIds.job(institutionId, job.id, scope);
-    wanted.set(id, { ...jobSchedule({ institutionId, job, schedule, timeZone }, options), scheduleId: id });
+    const told = { ...jobSchedule({ institutionId, job, schedule, timeZone }, options), scheduleId: id };
+    wanted.set(id, { options: told, paused: job.paused });
   }
   const dueId = scheduleIds.due(institutionId, scope);
-  wanted.set(dueId, { ...dueSchedule({ institutionId, timeZone }, options), scheduleId: dueId });
+  const due = { ...dueSchedule({ institutionId, timeZone }, options), scheduleId: dueId };
+  wanted.set(dueId, { options: due, paused: null });
   for (const schedule of wanted.values()) await put(client, schedule);
   for (const job of jobs) {
     const id = scheduleIds.job(institutionId, job.id, scope);
@@ -46,17 +50,25 @@ export async function reconcileSchedules(options: SchedulesOptions, institutionI
   log.info({ institutionId, schedules: wanted.size }, 'schedules are as configured');
 }
 
+interface WantedSchedule {
+  readonly options: ScheduleOptions;
+  readonly paused: string | null;
+}
+
+/* Begins the note of a schedule that is paused because its job is; any other note is somebody else's. */
+const pausedNote = 'The job is paused: ';
+
 /** The schedule of a job, as Temporal is told of it. Its runs have fixed arguments: the nominal time stands in their ids, and
  *  is read from there by the run.
  *  @throws SyncError configuration_invalid */
 export function jobSchedule(
   of: {
     readonly institutionId: number;
-    readonly job: ScheduledJob;
+    readonly job: Pick<ScheduledJob, 'id' | 'definition'>;
     readonly schedule: JobSchedule;
     readonly timeZone: string;
   },
-  { scope, pace }: Pick<Starting, 'scope' | 'pace'>,
+  { scope, pace, publicUrl = null }: Pick<Starting, 'scope' | 'pace' | 'publicUrl'>,
 ): Omit<ScheduleOptions, 'scheduleId'> {
   const { institutionId, job, schedule } = of;
   const { onFailure, partitions } = job.definition;
@@ -75,6 +87,7 @@ export function jobSchedule(
       workflowId: workflowIds.syncRun(job.id, scheduledKey, scope),
       taskQueue: taskQueues.io + scope,
       staticSummary: summaries.syncRun(job.definition.name),
+      ...pageOf(publicUrl, `job=${job.id}`),
       args: [input],
     },
   };
@@ -83,7 +96,7 @@ export function jobSchedule(
 /* Shortly after midnight, where the institution is. */
 function dueSchedule(
   { institutionId, timeZone }: { readonly institutionId: number; readonly timeZone: string },
-  { scope, pace }: Pick<Starting, 'scope' | 'pace'>,
+  { scope, pace, publicUrl = null }: Pick<Starting, 'scope' | 'pace' | 'publicUrl'>,
 ): Omit<ScheduleOptions, 'scheduleId'> {
   const input: DueRunInput = {
     ...{ institutionId, actor: 'schedule', asOf: null, timeZone },
@@ -98,6 +111,7 @@ function dueSchedule(
       workflowId: workflowIds.dueRun(institutionId, scheduledKey, scope),
       taskQueue: taskQueues.io + scope,
       staticSummary: summaries.dueRun(institutionId),
+      ...pageOf(publicUrl, 'kind=due'),
       args: [input],
     },
   };
@@ -161,22 +175,31 @@ function dateParts(date: string): { readonly year: number; readonly month: numbe
   return { year: Number(parts[1]), month: Number(parts[2]) - 1, day: Number(parts[3]) };
 }
 
-async function put(client: Client, schedule: ScheduleOptions): Promise<void> {
+async function put(client: Client, { options: schedule, paused }: WantedSchedule): Promise<void> {
   const [input] = (schedule.action.args ?? []) as [{ institutionId: number; jobId?: number }];
   const kind = schedule.action.workflowType === workflowTypes.dueRun ? 'due' : 'sync';
   const attributes = searchAttributesOf({ institutionId: input.institutionId, jobId: input.jobId ?? null, kind });
   await withSearchAttributes(attributes, async (searchable) => {
-    const complete = { ...schedule, action: { ...schedule.action, ...searchable } };
+    const state = paused === null ? {} : { state: { paused: true, note: pausedNote + paused } };
+    const complete = { ...schedule, ...state, action: { ...schedule.action, ...searchable } };
     try {
       await client.schedule.create(complete);
     } catch (error) {
       if (!(error instanceof ScheduleAlreadyRunning)) throw error;
       const { spec, policies, action } = complete;
-      await client.schedule
-        .getHandle(schedule.scheduleId)
-        .update(({ state }) => ({ spec, action, state, ...(policies === undefined ? {} : { policies }) }));
+      await client.schedule.getHandle(schedule.scheduleId).update(({ state: now }) => ({
+        ...{ spec, action, state: stateOf(now, paused) },
+        ...(policies === undefined ? {} : { policies }),
+      }));
     }
   });
+}
+
+type ScheduleState = ScheduleDescription['state'];
+
+function stateOf(now: ScheduleState, paused: string | null): ScheduleState {
+  if (paused !== null) return { ...now, paused: true, note: pausedNote + paused };
+  return now.paused && now.note?.startsWith(pausedNote) === true ? { ...now, paused: false, note: '' } : now;
 }
 
 async function remove(client: Client, scheduleId: string): Promise<void> {
@@ -191,10 +214,10 @@ async function remove(client: Client, scheduleId: string): Promise<void> {
 async function jobsOf(hub: Hub, institutionId: number): Promise<readonly ScheduledJob[]> {
   return await hub.read(institutionId, async (client) => {
     const answer = await client.query<ScheduledJob & { archived: boolean }>(
-      'select id, definition, archived from synchronization_jobs order by id',
+      'select id, definition, archived, paused_reason as paused from synchronization_jobs order by id',
     );
-    return answer.rows.map(({ id, definition, archived }) => ({
-      id,
+    return answer.rows.map(({ id, definition, archived, paused }) => ({
+      ...{ id, paused },
       definition: archived ? withoutSchedule(definition) : definition,
     }));
   });

@@ -4,19 +4,28 @@ import { temporalConnectionOptions } from '../config/env.js';
 import type { Config } from '../config/env.js';
 import { createHub } from '../database/hub.js';
 import type { Hub } from '../database/hub.js';
+import { freePort } from '../launch/ports.js';
 import { createLog } from '../platform/log.js';
 import type { Log } from '../platform/log.js';
+import { startOperatorServer } from '../platform/operator-server.js';
 import type { Pace } from '../workflows/messages.js';
 import { composeActivities } from './compose.js';
 import { installRuntime, startWorkers } from './create-worker.js';
 import { readCrashPoints } from './faults.js';
+import { createWorkerMetrics } from './metrics.js';
+import { askReadiness } from './readiness.js';
 import { reap } from './reaper.js';
 import { startRelay } from './relay.js';
 import { reconcileSchedules } from './schedules.js';
-import { wakeReview } from './start-workflows.js';
+import { placeUpload } from './place-upload.js';
+import { startDueRun, startIndexing, wakeReview } from './start-workflows.js';
+import { traceActivities, tracingSinks } from './trace-activities.js';
+import { wakeJob } from './wake-job.js';
 
 export interface WorkerProcessOptions {
   readonly config: Config;
+  /** Where metrics and readiness are told. Default: only this machine can reach it. */
+  readonly host?: string;
   /** Follows ids and names of task queues: separates installations that share a namespace. */
   readonly scope?: string;
   readonly pace?: Pace;
@@ -30,13 +39,23 @@ export interface WorkerProcess {
 }
 
 const reapEveryMilliseconds = 60_000;
+const forgetEveryMilliseconds = 10 * 60_000;
 
 /** The worker: three task queues, the relay of the outbox, the reaper of lost runs. Once a process. */
 export async function startWorkerProcess(options: WorkerProcessOptions): Promise<WorkerProcess> {
   const { config, scope = '' } = options;
   const addresses = addressesOf(config);
   const log = createLog({ level: config.logLevel, name: 'worker' });
-  installRuntime(log);
+  const tracing =
+    config.tracesUrl === null
+      ? null
+      : (await import('../platform/start-tracing.js')).startTracing({
+          url: config.tracesUrl,
+          service: 'concord-worker',
+        });
+  const { metricsPort } = config;
+  const temporalMetrics = metricsPort === null ? null : `127.0.0.1:${String(await freePort(0))}`;
+  installRuntime(log, temporalMetrics);
   const crashPoints = readCrashPoints();
   const hub = createHub({ url: addresses.databaseUrl, role: 'concord_worker', max: 20 });
   const activities = composeActivities({ hub, crashPoints });
@@ -45,23 +64,59 @@ export async function startWorkerProcess(options: WorkerProcessOptions): Promise
   const connection = await Connection.connect(connectionOptions);
   const { namespace } = config.temporal;
   const client = new Client({ connection, namespace });
-  const starting = { client, hub, scope, log, ...(options.pace === undefined ? {} : { pace: options.pace }) };
-  const workers = await startWorkers({ connection: native, namespace, activities, log, crashPoints, scope });
+  const { publicUrl } = config.access;
+  const starting = {
+    client,
+    hub,
+    scope,
+    log,
+    publicUrl,
+    ...(options.pace === undefined ? {} : { pace: options.pace }),
+  };
+  let ending = false;
+  const accepting = (): boolean => !ending;
+  const temporalMetricsUrl = temporalMetrics === null ? null : `http://${temporalMetrics}/metrics`;
+  const metrics = createWorkerMetrics({ ...{ hub, log, accepting, temporalMetricsUrl } });
+  const workers = await startWorkers({
+    ...{ connection: native, namespace, activities, log, crashPoints, scope },
+    around: [...(tracing === null ? [] : [traceActivities]), metrics.surround],
+    sinks: tracingSinks(tracing),
+  });
+  const operators =
+    metricsPort === null
+      ? null
+      : await startOperatorServer({
+          ...{ port: metricsPort, host: options.host ?? '127.0.0.1' },
+          metrics: () => metrics.read(),
+          ready: () => askReadiness({ ...{ hub, connection, accepting }, polling: () => workers.polling() }),
+        });
   const relay = startRelay({
     ...{ hub, log, databaseUrl: addresses.databaseUrl },
     topics: {
       review: ({ institutionId, subject }) => wakeReview(starting, institutionId, Number(subject)),
+      upload: ({ institutionId, subject }) =>
+        placeUpload({ hub, log, spoolFolder: config.spoolFolder }, institutionId, subject),
+      job: (row) => wakeJob(starting, row),
       schedules: ({ institutionId }) => reconcileSchedules(starting, institutionId),
+      due: ({ institutionId, subject }) => startDueRun(starting, institutionId, subject),
+      names: ({ institutionId, subject }) => startIndexing(starting, institutionId, subject),
     },
   });
   const reaper = every(reapEveryMilliseconds, log, () => reap({ ...starting, activities }));
-  log.info({ scope, namespace }, 'the worker is up');
+  const forgetter = every(forgetEveryMilliseconds, log, () =>
+    hub.system((database) => database.query('select concord.forget_passed()')),
+  );
+  log.info({ scope, namespace, metricsPort: operators?.port ?? null }, 'the worker is up');
   return {
     ended: workers.ended,
     async stop() {
-      await Promise.all([relay.stop(), reaper.stop()]);
+      ending = true;
+      log.info('the worker takes no more work');
+      await Promise.all([relay.stop(), reaper.stop(), forgetter.stop()]);
       await workers.drain();
+      await operators?.close();
       await closeAll(hub, connection, native);
+      await tracing?.stop();
       log.info('the worker is down');
     },
   };

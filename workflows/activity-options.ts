@@ -1,6 +1,6 @@
 import { ActivityCancellationType, proxyActivities, proxyLocalActivities, workflowInfo } from '@temporalio/workflow';
 import type { ActivityInterfaceFor, ActivityOptions, LocalActivityInterfaceFor } from '@temporalio/workflow';
-import type { PartitionRef, RunFailure, SyncActivities } from '../activities/contract.js';
+import type { InquiryActivities, PartitionRef, RunFailure, SyncActivities } from '../activities/contract.js';
 import { taskQueues } from '../domain/run.js';
 import type { RunRef } from '../domain/run.js';
 import type { Pace } from './messages.js';
@@ -24,13 +24,16 @@ type Bookkeeping = DroppingActivities &
     | 'dueTargets'
     | 'dropStaging'
   >;
-type Reading = Pick<SyncActivities, 'planExtract' | 'extract' | 'post'>;
-type Work = Pick<SyncActivities, 'diff' | 'guard' | 'standardize' | 'stageBatch' | 'match' | 'merge' | 'apply'>;
+type Reading = Pick<SyncActivities, 'planExtract' | 'extract' | 'planLive' | 'post'>;
+type Work = Pick<
+  SyncActivities,
+  'diff' | 'guard' | 'standardize' | 'stageBatch' | 'match' | 'merge' | 'apply' | 'indexNames'
+>;
 type Telling = Pick<SyncActivities, 'publish' | 'verify'>;
 type Undoing = Pick<SyncActivities, 'planRollback' | 'rollBackTargets' | 'rollBackGolden'>;
 
 /** Every activity that a workflow may ask for. */
-export type WorkflowActivities = SyncActivities & DroppingActivities;
+export type WorkflowActivities = SyncActivities & DroppingActivities & InquiryActivities;
 
 /** The activities, by how patient a workflow is with them. */
 export interface Steps {

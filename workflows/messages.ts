@@ -14,6 +14,9 @@ export const workflowTypes = {
   recoverRun: 'recoverRun',
   review: 'review',
   dueRun: 'dueRun',
+  inquiry: 'inquiry',
+  liveSync: 'liveSync',
+  indexNames: 'indexNames',
 } as const;
 
 /** Ids of workflows. `scope` separates installations that share a Temporal namespace: it is the same text that follows the
@@ -24,7 +27,12 @@ export const workflowIds = {
   rollbackRun: (runId: string, key: string, scope = ''): string => `rollback-run/${runId}/${key}${scope}`,
   recoverRun: (runId: string, scope = ''): string => `recover-run/${runId}${scope}`,
   review: (jobId: number, scope = ''): string => `review/${jobId}${scope}`,
+  /** `date`: of the daily run; of one that is wanted at once, what it is for. */
   dueRun: (institutionId: number, date: string, scope = ''): string => `due-run/${institutionId}/${date}${scope}`,
+  inquiry: (inquiryId: string, scope = ''): string => `inquiry/${inquiryId}${scope}`,
+  liveSync: (goldenId: string, key: string, scope = ''): string => `live-sync/${goldenId}/${key}${scope}`,
+  indexNames: (institutionId: number, runId: string, scope = ''): string =>
+    `maintenance/names/${institutionId}/${runId}${scope}`,
 } as const;
 
 /** Ids of schedules. The runs that a schedule starts have an id that ends with `-` and its nominal time. */
@@ -35,6 +43,9 @@ export const scheduleIds = {
 
 /** In place of a run's key or date, in ids that Temporal completes with a schedule's nominal time. */
 export const scheduledKey = 'scheduled';
+
+/** The header in which a trace travels, as Temporal's SDKs name it. */
+export const traceHeader = '_tracer-data';
 
 /** How patient a run is. Left out: as in production. Tests that kill workers or take targets down cannot wait so long. */
 export interface Pace {
@@ -126,6 +137,34 @@ export interface DueRunInput {
   readonly pace?: Pace;
 }
 
+/** What a person asked a system: the id of the row that holds question and answer. */
+export interface InquiryInput {
+  readonly institutionId: number;
+  readonly inquiryId: string;
+  readonly pace?: Pace;
+}
+
+/** Synchronizes one person now. */
+export interface LiveSyncInput {
+  readonly institutionId: number;
+  /** The job whose targets are told and whose review asks. */
+  readonly jobId: number;
+  /** The golden record of the person. */
+  readonly subjectKey: string;
+  readonly actor: string;
+  readonly asOf: string | null;
+  readonly timeZone?: string;
+  readonly onFailure?: 'roll_back' | 'hold';
+  readonly pace?: Pace;
+}
+
+/** Keeps the words by which records are found up with what a run wrote (null: with everything). */
+export interface IndexNamesInput {
+  readonly institutionId: number;
+  readonly runId: string | null;
+  readonly pace?: Pace;
+}
+
 /** A source or a target that a run had to leave out, and why. */
 export interface LeftOut {
   readonly name: string;
@@ -192,7 +231,7 @@ export const cancelRun = defineUpdate<RunProgress>('cancelRun');
 export const searchAttributesOf = (run: {
   readonly institutionId: number;
   readonly jobId: number | null;
-  readonly kind: RunKind | 'review';
+  readonly kind: RunKind | 'review' | 'inquiry' | 'maintenance';
 }): SearchAttributePair[] => [
   { key: { name: 'ConcordInstitution', type: 'KEYWORD' }, value: String(run.institutionId) },
   ...(run.jobId === null ? [] : [{ key: { name: 'ConcordJob', type: 'KEYWORD' } as const, value: String(run.jobId) }]),
@@ -226,5 +265,14 @@ export const summaries = {
   rollbackRun: (runId: string): string => `Rolls back run ${runId}`,
   recoverRun: (runId: string): string => `Rolls back run ${runId}, whose workflow was lost`,
   review: (jobId: number): string => `Waits for the decisions and due dates of job ${jobId}`,
+  inquiry: (kind: string, subject: string): string => `Answers a ${kind.replaceAll('_', ' ')} of ${subject}`,
+  liveSync: (goldenId: string): string => `Synchronizes what is known of golden record ${goldenId}`,
+  indexNames: (institutionId: number): string => `Keeps the names of institution ${institutionId} findable`,
   dueRun: (institutionId: number): string => `Tells targets what falls due for institution ${institutionId}`,
 } as const;
+
+/** What Temporal's Web UI shows of a workflow beside its summary: where its run is told in words. null: nobody said where we are. */
+export const pageOf = (publicUrl: string | null, query: string): { readonly staticDetails?: string } =>
+  publicUrl === null
+    ? {}
+    : { staticDetails: `[Its run in Concord](${publicUrl}/api/secretary/data-sync/runs?${query})` };

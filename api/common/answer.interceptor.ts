@@ -12,6 +12,7 @@ export class AnswerInterceptor implements NestInterceptor {
         if (!(result instanceof Answer)) return result;
         if (result.status !== null) reply.status(result.status);
         for (const [name, value] of Object.entries(result.headers)) reply.header(name, value);
+        for (const cookie of result.cookies) reply.header('set-cookie', cookie);
         return result.body as unknown;
       }),
     );

@@ -1,5 +1,6 @@
 import { canonicalJson } from '../../platform/canonical-json.js';
 import { hash128 } from '../../platform/hash.js';
+import { say } from '../languages/say.js';
 import { Problem } from './problem.js';
 import { Answer } from './http.js';
 
@@ -35,7 +36,7 @@ export const decodeCursor = (
   const [scope, ...position] = parse(cursor);
   const fits = position.length === shapes.length && shapes.every((shape, index) => shape.test(position[index] ?? ''));
   if (scope !== scopeOf(filter) || !fits) {
-    throw new Problem('cursor_mismatch', 'The cursor belongs to another filter or order. Begin with the first page.');
+    throw new Problem('cursor_mismatch', say('cursor_mismatch.other'));
   }
   return position;
 };
@@ -49,7 +50,7 @@ const parse = (cursor: string): Position => {
     const value: unknown = JSON.parse(Buffer.from(cursor, 'base64url').toString('utf8'));
     if (Array.isArray(value) && value.every((part) => typeof part === 'string')) return value;
   } catch (error) {
-    throw new Problem('cursor_mismatch', 'The cursor is none of ours. Begin with the first page.', { cause: error });
+    throw new Problem('cursor_mismatch', say('cursor_mismatch.unknown'), { cause: error });
   }
   return [];
 };

@@ -3,6 +3,8 @@ import {
   ApiBearerAuth,
   ApiBody,
   ApiConsumes,
+  ApiCookieAuth,
+  ApiExtension,
   ApiHeader,
   ApiOperation,
   ApiParam,
@@ -10,10 +12,11 @@ import {
   ApiTags,
   type ApiResponseOptions,
 } from '@nestjs/swagger';
-import { Admit, ReadsQuery, type Admission } from './access.guard.js';
-import { basePath } from './base-path.js';
-import { describeCode, Problem, toDocument, type ProblemCode } from './problem.js';
+import { rolesWith } from '../../domain/access.js';
+import { AcceptsTicket, Admit, Rate, ReadsQuery, type Admission } from './access.guard.js';
+import { describeCode, type ProblemCode } from './problem.js';
 import { ProblemView } from './problem.view.js';
+import type { RateClass } from './rate-limits.js';
 
 const methods = { get: Get, post: Post, put: Put, delete: Delete } as const;
 
@@ -22,10 +25,12 @@ export interface SuccessReply {
   readonly type?: Type<unknown>;
   readonly description: string;
   readonly example?: unknown;
+  /** Of a reply that is not JSON. */
+  readonly mediaType?: string;
   readonly headers?: readonly ReplyHeader[];
 }
 
-export type ReplyHeader = 'ETag' | 'Location' | 'Link' | 'Idempotency-Replayed';
+export type ReplyHeader = 'ETag' | 'Location' | 'Link' | 'Idempotency-Replayed' | 'Set-Cookie';
 
 export interface EndpointOptions {
   readonly method: keyof typeof methods;
@@ -35,13 +40,16 @@ export interface EndpointOptions {
   readonly summary: string;
   readonly description: string;
   readonly tag: string;
-  readonly admit: Admission;
+  /** The cell of the table of permissions (domain/access.ts) that opens it. */
+  readonly may: Admission;
   readonly replies: readonly SuccessReply[];
   /** Problems of this route beside those that every route has. */
   readonly problems?: readonly ProblemCode[];
   /** What each `{name}` of the path is. */
   readonly parameters?: Readonly<Record<string, string>>;
   readonly readsQuery?: boolean;
+  /** A ticket among the parameters may stand in for a key. */
+  readonly ticket?: boolean;
   readonly body?: {
     readonly example: unknown;
     readonly types?: readonly string[];
@@ -49,6 +57,8 @@ export interface EndpointOptions {
     readonly required?: boolean;
   };
   readonly idempotencyKey?: 'required' | 'optional';
+  /** By which limit requests are counted; what it is by itself: see `rateOf`. */
+  readonly rate?: RateClass;
   readonly ifMatch?: boolean;
   readonly ifNoneMatch?: boolean;
   /** How long a reply may be kept; personal data (the default): not at all. */
@@ -61,15 +71,19 @@ export const Endpoint = (options: EndpointOptions): MethodDecorator =>
     methods[options.method](options.path.replaceAll(/\{(\w+)\}/g, ':$1')),
     HttpCode(options.replies[0]?.status ?? 200),
     Header('cache-control', options.cacheControl ?? 'no-store'),
-    Admit(options.admit),
+    Admit(options.may),
+    ApiExtension('x-permission', options.may),
     ReadsQuery(options.readsQuery ?? false),
+    Rate(rateOf(options)),
+    AcceptsTicket(options.ticket ?? false),
     ApiTags(options.tag),
     ApiOperation({
       operationId: options.operationId,
       summary: options.summary,
-      description: `${options.description}\n\n${admissionText(options.admit)}`,
+      description: `${options.description}\n\n${admissionText(options.may)}`,
+      ...(options.may === 'anybody' ? { security: [] } : {}),
     }),
-    ...(options.admit === 'anybody' ? [] : [ApiBearerAuth('apiKey')]),
+    ...(options.may === 'anybody' ? [] : [ApiBearerAuth('apiKey'), ApiCookieAuth('session')]),
     ...Object.entries(options.parameters ?? {}).map(([name, description]) =>
       ApiParam({ name, description, schema: { type: 'string', maxLength: 100 }, example: '17' }),
     ),
@@ -77,12 +91,20 @@ export const Endpoint = (options: EndpointOptions): MethodDecorator =>
     ...(options.body === undefined
       ? []
       : [describeBody(options.body), ApiConsumes(...(options.body.types ?? ['application/json']))]),
-    ...options.replies.map((reply) => ApiResponse(describeReply(reply))),
+    ...options.replies.map((reply) => ApiResponse(describeReply(reply, rateOf(options)))),
     ...problemReplies(options),
   );
 
-const admissionText = (admit: Admission): string =>
-  admit === 'anybody' ? 'Open to anybody.' : `Roles: ${admit.join(', ')}.`;
+/** Reading, starting work (what answers 202), or another change; what is open to anybody is not counted. */
+export const rateOf = (options: EndpointOptions): RateClass | null => {
+  if (options.rate !== undefined) return options.rate;
+  if (options.may === 'anybody') return null;
+  if (options.method === 'get') return 'read';
+  return options.replies.some(({ status }) => status === 202) ? 'work' : 'write';
+};
+
+const admissionText = (may: Admission): string =>
+  may === 'anybody' ? 'Open to anybody.' : `Roles: ${rolesWith(may).join(', ')} (\`${may}\`).`;
 
 const requestHeaders = (options: EndpointOptions): MethodDecorator[] => {
   const headers: MethodDecorator[] = [];
@@ -110,34 +132,34 @@ const describeBody = (body: NonNullable<EndpointOptions['body']>): MethodDecorat
     examples: { example: { summary: 'An example', value: body.example } },
   });
 
-const headerDescriptions: Readonly<Record<ReplyHeader, string>> = {
-  ETag: 'The version, for If-Match and If-None-Match.',
-  Location: 'Where what was begun can be seen.',
-  Link: 'The next page, rel="next".',
-  'Idempotency-Replayed': '`true` where this is the first reply given again.',
+/* Of whatever is counted. */
+const countHeaders = {
+  'RateLimit-Policy': { $ref: '#/components/headers/RateLimit-Policy' },
+  RateLimit: { $ref: '#/components/headers/RateLimit' },
 };
 
-const describeReply = (reply: SuccessReply): ApiResponseOptions => ({
+const describeReply = (reply: SuccessReply, rate: RateClass | null): ApiResponseOptions => ({
   status: reply.status,
   description: reply.description,
   ...(reply.type === undefined ? {} : { type: reply.type }),
-  ...(reply.headers === undefined
+  headers: {
+    ...Object.fromEntries((reply.headers ?? []).map((name) => [name, { $ref: `#/components/headers/${name}` }])),
+    ...(rate === null ? {} : countHeaders),
+  },
+  ...(reply.mediaType === undefined
     ? {}
-    : {
-        headers: Object.fromEntries(
-          reply.headers.map((name) => [
-            name,
-            { description: headerDescriptions[name], schema: { type: 'string' as const } },
-          ]),
-        ),
-      }),
-  ...(reply.example === undefined ? {} : { examples: { example: { summary: 'An example', value: reply.example } } }),
+    : { content: { [reply.mediaType]: { schema: { type: 'string' }, example: reply.example } } }),
+  ...(reply.example === undefined || reply.mediaType !== undefined
+    ? {}
+    : { examples: { example: { summary: 'An example', value: reply.example } } }),
 });
 
 const commonProblems = (options: EndpointOptions): readonly ProblemCode[] => [
   'validation_failed',
-  ...(options.admit === 'anybody' ? [] : (['unauthenticated', 'forbidden'] as const)),
-  ...(options.parameters === undefined ? [] : (['not_found'] as const)),
+  ...(options.may === 'anybody' ? [] : (['unauthenticated', 'forbidden'] as const)),
+  ...(options.may === 'anybody' || options.method === 'get' ? [] : (['origin_refused'] as const)),
+  ...(rateOf(options) === null ? [] : (['rate_limited'] as const)),
+  ...(options.parameters === undefined && options.readsQuery !== true ? [] : (['not_found'] as const)),
   ...(options.body === undefined ? [] : (['body_too_large', 'media_type_unsupported'] as const)),
   ...(options.idempotencyKey === undefined ? [] : (['idempotency_in_flight', 'idempotency_key_reused'] as const)),
   ...(options.idempotencyKey === 'required' ? (['idempotency_key_required'] as const) : []),
@@ -153,17 +175,18 @@ const problemReplies = (options: EndpointOptions): MethodDecorator[] => {
     return ApiResponse({
       status,
       description: of.map((code) => `\`${code}\`: ${titleOf(code)}.`).join(' '),
+      headers: {
+        'Content-Language': { $ref: '#/components/headers/Content-Language' },
+        ...(status === 429 ? { 'Retry-After': { $ref: '#/components/headers/Retry-After' }, ...countHeaders } : {}),
+      },
       content: {
         'application/problem+json': {
           schema: { $ref: `#/components/schemas/${ProblemView.name}` },
-          examples: Object.fromEntries(of.map((code) => [code, { summary: titleOf(code), value: exampleOf(code) }])),
+          examples: Object.fromEntries(of.map((code) => [code, { $ref: `#/components/examples/${code}` }])),
         },
       },
     });
   });
 };
-
-const exampleOf = (code: ProblemCode): unknown =>
-  toDocument(new Problem(code, `${titleOf(code)}.`), { url: basePath, id: '0af7651916cd43dd8448eb211c80319c' });
 
 const titleOf = (code: ProblemCode): string => describeCode(code).title;

@@ -9,6 +9,7 @@ import {
   IsDefined,
   IsIn,
   IsInt,
+  IsNumber,
   IsObject,
   IsString,
   Length,
@@ -51,7 +52,7 @@ export const Text = (
       ...(min > 0 ? { minLength: min } : {}),
       ...(pattern ? { pattern: pattern.source } : {}),
     },
-    [IsString(), Length(min, max), ...(pattern ? [Matches(pattern)] : [])],
+    [IsString(), Length(min, max), NoNul(), ...(pattern ? [Matches(pattern)] : [])],
   );
 };
 
@@ -97,6 +98,22 @@ export const Moment = (options: FieldOptions): PropertyDecorator =>
     IsString(),
   ]);
 
+/** A moment to come, RFC 3339. That it is to come is checked where the time is known. */
+export const FutureMoment = (options: FieldOptions): PropertyDecorator =>
+  field({ example: '2026-11-20T07:10:00Z', ...options }, { type: 'string', format: 'date-time', maxLength: 35 }, [
+    IsString(),
+    ValidateBy({
+      name: 'isMoment',
+      validator: {
+        validate: (value: unknown) =>
+          typeof value === 'string' && momentPattern.test(value) && !Number.isNaN(Date.parse(value)),
+        defaultMessage: () => '$property must be a moment, YYYY-MM-DDThh:mm:ssZ',
+      },
+    }),
+  ]);
+
+const momentPattern = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d{1,9})?(Z|[+-]\d{2}:\d{2})$/;
+
 /** A day of the calendar. */
 export const Day = (options: FieldOptions): PropertyDecorator =>
   field({ example: '2026-11-20', ...options }, { type: 'string', format: 'date', maxLength: 10 }, [
@@ -109,6 +126,36 @@ export const Day = (options: FieldOptions): PropertyDecorator =>
       },
     }),
   ]);
+
+/** A moment among the parameters, RFC 3339 with its offset. */
+export const MomentParameter = (options: FieldOptions): PropertyDecorator =>
+  field(
+    { optional: true, example: '2026-11-20T07:10:00Z', ...options },
+    { type: 'string', format: 'date-time', maxLength: 35 },
+    [
+      IsString(),
+      ValidateBy({
+        name: 'isMoment',
+        validator: {
+          validate: (value: unknown) =>
+            typeof value === 'string' &&
+            /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?(Z|[+-]\d{2}:\d{2})$/.test(value) &&
+            !Number.isNaN(Date.parse(value)),
+          defaultMessage: () => '$property must be a moment like 2026-11-20T07:10:00Z',
+        },
+      }),
+    ],
+  );
+
+/** Several of some words, with commas between. */
+export const Choices = (values: readonly string[], options: FieldOptions): PropertyDecorator => {
+  const one = `(${values.map((value) => value.replaceAll(/[.*+?^${}()|[\]\\]/g, '\\$&')).join('|')})`;
+  return Text({
+    ...{ optional: true, max: 1000, pattern: new RegExp(`^${one}(,${one})*$`), example: values[0] },
+    ...options,
+    description: `${options.description} Several with commas between: ${values.join(', ')}.`,
+  });
+};
 
 /** An object of one class. */
 export const Nested = (of: () => Class, options: FieldOptions): PropertyDecorator =>
@@ -161,6 +208,7 @@ export const Texts = (
       ArrayMaxSize(options.max),
       ...(options.min === undefined ? [] : [ArrayMinSize(options.min)]),
       IsString({ each: true }),
+      NoNul(),
       Length(1, options.maxEach, { each: true }),
       ...(options.values === undefined ? [] : [IsIn([...options.values], { each: true })]),
     ],
@@ -168,7 +216,7 @@ export const Texts = (
 
 /** An object whose members are checked elsewhere: definitions, by the rules of configuration. */
 export const FreeObject = (options: FieldOptions): PropertyDecorator =>
-  field(options, { type: 'object', additionalProperties: true }, [IsObject()]);
+  field(options, { type: 'object', additionalProperties: true }, [IsObject(), NoNul()]);
 
 /** A list whose items are checked elsewhere. */
 export const FreeList = (options: FieldOptions & { readonly max: number }): PropertyDecorator =>
@@ -179,11 +227,35 @@ export const FreeList = (options: FieldOptions & { readonly max: number }): Prop
   ]);
 
 /** Any JSON value. */
-export const AnyJson = (options: FieldOptions): PropertyDecorator => field(options, anyJson, []);
+export const AnyJson = (options: FieldOptions): PropertyDecorator => field(options, anyJson, [NoNul()]);
+
+/** A time that passed, in seconds. */
+export const Seconds = (options: FieldOptions): PropertyDecorator =>
+  field({ example: 2.4, ...options }, { type: 'number', minimum: 0 }, [IsNumber(), Min(0)]);
 
 /** Numbers by name. */
 export const Numbers = (options: FieldOptions): PropertyDecorator =>
   field(options, { type: 'object', additionalProperties: { type: 'number' } }, [IsObject()]);
+
+/** Some of several words by name. */
+export const WordsByName = (values: readonly string[], options: FieldOptions): PropertyDecorator =>
+  field(options, { type: 'object', additionalProperties: { type: 'string', enum: [...values] } }, [IsObject()]);
+
+/* PostgreSQL holds no U+0000, in no text and nowhere within JSON. */
+const NoNul = (): PropertyDecorator =>
+  ValidateBy({
+    name: 'noNul',
+    validator: {
+      validate: (value: unknown) => !hasNul(value),
+      defaultMessage: () => '$property must not hold the character U+0000',
+    },
+  });
+
+const hasNul = (value: unknown): boolean => {
+  if (typeof value === 'string') return value.includes('\u0000');
+  if (typeof value !== 'object' || value === null) return false;
+  return Object.entries(value).some(([name, member]) => hasNul(name) || hasNul(member));
+};
 
 /** Links by name. */
 export const Links = (): PropertyDecorator =>

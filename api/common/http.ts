@@ -5,6 +5,8 @@ export interface HttpRequest {
   readonly url: string;
   readonly headers: Readonly<Record<string, string | readonly string[] | undefined>>;
   readonly query: unknown;
+  /** The address that it came from, by the word of proxies that are trusted. */
+  readonly ip: string;
 }
 
 /** What we need of a reply. */
@@ -15,7 +17,7 @@ export interface HttpReply {
 }
 
 /** A header as one text; null where it is absent. */
-export const headerOf = (request: HttpRequest, name: string): string | null => {
+export const headerOf = (request: Pick<HttpRequest, 'headers'>, name: string): string | null => {
   const value = request.headers[name];
   if (value === undefined) return null;
   return typeof value === 'string' ? value : value.join(', ');
@@ -25,19 +27,27 @@ export const headerOf = (request: HttpRequest, name: string): string | null => {
 export class Answer<Body> {
   readonly status: number | null;
   readonly headers: Readonly<Record<string, string>>;
+  /** As `Set-Cookie` says them. */
+  readonly cookies: readonly string[];
 
   constructor(
     readonly body: Body,
-    options: { readonly status?: number; readonly headers?: Readonly<Record<string, string>> } = {},
+    options: {
+      readonly status?: number;
+      readonly headers?: Readonly<Record<string, string>>;
+      readonly cookies?: readonly string[];
+    } = {},
   ) {
     this.status = options.status ?? null;
     this.headers = options.headers ?? {};
+    this.cookies = options.cookies ?? [];
   }
 
   with(headers: Readonly<Record<string, string>>): Answer<Body> {
     return new Answer(this.body, {
       ...(this.status === null ? {} : { status: this.status }),
       headers: { ...this.headers, ...headers },
+      cookies: this.cookies,
     });
   }
 }

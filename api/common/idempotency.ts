@@ -2,9 +2,10 @@ import { Inject, Injectable } from '@nestjs/common';
 import type { Hub } from '../../database/hub.js';
 import { canonicalJson } from '../../platform/canonical-json.js';
 import { hash128 } from '../../platform/hash.js';
+import { say } from '../languages/say.js';
 import type { Caller } from './caller.js';
 import { Answer, headerOf, type HttpRequest } from './http.js';
-import { Problem } from './problem.js';
+import { partOf, Problem } from './problem.js';
 import { HUB } from './tokens.js';
 
 /** Replies are given again for so long. */
@@ -26,8 +27,8 @@ export const idempotencyKeyOf = (request: HttpRequest): string | null => {
   const key = headerOf(request, 'idempotency-key');
   if (key === null) return null;
   if (/^[\x21-\x7e]{1,255}$/.test(key)) return key;
-  throw new Problem('validation_failed', 'Idempotency-Key must be 1 to 255 visible ASCII characters.', {
-    errors: [{ pointer: 'Idempotency-Key', code: 'invalid', detail: '1 to 255 visible ASCII characters' }],
+  throw new Problem('validation_failed', say('validation_failed.idempotency_key'), {
+    errors: [partOf('Idempotency-Key', 'invalid', { field: 'idempotencyKey', values: {} })],
   });
 };
 
@@ -35,7 +36,7 @@ export const idempotencyKeyOf = (request: HttpRequest): string | null => {
 export const requireIdempotencyKey = (request: HttpRequest): string => {
   const key = idempotencyKeyOf(request);
   if (key !== null) return key;
-  throw new Problem('idempotency_key_required', 'Send an Idempotency-Key: a text of your own that names this request.');
+  throw new Problem('idempotency_key_required', say('idempotency_key_required.send'));
 };
 
 /** Gives the first reply again where a request is repeated. Only replies of success are kept: after a refusal the same key may
@@ -120,7 +121,7 @@ export class Idempotency {
 
 function replay(stored: StoredReply, hash: string): Answer<unknown> {
   if (stored.request_hash !== hash) {
-    throw new Problem('idempotency_key_reused', 'This Idempotency-Key was sent with another request. Take a new one.');
+    throw new Problem('idempotency_key_reused', say('idempotency_key_reused.other'));
   }
   if (stored.status === null || stored.reply === null) throw inFlight();
   return new Answer(stored.reply.body, {
@@ -130,11 +131,5 @@ function replay(stored: StoredReply, hash: string): Answer<unknown> {
 }
 
 function inFlight(): Problem {
-  return new Problem(
-    'idempotency_in_flight',
-    'The first request with this Idempotency-Key is still at work. Ask again in a moment.',
-    {
-      headers: { 'retry-after': '1' },
-    },
-  );
+  return new Problem('idempotency_in_flight', say('idempotency_in_flight.first'), { headers: { 'retry-after': '1' } });
 }

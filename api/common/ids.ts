@@ -1,3 +1,4 @@
+import { say } from '../languages/say.js';
 import { Problem } from './problem.js';
 
 /** The number behind an opaque id. Ids that we never gave out are not found, whatever they look like.
@@ -14,8 +15,11 @@ export const smallIdOf = (text: string, what: string): number => {
   throw notFound(what, text);
 };
 
-export const notFound = (what: string, id: string): Problem =>
-  new Problem(
-    'not_found',
-    `There is no ${what} ${/^[\w.:-]{1,60}$/.test(id) ? id : 'with this id'} in your institution.`,
-  );
+/** An id that may be personal is not told back. */
+export const notFound = (what: string, id: string): Problem => {
+  const values = { what, kind: what.replaceAll(' ', '_') };
+  const said = /^[\w.:-]{1,60}$/.test(id)
+    ? say('not_found.thing', { ...values, id })
+    : say('not_found.thing_unnamed', values);
+  return new Problem('not_found', said);
+};

@@ -2,7 +2,8 @@ import { Catch, HttpException, Inject, type ArgumentsHost, type ExceptionFilter 
 import { SyncError } from '../../domain/errors.js';
 import { DatabaseUnreachable } from '../../database/hub.js';
 import type { Log } from '../../platform/log.js';
-import type { HttpReply, HttpRequest } from './http.js';
+import { languageOf, say, type Said } from '../languages/say.js';
+import { headerOf, type HttpReply, type HttpRequest } from './http.js';
 import { Problem, toDocument, type ProblemCode } from './problem.js';
 import { LOG } from './tokens.js';
 
@@ -25,14 +26,17 @@ export class ProblemFilter implements ExceptionFilter {
 export function sendProblem(
   reply: HttpReply,
   problem: Problem,
-  request: { readonly url: string; readonly id: string },
+  request: Pick<HttpRequest, 'url' | 'id' | 'headers'>,
 ): void {
+  const language = languageOf(headerOf(request, 'accept-language'));
   for (const [name, value] of Object.entries(problem.options.headers ?? {})) reply.header(name, value);
   reply
     .status(problem.status)
     .header('content-type', 'application/problem+json; charset=utf-8')
     .header('cache-control', 'no-store')
-    .send(JSON.stringify(toDocument(problem, request)));
+    .header('content-language', language)
+    .header('vary', 'accept-language')
+    .send(JSON.stringify(toDocument(problem, request, language)));
 }
 
 /** Whatever was thrown, as a problem. The text of an error that we did not write never leaves: it may quote a row. */
@@ -40,28 +44,26 @@ export function toProblem(thrown: unknown): Problem {
   if (thrown instanceof Problem) return thrown;
   if (thrown instanceof SyncError) return new Problem(thrown.code, thrown.message, { cause: thrown });
   if (thrown instanceof HttpException) return ofStatus(thrown.getStatus(), thrown);
-  if (isUnavailable(thrown))
-    return new Problem('unavailable', 'A part that is needed does not answer. Try again.', { cause: thrown });
+  if (isUnavailable(thrown)) return new Problem('unavailable', say('unavailable.part'), { cause: thrown });
   const status = statusCodeOf(thrown);
   if (status !== null && status < 500) return ofStatus(status, thrown);
-  return new Problem('internal', 'This is a defect of Concord. Report it with the trace id.', { cause: thrown });
+  return new Problem('internal', say('internal.defect'), { cause: thrown });
 }
 
-const details: Readonly<Record<number, readonly [code: ProblemCode, detail: string]>> = {
-  400: ['body_malformed', 'The body or the address cannot be read.'],
-  401: ['unauthenticated', 'Send an API key: Authorization: Bearer concord_…'],
+const details: Readonly<Record<number, readonly [code: ProblemCode, detail: string | Said]>> = {
+  400: ['body_malformed', say('body_malformed.unreadable')],
+  401: ['unauthenticated', say('unauthenticated.none')],
   403: ['forbidden', 'The role of this API key does not admit this.'],
-  404: ['not_found', 'There is nothing at this address.'],
-  413: ['body_too_large', 'The body is larger than this route takes.'],
-  415: ['media_type_unsupported', 'This route does not read that Content-Type.'],
+  404: ['not_found', say('not_found.address')],
+  413: ['body_too_large', say('body_too_large.route')],
+  415: ['media_type_unsupported', say('media_type_unsupported.route')],
 };
 
 function ofStatus(status: number, cause: unknown): Problem {
   const known = details[status];
   if (known !== undefined) return new Problem(known[0], known[1], { cause });
-  if (status >= 500)
-    return new Problem('internal', 'This is a defect of Concord. Report it with the trace id.', { cause });
-  return new Problem('request_refused', 'The request cannot be answered as it is.', { status, cause });
+  if (status >= 500) return new Problem('internal', say('internal.defect'), { cause });
+  return new Problem('request_refused', say('request_refused.as_it_is'), { status, cause });
 }
 
 function statusCodeOf(thrown: unknown): number | null {

@@ -35,7 +35,11 @@ export class ProblemView {
   })
   detail: string;
 
-  @Text({ max: 4000, description: 'The address that was asked.', example: '/api/secretary/data-sync/runs/17' })
+  @Text({
+    max: 2000,
+    description: 'The address that was asked, without parameters.',
+    example: '/api/secretary/data-sync/runs/17',
+  })
   instance: string;
 
   @Text({ max: 100, description: 'Stable word for the problem; clients go by it.', example: 'not_found' })

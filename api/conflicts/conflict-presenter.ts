@@ -1,17 +1,17 @@
+import type { Role } from '../../domain/access.js';
 import { EMPTY } from '../../domain/canonical.js';
 import { linkTo } from '../common/base-path.js';
-import type { Role } from '../common/caller.js';
 import { isMasked } from '../golden/golden-row.js';
 import { jsonOf, readCandidates, type Candidate } from './choice.js';
 import type { ConflictRow } from './conflict.queries.js';
 import type { CandidateView, ConflictView, DecidedView } from './conflict.view.js';
 import type { Plain } from '../common/plain-type.js';
 
-/** A question as a role may see it: who decides it sees what it is about, others see sensitive values as dots. */
+/** A question as a role may see it: what it sees masked it does not decide either. */
 export const toConflict = (row: ConflictRow, role: Role): Plain<ConflictView> => {
   const candidates = readCandidates(row.candidates);
   const group = row.definition.groups.find(({ name }) => name === row.group_name);
-  const masked = role !== 'secretary' && isMasked(group, role);
+  const masked = isMasked(group, role);
   const self = linkTo(`conflicts/${row.id}`);
   return {
     id: row.id,
@@ -36,7 +36,8 @@ export const toConflict = (row: ConflictRow, role: Role): Plain<ConflictView> =>
     decision: decidedOf(row, masked),
     links: {
       self,
-      ...(row.state === 'open' ? { decision: `${self}/decision` } : {}),
+      ...(row.state === 'open' ? { decision: `${self}/decision`, assignee: `${self}/assignee` } : {}),
+      ...(row.state === 'decided' || row.state === 'settled' ? { takeBack: `${self}/decision/take-back` } : {}),
       goldenRecord: linkTo(`golden-records/${row.golden_id}`),
       ...(row.kind === 'duplicate' ? { otherRecord: linkTo(`golden-records/${rivalOf(candidates) ?? ''}`) } : {}),
       run: linkTo(`runs/${row.opened_run}`),
@@ -59,7 +60,7 @@ const toCandidate = (
 /** Of a whole record, what the role may see of each group. */
 const shown = (row: ConflictRow, value: string | null, role: Role): unknown => {
   const read = jsonOf(value);
-  if (row.kind !== 'identity' || role === 'secretary') return read;
+  if (row.kind !== 'identity') return read;
   return Object.fromEntries(
     Object.entries(objectOf(read) ?? {}).map(([name, said]): [string, unknown] => [
       name,

@@ -1,6 +1,8 @@
+import { IntersectionType } from '@nestjs/swagger';
 import { IsDefined, ValidateBy } from 'class-validator';
-import { AnyJson, Choice, Count, Flag, Id, ListOf, Nested, Text } from '../common/fields.js';
+import { AnyJson, Choice, Choices, Count, Flag, Id, ListOf, Nested, Text } from '../common/fields.js';
 import { ListQuery, type ListRequest } from '../common/list-query.js';
+import { millisecondsOf } from '../common/duration.js';
 import type { DecisionChoice } from './choice.js';
 
 export const conflictKinds = ['value', 'duplicate', 'identity'] as const;
@@ -14,21 +16,28 @@ export interface ConflictListRequest extends ListRequest {
   readonly run?: string;
   readonly entityType?: string;
   readonly group?: string;
+  readonly assignee?: string;
+  readonly olderThan?: string;
+  readonly system?: string;
   readonly sort?: string;
 }
 
-/** Which questions, in which order. */
-export class ConflictListQuery extends ListQuery implements ConflictListRequest {
-  @Choice(conflictStates, { optional: true, description: 'Only in this state (default: pending).' })
+function isDuration(): PropertyDecorator {
+  return ValidateBy({
+    name: 'isDuration',
+    validator: {
+      validate: (value: unknown) => typeof value === 'string' && millisecondsOf(value) !== null,
+      defaultMessage: () => '$property must be a duration like P2D or PT12H',
+    },
+  });
+}
+
+/** Which questions. */
+export class ConflictFacetsQuery implements Omit<ConflictListRequest, 'sort'> {
+  @Choices(conflictStates, { description: 'Only in these states (default: pending).' })
   status?: string;
 
-  @Text({
-    optional: true,
-    max: 100,
-    pattern: /^(value|duplicate|identity)(,(value|duplicate|identity))*$/,
-    description: 'Only of these kinds, with commas between.',
-    example: 'value,duplicate',
-  })
+  @Choices(conflictKinds, { description: 'Only of these kinds.', example: 'value,duplicate' })
   type?: string;
 
   @Id({ optional: true, description: 'Only of this job.', example: '3' })
@@ -43,6 +52,29 @@ export class ConflictListQuery extends ListQuery implements ConflictListRequest 
   @Text({ optional: true, max: 200, description: 'Only about this attribute group.', example: 'address' })
   group?: string;
 
+  @Text({
+    optional: true,
+    max: 300,
+    description: 'Only those that this actor is to decide; `me`: you; `nobody`: those for whom nobody is named.',
+    example: 'me',
+  })
+  assignee?: string;
+
+  @isDuration()
+  @Text({
+    optional: true,
+    max: 40,
+    description: 'Only those that wait for longer (ISO 8601: weeks, days, hours, minutes, seconds).',
+    example: 'P2D',
+  })
+  olderThan?: string;
+
+  @Text({ optional: true, max: 200, description: 'Only those in which this system takes part.', example: 'hr' })
+  system?: string;
+}
+
+/** Which questions, in which order. */
+export class ConflictListQuery extends IntersectionType(ListQuery, ConflictFacetsQuery) implements ConflictListRequest {
   @Choice(conflictSorts, {
     optional: true,
     description: 'The order; a minus sign: the other way round (default: createdAt).',
@@ -143,4 +175,21 @@ export class BatchBody implements BatchRequest {
     example: 'The e-mail domain changed',
   })
   reason?: string;
+}
+
+export interface AssigneeRequest {
+  readonly assignee: string | null;
+}
+
+/** Who is to decide a question. */
+export class AssigneeBody implements AssigneeRequest {
+  @Text({
+    nullable: true,
+    min: 1,
+    max: 300,
+    pattern: /^(me|(secretary|steward):.+)$/,
+    description: 'An actor who may decide; `me`: you; null: nobody is named.',
+    example: 'secretary:Front office',
+  })
+  assignee: string | null;
 }

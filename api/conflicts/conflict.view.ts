@@ -157,6 +157,39 @@ export class ConflictPage {
   count: number;
 }
 
+/** One value of a facet. */
+export class FacetValueView {
+  @Text({ max: 300, nullable: true, description: 'The value, as the filter takes it; null: none.', example: 'person' })
+  value: string | null;
+
+  @Count({ description: 'Questions with it.', example: 12 })
+  count: number;
+}
+
+/** Questions by one thing that tells them apart. */
+export class FacetView {
+  @Choice(['status', 'type', 'job', 'entityType', 'group', 'assignee', 'system'], {
+    description: 'What tells them apart: a parameter of the list.',
+    example: 'entityType',
+  })
+  name: string;
+
+  @ListOf(() => FacetValueView, { max: 200, description: 'The most frequent first.' })
+  values: FacetValueView[];
+}
+
+/** How many questions there are, of which kinds. */
+export class FacetsView {
+  @Count({ description: 'All questions of the filter.', example: 12 })
+  count: number;
+
+  @Count({ description: 'Of these, those that wait since they were due.', example: 1 })
+  overdue: number;
+
+  @ListOf(() => FacetView, { max: 20, description: 'By each thing that tells them apart.' })
+  facets: FacetView[];
+}
+
 /** A decision that is durable. */
 export class DecisionView {
   @Id({ description: 'The question.' })

@@ -9,6 +9,7 @@ import { Problem } from '../common/problem.js';
 import { HUB } from '../common/tokens.js';
 import { validationProblem } from '../common/validation.js';
 import { insertBatch } from '../decisions/batches.js';
+import { isMasked } from '../golden/golden-row.js';
 import { checkChoice, readCandidates, type DecisionChoice } from './choice.js';
 import { readChoice, type BatchRequest, type DecisionRequest } from './conflict.dto.js';
 import { lockConflicts, markDecided, type ConflictRow } from './conflict.queries.js';
@@ -151,6 +152,15 @@ function judge(row: ConflictRow | undefined, asked: Asked, caller: Caller): Verd
       row,
       detail: `The question is at version ${row.version}; you decided on version ${asked.version}.`,
     };
+  }
+  if (
+    isMasked(
+      row.definition.groups.find(({ name }) => name === row.group_name),
+      caller.role,
+    )
+  ) {
+    const detail = `The role ${caller.role} sees these values masked; a steward decides this question.`;
+    return { result: 'choice_not_possible', row, detail };
   }
   if (row.job_id === null)
     return { result: 'state_forbids', row, detail: 'No job carries decisions of this question out.' };

@@ -4,7 +4,7 @@ import { leaveWord } from '../common/outbox.js';
 import type { AcceptedView } from './decision.view.js';
 import type { Plain } from '../common/plain-type.js';
 
-export type BatchKind = 'decision' | 'release' | 'discard' | 'override';
+export type BatchKind = 'decision' | 'release' | 'discard' | 'override' | 'replay';
 
 export interface NewBatch {
   readonly institutionId: number;
@@ -57,7 +57,7 @@ export interface BatchRow {
   readonly actor: string;
   readonly reason: string | null;
   readonly items: number;
-  readonly state: 'pending' | 'applied' | 'failed';
+  readonly state: 'pending' | 'applied' | 'failed' | 'withdrawn';
   readonly settle_run_id: string | null;
   readonly created_at: Date;
 }

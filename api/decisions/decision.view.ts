@@ -1,6 +1,6 @@
 import { Choice, Count, Id, Links, Moment, Text } from '../common/fields.js';
 
-const kinds = ['decision', 'release', 'discard', 'override'] as const;
+const kinds = ['decision', 'release', 'discard', 'override', 'replay'] as const;
 
 /** A decision that is durable, and will be carried out. */
 export class AcceptedView {
@@ -17,6 +17,29 @@ export class AcceptedView {
   links: Record<string, string>;
 }
 
+/** A decision, or a batch of them, that was taken back. */
+export class TakenBackView {
+  @Choice(['withdrawn', 'rolling_back'], {
+    description: 'It waited, and is withdrawn; or it was carried out, and a run rolls that back.',
+  })
+  state: string;
+
+  @Id({ description: 'The batch.', example: '9' })
+  batchId: string;
+
+  @Count({ description: 'Decisions that were withdrawn.', example: 1 })
+  decisions: number;
+
+  @Text({ max: 500, nullable: true, description: 'The workflow that rolls back.', example: null })
+  workflowId: string | null;
+
+  @Id({ nullable: true, description: 'Its run; null where no worker has taken it up yet.', example: null })
+  runId: string | null;
+
+  @Links()
+  links: Record<string, string>;
+}
+
 /** A batch of decisions, carried out by one run. */
 export class BatchView {
   @Id({ description: 'The batch.', example: '9' })
@@ -25,7 +48,9 @@ export class BatchView {
   @Choice(kinds, { description: 'What was decided.' })
   kind: string;
 
-  @Choice(['pending', 'applied', 'failed'], { description: 'Whether it is carried out.' })
+  @Choice(['pending', 'applied', 'failed', 'withdrawn'], {
+    description: 'Waits, is carried out, was rolled back, or was taken back before it was carried out.',
+  })
   state: string;
 
   @Id({ nullable: true, description: 'The job whose review carries it out.', example: '3' })

@@ -1,8 +1,10 @@
+import { sightOf, type Role } from '../../domain/access.js';
 import { EMPTY, fromStated } from '../../domain/canonical.js';
 import type { EntityTypeDefinition, GroupDefinition } from '../../domain/entity-type.js';
+import { compileSearch } from '../../domain/search.js';
 import type { RunKind } from '../../domain/run.js';
-import type { Role } from '../common/caller.js';
 import type { GoldenGroupView } from './golden.view.js';
+import { Problem } from '../common/problem.js';
 import type { Plain } from '../common/plain-type.js';
 
 /** A golden record as it is stored: lists run in the order of the entity type's groups. */
@@ -48,18 +50,41 @@ export interface Provenance {
 }
 
 /** The image that each group came from; null: a person, or nothing yet. */
-export const originOf = (row: GoldenRow, group: number): string | null =>
+export const originOf = (row: Pick<GoldenRow, 'origins' | 'origin_image'>, group: number): string | null =>
   row.origins === null ? row.origin_image : (row.origins[group] ?? null);
 
 /** The version that set each group. */
 export const versionOf = (row: GoldenRow, group: number): number =>
   row.versions === null ? 1 : (row.versions[group] ?? 1);
 
-const isSticky = (row: GoldenRow, group: number): boolean => row.sticky?.includes(group) ?? false;
+/** Whether a person's override stands on a group. */
+export const isSticky = (row: Pick<GoldenRow, 'sticky'>, group: number): boolean =>
+  row.sticky?.includes(group) ?? false;
 
-/** Whether a role sees a group only as dots: what is sensitive is for the steward, who answers for the data. */
+/** Whether a role sees a group only as dots. */
 export const isMasked = (group: GroupDefinition | undefined, role: Role): boolean =>
-  (group?.sensitivity ?? 'personal') === 'sensitive' && role !== 'steward';
+  sightOf(role, group?.sensitivity) !== 'plain';
+
+/** What a role sees masked it does not write either. @throws Problem forbidden */
+export const refuseMasked = (role: Role, group: GroupDefinition | undefined): void => {
+  if (isMasked(group, role))
+    throw new Problem('forbidden', `The role ${role} sees this value masked and may not write it; a steward may.`);
+};
+
+/** The name of a record, as far as a role may see it. */
+export const labelOf = (
+  definition: EntityTypeDefinition,
+  values: readonly (string | null)[],
+  role: Role,
+): string | null => {
+  const names = compileSearch(definition)
+    .filter(({ group }) => !isMasked(definition.groups[group], role))
+    .map((path) => path.text(values, null))
+    .filter((name) => name !== null);
+  // Of several names the first stands for the record; the parts of one name make it together.
+  const label = definition.search === undefined ? names.join(' ') : (names[0] ?? '');
+  return label === '' ? null : label;
+};
 
 /** The groups of a record with their provenance in words. */
 export const toGroups = (row: GoldenRow, provenance: Provenance, role: Role): Plain<GoldenGroupView>[] =>

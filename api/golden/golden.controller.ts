@@ -1,8 +1,9 @@
 import { Body, Controller, Inject, Param, Query } from '@nestjs/common';
 import type { Hub } from '../../database/hub.js';
+import { identifierSight } from '../../domain/masks.js';
 import { basePath, linkTo } from '../common/base-path.js';
 import { CurrentCaller, CurrentRequest, type Caller } from '../common/caller.js';
-import { decodeIdCursor, pageOf, type Page } from '../common/cursor.js';
+import { cursorShapes, decodeCursor, pageOf, type Page } from '../common/cursor.js';
 import { Endpoint } from '../common/endpoint.js';
 import { etagOf } from '../common/etag.js';
 import { Answer, type HttpRequest } from '../common/http.js';
@@ -11,18 +12,12 @@ import { idOf, notFound } from '../common/ids.js';
 import { defaultLimit } from '../common/list-query.js';
 import { HUB } from '../common/tokens.js';
 import { AcceptedView } from '../decisions/decision.view.js';
-import {
-  findByIdentifier,
-  findGolden,
-  findProvenance,
-  listIdentifiers,
-  listQuestionsOf,
-  listSources,
-} from './golden.queries.js';
-import { GoldenLookupQuery, OverrideBody } from './golden.dto.js';
-import { toGroups } from './golden-row.js';
+import { findGolden, findProvenance, listIdentifiers, listQuestionsOf, listSources } from './golden.queries.js';
+import { GoldenListQuery, LiftBody, OverrideBody } from './golden.dto.js';
+import { labelOf, toGroups } from './golden-row.js';
 import { GoldenRecordPage, GoldenRecordView, type GoldenRecordItemView } from './golden.view.js';
 import { Override } from './override.js';
+import { searchGolden } from './search.js';
 import type { Plain } from '../common/plain-type.js';
 
 const tag = 'Golden records';
@@ -40,40 +35,33 @@ export class GoldenController {
     method: 'get',
     path: '',
     operationId: 'findGoldenRecords',
-    summary: 'Find a golden record by an identifier',
-    description: 'Compared by equality with what the systems say the identifier is.',
+    summary: 'Find golden records',
+    description:
+      'By name, by an identifier, by a key of a system, or all of a type. Names are found by the beginnings of their words, former ones too. Who is shown names masked finds no record by them.',
     tag,
-    admit: ['secretary', 'steward', 'auditor'],
+    may: 'golden_record:read',
     readsQuery: true,
-    replies: [
-      { status: 200, type: GoldenRecordPage, description: 'The records that are known by it.', headers: ['Link'] },
-    ],
+    replies: [{ status: 200, type: GoldenRecordPage, description: 'A page of records.', headers: ['Link'] }],
     problems: ['cursor_mismatch'],
   })
   async find(
     @CurrentCaller() caller: Caller,
     @CurrentRequest() request: HttpRequest,
-    @Query() query: GoldenLookupQuery,
+    @Query() query: GoldenListQuery,
   ): Promise<Answer<Page<Plain<GoldenRecordItemView>>>> {
-    const { limit = defaultLimit, cursor, type, identifier } = query;
-    const colon = identifier.indexOf(':');
-    const wanted = {
-      type,
-      scheme: identifier.slice(0, colon),
-      value: identifier
-        .slice(colon + 1)
-        .trim()
-        .normalize('NFC'),
-    };
-    const scope = ['golden', wanted];
-    const after = decodeIdCursor(scope, cursor);
+    const { limit = defaultLimit, cursor, ...asked } = query;
+    const scope = ['golden', asked];
+    const after = decodeCursor(scope, cursor, [/^[^\0]*$/, cursorShapes.id]);
     const rows = await this.hub.read(caller.institutionId, (client) =>
-      findByIdentifier(client, wanted, after, limit + 1),
+      searchGolden(client, caller.role, asked, after, limit + 1),
     );
     return pageOf({
       ...{ rows, limit, filter: scope, url: request.url },
-      position: (row) => [row.id],
-      toItem: (row): Plain<GoldenRecordItemView> => ({ ...row, links: { self: linkTo(`golden-records/${row.id}`) } }),
+      position: (row) => [row.word, row.id],
+      toItem: ({ id, type, status, definition, values }): Plain<GoldenRecordItemView> => ({
+        ...{ id, type, status, label: labelOf(definition, values, caller.role) },
+        links: { self: linkTo(`golden-records/${id}`) },
+      }),
     });
   }
 
@@ -85,7 +73,7 @@ export class GoldenController {
     description:
       'Every value with its provenance in words: from which system or person, since which version and run. Sensitive values are shown to the steward alone.',
     tag,
-    admit: ['secretary', 'steward', 'auditor'],
+    may: 'golden_record:read',
     parameters: { goldenId: 'The record.' },
     replies: [{ status: 200, type: GoldenRecordView, description: 'The record.', headers: ['ETag'] }],
   })
@@ -110,7 +98,10 @@ export class GoldenController {
           sourceKey,
           deleted,
         })),
-        identifiers: await listIdentifiers(client, id),
+        identifiers: (await listIdentifiers(client, id)).map(({ scheme, value, system }) => {
+          const masked = identifierSight(caller.role, row.definition, scheme) !== 'plain';
+          return { scheme, value: masked ? null : value, masked, system };
+        }),
         questions: questions.map((question) => ({
           id: question.id,
           group: question.group_name,
@@ -118,6 +109,9 @@ export class GoldenController {
         })),
         links: {
           self,
+          history: `${self}/history`,
+          provenance: `${self}/provenance`,
+          targets: `${self}/targets`,
           override: `${self}/override`,
           ...(row.merged_into === null ? {} : { mergedInto: linkTo(`golden-records/${row.merged_into}`) }),
         },
@@ -134,7 +128,7 @@ export class GoldenController {
     description:
       'The value stands against imports until a source agrees, and is told to the targets. With If-Match it is refused where the record changed meanwhile.',
     tag,
-    admit: ['steward'],
+    may: 'golden_record:override',
     parameters: { goldenId: 'The record.' },
     body: {
       type: OverrideBody,
@@ -163,6 +157,43 @@ export class GoldenController {
       request,
       body,
       async () => new Answer(await this.override.set(caller, id, body, request), { status: 200 }),
+    );
+  }
+
+  @Endpoint({
+    method: 'post',
+    path: '{goldenId}/override/lift',
+    operationId: 'liftOverride',
+    summary: 'End an override',
+    description:
+      'The value that a person set no longer stands against imports: the group takes the best of what the systems say, else stays as it is.',
+    tag,
+    may: 'golden_record:override',
+    parameters: { goldenId: 'The record.' },
+    body: { type: LiftBody, example: { group: 'email', reason: 'HR has corrected it' } },
+    idempotencyKey: 'optional',
+    replies: [
+      {
+        status: 200,
+        type: AcceptedView,
+        description: 'Decided; carried out in a moment.',
+        headers: ['Idempotency-Replayed'],
+      },
+    ],
+    problems: ['state_forbids', 'precondition_failed'],
+  })
+  async lift(
+    @CurrentCaller() caller: Caller,
+    @CurrentRequest() request: HttpRequest,
+    @Param('goldenId') goldenId: string,
+    @Body() body: LiftBody,
+  ): Promise<Answer<unknown>> {
+    const id = idOf(goldenId, 'golden record');
+    return await this.idempotency.once(
+      caller,
+      request,
+      body,
+      async () => new Answer(await this.override.lift(caller, id, body, request), { status: 200 }),
     );
   }
 }

@@ -85,29 +85,3 @@ export const listQuestionsOf = async (
   );
   return rows;
 };
-
-export interface FoundRow {
-  readonly id: string;
-  readonly type: string;
-  readonly status: string;
-}
-
-/** Records that are known by an identifier, or were merged into one that is. */
-export const findByIdentifier = async (
-  client: PoolClient,
-  wanted: { readonly type: string; readonly scheme: string; readonly value: string },
-  after: string | null,
-  most: number,
-): Promise<readonly FoundRow[]> => {
-  const { rows } = await client.query<FoundRow>(
-    `select g.id, t.name as type, g.status
-     from concord.entity_types t
-       join concord.record_identifiers n on n.entity_type_id = t.id and n.value = $3 and n.scheme = $2
-       join concord.record_images i on i.id = n.image_id
-       join concord.golden_records g on g.id = i.golden_id
-     where t.name = $1 and ($4::bigint is null or g.id > $4)
-     group by g.id, t.name, g.status order by g.id limit $5`,
-    [wanted.type, wanted.scheme, wanted.value, after, most],
-  );
-  return rows;
-};

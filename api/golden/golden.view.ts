@@ -78,8 +78,11 @@ export class IdentifierView {
   @Text({ max: 100, description: 'The scheme.', example: 'student_number' })
   scheme: string;
 
-  @Text({ max: 1000, description: 'The identifier.', example: 'S-1042' })
-  value: string;
+  @Text({ max: 1000, nullable: true, description: 'The identifier; null: it is masked.', example: 'S-1042' })
+  value: string | null;
+
+  @Flag({ description: 'Your role may not see it.', example: false })
+  masked: boolean;
 
   @Text({ max: 200, description: 'The system that says so.', example: 'sis' })
   system: string;
@@ -153,13 +156,24 @@ export class GoldenRecordItemView {
   @Choice(['active', 'ended', 'merged'], { description: 'Whether it stands.' })
   status: string;
 
+  @Text({
+    max: 1000,
+    nullable: true,
+    description: 'Its name; null: it has none, or your role may not see it.',
+    example: 'Amara Okafor',
+  })
+  label: string | null;
+
   @Links()
   links: Record<string, string>;
 }
 
 /** Records that were found. */
 export class GoldenRecordPage {
-  @ListOf(() => GoldenRecordItemView, { max: 200, description: 'In the order of their ids.' })
+  @ListOf(() => GoldenRecordItemView, {
+    max: 200,
+    description: 'In the order of their ids; by name, in the order of the word that was found.',
+  })
   items: GoldenRecordItemView[];
 
   @Text({ max: 2000, nullable: true, description: 'For the next page; null: there is none.', example: null })

@@ -1,6 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { PoolClient } from 'pg';
 import type { Hub } from '../../database/hub.js';
+import type { GroupDefinition } from '../../domain/entity-type.js';
 import type { Caller } from '../common/caller.js';
 import { etagOf } from '../common/etag.js';
 import { headerOf, type HttpRequest } from '../common/http.js';
@@ -11,28 +12,50 @@ import { validationProblem } from '../common/validation.js';
 import { findPendingTwin, insertBatch, toAccepted, type NewBatch } from '../decisions/batches.js';
 import type { AcceptedView } from '../decisions/decision.view.js';
 import { findGolden } from './golden.queries.js';
-import type { OverrideRequest } from './golden.dto.js';
-import type { GoldenRow } from './golden-row.js';
+import type { LiftRequest, OverrideRequest } from './golden.dto.js';
+import { isSticky, refuseMasked, type GoldenRow } from './golden-row.js';
 import { readGroupValue } from './group-value.js';
 import type { Plain } from '../common/plain-type.js';
 
-/** Sets a value by hand. */
+/** Sets a value by hand, and lets go of it. */
 @Injectable()
 export class Override {
   constructor(@Inject(HUB) private readonly hub: Hub) {}
 
-  /** @throws Problem not_found, validation_failed, state_forbids, precondition_failed */
+  /** @throws Problem not_found, validation_failed, forbidden, state_forbids, precondition_failed */
   async set(
     caller: Caller,
     goldenId: string,
     request: OverrideRequest,
     http: HttpRequest,
   ): Promise<Plain<AcceptedView>> {
+    return await this.decide(caller, { goldenId, ...request }, http, (_row, group) => {
+      const read = readGroupValue(group, request.value, '/value');
+      if ('problems' in read) throw validationProblem(read.problems);
+      return { value: read.value };
+    });
+  }
+
+  /** @throws Problem not_found, validation_failed, forbidden, state_forbids, precondition_failed */
+  async lift(caller: Caller, goldenId: string, request: LiftRequest, http: HttpRequest): Promise<Plain<AcceptedView>> {
+    return await this.decide(caller, { goldenId, ...request }, http, (row, group) => {
+      if (!isSticky(row, row.definition.groups.indexOf(group)))
+        throw new Problem('state_forbids', `No override stands on ${group.name}.`);
+      return { lift: true };
+    });
+  }
+
+  private async decide(
+    caller: Caller,
+    asked: { readonly goldenId: string; readonly group: string; readonly reason: string },
+    http: HttpRequest,
+    read: (row: GoldenRow, group: GroupDefinition) => object,
+  ): Promise<Plain<AcceptedView>> {
     return await this.hub.transaction(caller.institutionId, async (client) => {
-      const row = await findGolden(client, goldenId, true);
-      if (row === null) throw notFound('golden record', goldenId);
+      const row = await findGolden(client, asked.goldenId, true);
+      if (row === null) throw notFound('golden record', asked.goldenId);
       refuseUnlessCurrent(row, http);
-      const group = row.definition.groups.find(({ name }) => name === request.group);
+      const group = row.definition.groups.find(({ name }) => name === asked.group);
       if (group === undefined) {
         throw validationProblem([
           {
@@ -42,15 +65,14 @@ export class Override {
           },
         ]);
       }
-      const read = readGroupValue(group, request.value, '/value');
-      if ('problems' in read) throw validationProblem(read.problems);
+      refuseMasked(caller.role, group);
       const batch: NewBatch = {
         ...{ institutionId: caller.institutionId, actor: caller.actor },
         jobId: await jobOf(client, row),
         kind: 'override',
         parentRunId: null,
-        reason: request.reason,
-        items: [{ goldenId, group: group.name, value: read.value }],
+        reason: asked.reason,
+        items: [{ goldenId: asked.goldenId, group: group.name, ...read(row, group) }],
       };
       // Delivered twice, it has one effect.
       return toAccepted('override', (await findPendingTwin(client, batch)) ?? (await insertBatch(client, batch)));

@@ -18,7 +18,7 @@ export class HealthController {
     summary: 'Is the process alive?',
     description: 'Looks at nothing but itself.',
     tag: 'Health',
-    admit: 'anybody',
+    may: 'anybody',
     replies: [{ status: 200, type: AliveView, description: 'It is.' }],
   })
   alive(): Plain<AliveView> {
@@ -30,9 +30,10 @@ export class HealthController {
     path: 'readyz',
     operationId: 'getReadiness',
     summary: 'Can requests be answered?',
-    description: 'Asks the database, its schema, and Temporal.',
+    description:
+      'Asks the database, its schema, Temporal, and whether workers ask for work. No longer ready from the moment that the process was asked to end, while it still answers.',
     tag: 'Health',
-    admit: 'anybody',
+    may: 'anybody',
     replies: [
       { status: 200, type: ReadyView, description: 'They can.' },
       { status: 503, type: ReadyView, description: 'A part does not answer.' },

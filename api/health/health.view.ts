@@ -1,4 +1,5 @@
 import { Choice, Flag, ListOf } from '../common/fields.js';
+import { readinessParts } from './readiness.js';
 
 /** The process runs. */
 export class AliveView {
@@ -8,7 +9,9 @@ export class AliveView {
 
 /** A part that is needed. */
 export class PartView {
-  @Choice(['database', 'migrations', 'temporal'], { description: 'The part.' })
+  @Choice(readinessParts, {
+    description: '`accepting`: the process was not asked to end. `workers`: somebody asks for work of each task queue.',
+  })
   part: string;
 
   @Flag({ description: 'It answers.' })

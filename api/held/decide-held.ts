@@ -1,4 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
+import type { PoolClient } from 'pg';
 import type { Hub } from '../../database/hub.js';
 import { linkTo } from '../common/base-path.js';
 import type { Caller } from '../common/caller.js';
@@ -8,7 +9,7 @@ import { HUB } from '../common/tokens.js';
 import { insertBatch, toAccepted } from '../decisions/batches.js';
 import type { AcceptedView } from '../decisions/decision.view.js';
 import type { HeldDecisionRequest } from './held.dto.js';
-import { findHeld, markHeld, type HeldRow } from './held.queries.js';
+import { countHeldRecords, findHeld, markHeld, type HeldRow } from './held.queries.js';
 import type { HeldChangeView } from './held.view.js';
 import type { Plain } from '../common/plain-type.js';
 
@@ -35,6 +36,7 @@ export class DecideHeld {
         const repeated = repeatedBatch(row, caller, decision, request);
         if (repeated !== null) return toAccepted(decision, repeated);
         refuseUnlessHeld(row, request);
+        await refuseUnseen(client, caller, row);
         if (row.job_id === null)
           throw new Problem('state_forbids', 'No job carries decisions on this held change out.');
         const batchId = await insertBatch(client, {
@@ -47,6 +49,12 @@ export class DecideHeld {
       { repeatable: true },
     );
   }
+}
+
+/* A held change is decided whole: by whoever sees all of its records. */
+async function refuseUnseen(client: PoolClient, caller: Caller, row: HeldRow): Promise<void> {
+  if (caller.organisations.length === 0 || (await countHeldRecords(client, row.id)) >= Number(row.row_count)) return;
+  throw new Problem('forbidden', 'It touches records of people whom you do not see; a steward decides it.');
 }
 
 /* The same decision delivered again is the decision that was made. */

@@ -6,11 +6,13 @@ import { cursorShapes, decodeCursor, decodeIdCursor, pageOf, type Page } from '.
 import { Endpoint, type EndpointOptions } from '../common/endpoint.js';
 import { etagOf } from '../common/etag.js';
 import { Answer, type HttpRequest } from '../common/http.js';
-import { Idempotency } from '../common/idempotency.js';
+import { Idempotency, requireIdempotencyKey } from '../common/idempotency.js';
 import { idOf, notFound, smallIdOf } from '../common/ids.js';
 import { defaultLimit, ListQuery } from '../common/list-query.js';
 import { HUB } from '../common/tokens.js';
-import { AcceptedView } from '../decisions/decision.view.js';
+import { AcceptedView, TakenBackView } from '../decisions/decision.view.js';
+import { TakeBack } from '../decisions/take-back.js';
+import { TakeBackBody } from '../decisions/take-back.dto.js';
 import { DecideHeld, toHeldChange, type HeldDecision } from './decide-held.js';
 import { HeldDecisionBody, HeldListQuery } from './held.dto.js';
 import { findHeld, listHeld, listHeldRecords } from './held.queries.js';
@@ -24,7 +26,7 @@ const decision = (name: HeldDecision, operationId: string, summary: string, desc
   method: 'post',
   path: `{heldId}/${name}`,
   ...{ operationId, summary, description, tag, parameters },
-  admit: ['secretary', 'steward'],
+  may: 'held_change:decide',
   body: { type: HeldDecisionBody, example: { version: 1, reason: 'HR confirmed the closing of the South office' } },
   idempotencyKey: 'optional',
   replies: [
@@ -45,6 +47,7 @@ export class HeldController {
     @Inject(HUB) private readonly hub: Hub,
     private readonly decideHeld: DecideHeld,
     private readonly idempotency: Idempotency,
+    private readonly takingBack: TakeBack,
   ) {}
 
   @Endpoint({
@@ -55,7 +58,7 @@ export class HeldController {
     description:
       'What runs held back: changes over a limit, inputs that were rolled back and came again, records that may be another person. Everything else of those runs was published.',
     tag,
-    admit: ['secretary', 'steward', 'operator', 'auditor'],
+    may: 'held_change:read',
     readsQuery: true,
     replies: [{ status: 200, type: HeldChangePage, description: 'A page of held changes.', headers: ['Link'] }],
     problems: ['cursor_mismatch'],
@@ -86,7 +89,7 @@ export class HeldController {
     summary: 'Look at a held change',
     description: 'The change in words, and why it was held.',
     tag,
-    admit: ['secretary', 'steward', 'operator', 'auditor'],
+    may: 'held_change:read',
     parameters,
     replies: [{ status: 200, type: HeldChangeView, description: 'The held change.', headers: ['ETag'] }],
   })
@@ -104,7 +107,7 @@ export class HeldController {
     summary: 'List the records of a held change',
     description: 'By their keys in the source, with what would be done.',
     tag,
-    admit: ['secretary', 'steward', 'auditor'],
+    may: 'held_change:read_records',
     parameters,
     readsQuery: true,
     replies: [{ status: 200, type: HeldRowPage, description: 'A page of records.', headers: ['Link'] }],
@@ -167,6 +170,44 @@ export class HeldController {
     @Body() body: HeldDecisionBody,
   ): Promise<Answer<unknown>> {
     return await this.decide(caller, request, heldId, 'discard', body);
+  }
+
+  @Endpoint({
+    method: 'post',
+    path: '{heldId}/take-back',
+    operationId: 'takeBackHeldDecision',
+    summary: 'Take the release or discard of a held change back',
+    description:
+      'One that waits is withdrawn, and the change is held again. One that was carried out is rolled back with its run.',
+    tag,
+    may: 'decision:take_back',
+    parameters,
+    body: { type: TakeBackBody, example: { reason: 'HR called: it was a mistake' } },
+    idempotencyKey: 'required',
+    replies: [
+      { status: 200, type: TakenBackView, description: 'Withdrawn.', headers: ['Idempotency-Replayed'] },
+      {
+        status: 202,
+        type: TakenBackView,
+        description: 'It is rolled back.',
+        headers: ['Location', 'Idempotency-Replayed'],
+      },
+    ],
+    problems: ['state_forbids', 'preview_outdated'],
+  })
+  async takeBack(
+    @CurrentCaller() caller: Caller,
+    @CurrentRequest() request: HttpRequest,
+    @Param('heldId') heldId: string,
+    @Body() body: TakeBackBody,
+  ): Promise<Answer<unknown>> {
+    const id = idOf(heldId, 'held change');
+    const key = requireIdempotencyKey(request);
+    return await this.idempotency.once(caller, request, body, async () => {
+      const row = await this.hub.read(caller.institutionId, (client) => findHeld(client, id));
+      if (row === null) throw notFound('held change', id);
+      return await this.takingBack.one(caller, { of: 'held change', id }, row.batch_id, key, body);
+    });
   }
 
   private async decide(

@@ -86,3 +86,12 @@ export const listHeldRecords = async (
   );
   return rows;
 };
+
+/** The records of a held change that the caller sees. */
+export const countHeldRecords = async (client: PoolClient, heldId: string): Promise<number> => {
+  const { rows } = await client.query<{ count: number }>(
+    'select count(*)::int as count from concord.held_rows where held_id = $1',
+    [heldId],
+  );
+  return rows[0]?.count ?? 0;
+};

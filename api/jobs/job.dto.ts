@@ -1,5 +1,6 @@
 import type { JobDefinition, LimitDefinition } from '../../domain/job-definition.js';
-import { Choice, Count, Day, Flag, FreeObject, ListOf, Text, Texts } from '../common/fields.js';
+import { Choice, Count, Day, Flag, FlagParameter, FreeObject, ListOf, Text, Texts } from '../common/fields.js';
+import { ListingQuery } from '../common/listing.js';
 
 /** A limit of the guard: what is over it is held. */
 export class LimitBody implements LimitDefinition {
@@ -81,4 +82,24 @@ export class CreateJobBody extends JobBody implements CreateJobRequest {
 
   @Day({ optional: true, description: 'With `start`: project targets as of this date.' })
   asOf?: string;
+}
+
+/** Why a job is paused. */
+export class PauseBody {
+  @Text({
+    min: 1,
+    max: 1000,
+    description: 'The reason, for whoever looks at it.',
+    example: 'The registry is being moved.',
+  })
+  reason: string;
+}
+
+/** Parameters of the list of jobs. */
+export class JobQuery extends ListingQuery {
+  @FlagParameter({ description: 'Only those that are paused, or that are not.' })
+  paused?: string;
+
+  @FlagParameter({ description: 'Only those that run by themselves, or that do not.' })
+  scheduled?: string;
 }

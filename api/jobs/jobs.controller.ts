@@ -1,31 +1,44 @@
 import { Body, Controller, Inject, Param, Query } from '@nestjs/common';
-import { loadConfiguration } from '../../database/configuration-store.js';
-import type { Hub } from '../../database/hub.js';
+import type { Clock } from '../../platform/clock.js';
 import { basePath } from '../common/base-path.js';
 import { CurrentCaller, CurrentRequest, type Caller } from '../common/caller.js';
-import { decodeIdCursor, pageOf, type Page } from '../common/cursor.js';
+import type { Page } from '../common/cursor.js';
 import { Endpoint } from '../common/endpoint.js';
 import { etagOf, withEtag } from '../common/etag.js';
 import { Answer, type HttpRequest } from '../common/http.js';
 import { Idempotency, requireIdempotencyKey } from '../common/idempotency.js';
-import { notFound, smallIdOf } from '../common/ids.js';
-import { defaultLimit, ListQuery } from '../common/list-query.js';
-import { HUB } from '../common/tokens.js';
-import { CreateJob, toJob } from './create-job.js';
-import { CreateJobBody } from './job.dto.js';
+import { pageOfListing } from '../common/listing.js';
+import { toPlain } from '../common/plain.js';
+import { CLOCK } from '../common/tokens.js';
+import { Changes } from '../configuration/changes.js';
+import { ConfigurationStore } from '../configuration/configuration-store.js';
+import { cacheControl, changeOptions } from '../configuration/lifecycle.controller.js';
+import { jobs } from '../configuration/resources.js';
+import { CreateJob } from './create-job.js';
+import { findJobRow, readPauses, toJob } from './job-row.js';
+import { CreateJobBody, JobBody, JobQuery, PauseBody } from './job.dto.js';
 import { CreatedJobView, JobPage, JobReportView, JobView } from './job.view.js';
+import { PauseJob } from './pause-job.js';
 import type { Plain } from '../common/plain-type.js';
 
 const tag = 'Jobs';
-const readers = ['secretary', 'steward', 'operator', 'auditor'] as const;
-const cacheControl = 'private, max-age=5';
+const parameters = { jobId: 'The job: its id or its name.' };
+const example = {
+  name: 'people',
+  sources: ['sis.students', 'hr.staff'],
+  targets: ['finance.people'],
+  limits: [{ operation: 'delete', percent: 10 }],
+};
 
 /** Jobs: what is synchronized with what. */
 @Controller(`${basePath.slice(1)}/jobs`)
 export class JobsController {
   constructor(
-    @Inject(HUB) private readonly hub: Hub,
+    private readonly configurations: ConfigurationStore,
+    private readonly changes: Changes,
     private readonly createJob: CreateJob,
+    private readonly pauseJob: PauseJob,
+    @Inject(CLOCK) private readonly clock: Clock,
     private readonly idempotency: Idempotency,
   ) {}
 
@@ -37,16 +50,10 @@ export class JobsController {
     description:
       'Stores the definition (201). With `start` it also starts a run (202) and needs an Idempotency-Key. With `dryRun` it only says whether the definition would do (200).',
     tag,
-    admit: ['steward'],
+    may: 'job:write',
     body: {
       type: CreateJobBody,
-      example: {
-        name: 'people',
-        sources: ['sis.students', 'hr.staff'],
-        targets: ['finance.people'],
-        limits: [{ operation: 'delete', percent: 10 }],
-        start: true,
-      },
+      example: { ...example, start: true },
     },
     idempotencyKey: 'optional',
     replies: [
@@ -64,7 +71,7 @@ export class JobsController {
       },
       { status: 200, type: JobReportView, description: 'The report of a dry run.' },
     ],
-    problems: ['configuration_invalid', 'name_taken', 'idempotency_key_required', 'job_occupied'],
+    problems: ['configuration_invalid', 'name_taken', 'idempotency_key_required', 'job_occupied', 'freeze_window'],
   })
   async create(
     @CurrentCaller() caller: Caller,
@@ -81,9 +88,9 @@ export class JobsController {
     path: '',
     operationId: 'listJobs',
     summary: 'List jobs',
-    description: 'Those in use.',
+    description: 'Those in use, or also those that were archived; each with its schedule in words.',
     tag,
-    admit: readers,
+    may: 'job:read',
     readsQuery: true,
     cacheControl,
     replies: [{ status: 200, type: JobPage, description: 'A page of jobs.', headers: ['Link'] }],
@@ -92,19 +99,17 @@ export class JobsController {
   async list(
     @CurrentCaller() caller: Caller,
     @CurrentRequest() request: HttpRequest,
-    @Query() query: ListQuery,
+    @Query() query: JobQuery,
   ): Promise<Answer<Page<Plain<JobView>>>> {
-    const { limit = defaultLimit, cursor } = query;
-    const after = Number(decodeIdCursor('jobs', cursor) ?? 0);
-    const { jobs } = await loadConfiguration(this.hub, caller.institutionId);
-    const rows = jobs.filter(({ id }) => id > after).slice(0, limit + 1);
-    return pageOf({
-      rows,
-      limit,
-      filter: 'jobs',
-      url: request.url,
-      position: (job) => [String(job.id)],
-      toItem: toJob,
+    return await this.configurations.read(caller, async (stored, client) => {
+      const pauses = await readPauses(client);
+      return pageOfListing({
+        ...{ query, url: request.url },
+        rows: stored.jobs,
+        toItem: (row) => toJob(row, pauses, this.clock.now()),
+        own: ({ id, definition }) =>
+          fits(query.paused, pauses.has(id)) && fits(query.scheduled, definition.schedule !== undefined),
+      });
     });
   }
 
@@ -113,12 +118,12 @@ export class JobsController {
     path: '{jobId}',
     operationId: 'getJob',
     summary: 'Look at a job',
-    description: 'Its definition.',
+    description: 'Its definition, its schedule in words with the next five times, and whether it is paused.',
     tag,
-    admit: readers,
-    parameters: { jobId: 'The job.' },
-    ifNoneMatch: true,
+    may: 'job:read',
+    parameters,
     cacheControl,
+    ifNoneMatch: true,
     replies: [
       { status: 200, type: JobView, description: 'The job.', headers: ['ETag'] },
       { status: 304, description: 'You have it.' },
@@ -129,10 +134,84 @@ export class JobsController {
     @CurrentRequest() request: HttpRequest,
     @Param('jobId') jobId: string,
   ): Promise<Answer<Plain<JobView> | undefined>> {
-    const id = smallIdOf(jobId, 'job');
-    const { jobs } = await loadConfiguration(this.hub, caller.institutionId);
-    const job = jobs.find((one) => one.id === id);
-    if (job === undefined) throw notFound('job', jobId);
-    return withEtag(request, toJob(job), { cacheControl, etag: etagOf(job.version) });
+    return await this.configurations.read(caller, async (stored, client) => {
+      const row = findJobRow(stored.jobs, jobId);
+      const job = toJob(row, await readPauses(client), this.clock.now());
+      return withEtag(request, job, { cacheControl, etag: etagOf(row.version) });
+    });
+  }
+
+  @Endpoint({
+    method: 'put',
+    path: '{jobId}',
+    operationId: 'putJob',
+    summary: 'Change a job',
+    description:
+      'Replaces the whole definition; the same again changes nothing. Its schedule follows. A run under way goes on as it began.',
+    tag,
+    may: 'job:write',
+    parameters,
+    body: { type: JobBody, example },
+    ...changeOptions(JobView),
+  })
+  async put(
+    @CurrentCaller() caller: Caller,
+    @CurrentRequest() request: HttpRequest,
+    @Param('jobId') jobId: string,
+    @Body() body: JobBody,
+  ): Promise<Answer<Plain<JobView>>> {
+    const definition = toPlain(body) as JobBody;
+    const { id } = await this.changes.replace(caller, request, jobs, { id: jobId, definition });
+    return await this.shown(caller, String(id));
+  }
+
+  @Endpoint({
+    method: 'post',
+    path: '{jobId}/pause',
+    operationId: 'pauseJob',
+    summary: 'Pause a job',
+    description: 'It runs neither by itself nor when it is started, until it is resumed. A run under way goes on.',
+    tag,
+    may: 'job:pause',
+    parameters,
+    body: { type: PauseBody, example: { reason: 'The registry is being moved.' } },
+    replies: [{ status: 200, type: JobView, description: 'It is paused.', headers: ['ETag'] }],
+    problems: ['state_forbids'],
+  })
+  async pause(
+    @CurrentCaller() caller: Caller,
+    @Param('jobId') jobId: string,
+    @Body() { reason }: PauseBody,
+  ): Promise<Answer<Plain<JobView>>> {
+    const { id } = await this.pauseJob.pause(caller, jobId, reason);
+    return await this.shown(caller, String(id));
+  }
+
+  @Endpoint({
+    method: 'post',
+    path: '{jobId}/resume',
+    operationId: 'resumeJob',
+    summary: 'Let a job run again',
+    description: 'What its schedule missed meanwhile is not made up for.',
+    tag,
+    may: 'job:pause',
+    parameters,
+    replies: [{ status: 200, type: JobView, description: 'It is not paused any more.', headers: ['ETag'] }],
+    problems: ['state_forbids'],
+  })
+  async resume(@CurrentCaller() caller: Caller, @Param('jobId') jobId: string): Promise<Answer<Plain<JobView>>> {
+    const { id } = await this.pauseJob.resume(caller, jobId);
+    return await this.shown(caller, String(id));
+  }
+
+  private async shown(caller: Caller, id: string): Promise<Answer<Plain<JobView>>> {
+    return await this.configurations.read(caller, async (stored, client) => {
+      const row = findJobRow(stored.jobs, id);
+      const job = toJob(row, await readPauses(client), this.clock.now());
+      return new Answer(job, { headers: { etag: etagOf(row.version) } });
+    });
   }
 }
+
+/* A flag among the parameters: absent, it fits everything. */
+const fits = (wanted: string | undefined, is: boolean): boolean => wanted === undefined || is === (wanted === 'true');

@@ -1,4 +1,5 @@
 import { FreeObject, FlagParameter, Text } from '../common/fields.js';
+import { ListingQuery } from '../common/listing.js';
 
 export interface MappingRequest {
   readonly name: string;
@@ -46,4 +47,10 @@ export interface PutMappingRequest {
 export class PutMappingQuery implements PutMappingRequest {
   @FlagParameter({ description: 'Only say what it would do; nothing is stored.' })
   dryRun?: string;
+}
+
+/** Parameters of the list of mappings. */
+export class MappingQuery extends ListingQuery {
+  @Text({ optional: true, min: 1, max: 200, description: 'Only of this system: its name.', example: 'hr' })
+  system?: string;
 }

@@ -1,55 +1,35 @@
-import { AnyJson, Count, Flag, FreeObject, Id, Links, ListOf, Moment, Nested, Text } from '../common/fields.js';
+import { AnyJson, Count, Flag, FreeObject, ListOf, Nested, Text } from '../common/fields.js';
+import { ConfiguredPage, ConfiguredView } from '../configuration/configured.view.js';
 import { ProblemPartView } from '../common/problem.view.js';
 
 /** A mapping. */
-export class MappingView {
-  @Id({ description: 'The mapping.', example: '4' })
-  id: string;
-
-  @Text({ max: 200, description: '`system.entity`.', example: 'hr.staff' })
-  name: string;
-
-  @Count({ min: 1, description: 'Rises with every change; it is the ETag.', example: 3 })
-  version: number;
-
+export class MappingView extends ConfiguredView {
   @FreeObject({
     description: 'The whole definition, with its rules.',
     example: { name: 'hr.staff', system: 'hr', entity: 'staff' },
   })
   definition: object;
-
-  @Text({ max: 300, description: 'Who changed it last.', example: 'steward:Data office' })
-  changedBy: string;
-
-  @Moment({ description: 'When.' })
-  changedAt: string;
-
-  @Links()
-  links: Record<string, string>;
 }
 
 /** A mapping, in short. */
-export class MappingItemView {
-  @Id({ description: 'The mapping.', example: '4' })
-  id: string;
+export class MappingItemView extends ConfiguredView {
+  @Text({ max: 200, description: 'The system.', example: 'hr' })
+  system: string;
 
-  @Text({ max: 200, description: '`system.entity`.', example: 'hr.staff' })
-  name: string;
+  @Text({ max: 200, description: 'The table or file.', example: 'staff' })
+  entity: string;
 
-  @Count({ min: 1, description: 'Rises with every change.', example: 3 })
-  version: number;
+  @Flag({ description: 'Its rows are read.', example: true })
+  reads: boolean;
 
-  @Links()
-  links: Record<string, string>;
+  @Flag({ description: 'Its rows are written.', example: false })
+  writes: boolean;
 }
 
 /** Mappings. */
-export class MappingPage {
-  @ListOf(() => MappingItemView, { max: 200, description: 'In the order of their ids.' })
+export class MappingPage extends ConfiguredPage {
+  @ListOf(() => MappingItemView, { max: 200, description: 'In the order asked for.' })
   items: MappingItemView[];
-
-  @Text({ max: 2000, nullable: true, description: 'For the next page; null: there is none.', example: null })
-  nextCursor: string | null;
 }
 
 /** One stored row, read by the mapping as it was and as it would be. */

@@ -1,28 +1,20 @@
-import { Inject, Injectable } from '@nestjs/common';
+import { Injectable } from '@nestjs/common';
 import type { PoolClient } from 'pg';
-import { planChanges } from '../../database/configuration-plan.js';
-import { loadConfiguration, loadMappingVersion, type LoadedConfiguration } from '../../database/configuration-store.js';
-import {
-  archiveRows,
-  insertRow,
-  mappingTable,
-  readStored,
-  ruleTable,
-  updateRow,
-} from '../../database/configuration-tables.js';
-import type { Hub } from '../../database/hub.js';
+import { isSame } from '../../domain/differences.js';
+import type { Configuration } from '../../domain/job-definition.js';
 import type { MappingDefinition } from '../../domain/mapping-definition.js';
-import { canonicalJson } from '../../platform/canonical-json.js';
+import { refuseArchived } from '../configuration/changes.js';
+import { ConfigurationStore } from '../configuration/configuration-store.js';
+import { refuseUnlessCurrent } from '../configuration/history.js';
+import { findRow, toConfigured, type Row } from '../configuration/resource.js';
+import { mappings } from '../configuration/resources.js';
 import { linkTo } from '../common/base-path.js';
 import type { Caller } from '../common/caller.js';
-import { etagOf, requireMatch } from '../common/etag.js';
-import { Answer, headerOf, type HttpRequest } from '../common/http.js';
-import { notFound } from '../common/ids.js';
-import { judgeMapping, requireValid, type Judged } from '../common/judge.js';
+import { etagOf } from '../common/etag.js';
+import { Answer, type HttpRequest } from '../common/http.js';
+import { judgeItem, requireValid, type Judged } from '../common/judge.js';
 import { toPlain } from '../common/plain.js';
-import { HUB } from '../common/tokens.js';
 import { validationProblem } from '../common/validation.js';
-import { differences } from './diff.js';
 import type { MappingRequest } from './mapping.dto.js';
 import type { MappingReportView, MappingView } from './mapping.view.js';
 import { sampleRows, type StoredRow } from './samples.js';
@@ -31,31 +23,12 @@ import type { Plain } from '../common/plain-type.js';
 const sampleCount = 5;
 
 /** A mapping as it is stored. */
-export interface MappingRow {
-  readonly id: number;
-  readonly name: string;
-  readonly version: number;
-  readonly definition: MappingDefinition;
-  readonly updated_by: string;
-  readonly updated_at: Date;
-}
+export type MappingRow = Row & { readonly definition: MappingDefinition };
 
-/** By its id or its name. */
-export const findMapping = async (client: PoolClient, wanted: string, lock = false): Promise<MappingRow | null> => {
-  const byId = /^[1-9]\d{0,8}$/.test(wanted);
-  const { rows } = await client.query<MappingRow>(
-    `select m.id, m.name, m.version, m.updated_by, m.updated_at,
-       (select v.definition from concord.mapping_versions v where v.mapping_id = m.id and v.version = m.version) as definition
-     from concord.cross_system_mappings m where ${byId ? 'm.id = $1::int' : 'm.name = $1'} and not m.archived ${lock ? 'for update of m' : ''}`,
-    [wanted],
-  );
-  return rows[0] ?? null;
-};
-
-/** Changes mappings. */
+/** Changes mappings, with a report of what the change does. */
 @Injectable()
 export class PutMapping {
-  constructor(@Inject(HUB) private readonly hub: Hub) {}
+  constructor(private readonly configurations: ConfigurationStore) {}
 
   /** @throws Problem not_found, precondition_required, precondition_failed, configuration_invalid */
   async put(
@@ -65,83 +38,49 @@ export class PutMapping {
     body: MappingRequest,
     dryRun: boolean,
   ): Promise<Answer<Plain<MappingReportView>>> {
-    const loaded = await loadConfiguration(this.hub, caller.institutionId);
-    const current = await this.current(caller, wanted);
-    await this.refuseUnlessCurrent(caller, request, current);
-    refuseRenaming(current, body);
-    const judged = judgeMapping(loaded, toPlain(body) as object);
-    if (!dryRun) requireValid(judged);
-    const report = await this.report(caller, loaded, current, judged);
-    if (dryRun || judged.definition === null || !report.changed) {
-      return new Answer(report, { status: 200, headers: { etag: etagOf(current.version) } });
-    }
-    const stored = await this.store(caller, request, current, judged.definition, loaded);
-    return new Answer(
-      { ...report, stored: true, mapping: toMapping(stored) },
-      { status: 200, headers: { etag: etagOf(stored.version) } },
-    );
-  }
-
-  private async current(caller: Caller, wanted: string): Promise<MappingRow> {
-    const row = await this.hub.read(caller.institutionId, (client) => findMapping(client, wanted));
-    if (row === null) throw notFound('mapping', wanted);
-    return row;
-  }
-
-  /* Says what another changed meanwhile. */
-  private async refuseUnlessCurrent(caller: Caller, request: HttpRequest, current: MappingRow): Promise<void> {
-    const sent = /^"(\d{1,9})"$/.exec(headerOf(request, 'if-match')?.trim() ?? '')?.[1];
-    const older = sent === undefined || Number(sent) >= current.version || Number(sent) < 1 ? null : Number(sent);
-    const before = older === null ? null : await loadMappingVersion(this.hub, caller.institutionId, current.id, older);
-    requireMatch(request, versionOf(current), () => (before === null ? null : differences(before, current.definition)));
-  }
-
-  private async report(
-    caller: Caller,
-    loaded: LoadedConfiguration,
-    current: MappingRow,
-    judged: Judged<MappingDefinition>,
-  ): Promise<Plain<MappingReportView>> {
-    const { rows, count } = await this.hub.read(caller.institutionId, (client) => readSamples(client, current));
-    const { definition, problems } = judged;
-    return {
-      valid: definition !== null,
-      changed: definition !== null && canonicalJson(definition) !== canonicalJson(current.definition),
-      stored: false,
-      problems,
-      samples: definition === null ? [] : sampleRows(loaded, current.definition, definition, rows),
-      affectedRows: count,
-      mapping: toMapping(current),
-    };
-  }
-
-  private async store(
-    caller: Caller,
-    request: HttpRequest,
-    seen: MappingRow,
-    definition: MappingDefinition,
-    loaded: LoadedConfiguration,
-  ): Promise<MappingRow> {
-    return await this.hub.transaction(caller.institutionId, async (client) => {
-      // One change of the configuration waits for the other.
-      await client.query('select id from concord.institutions where id = $1 for update', [caller.institutionId]);
-      const row = await findMapping(client, String(seen.id), true);
-      if (row === null) throw notFound('mapping', seen.name);
-      if (row.version !== seen.version)
-        requireMatch(request, versionOf(row), () => differences(seen.definition, row.definition));
-      await writeMapping(client, caller, row, definition, loaded);
-      const stored = await findMapping(client, String(seen.id));
-      if (stored === null) throw notFound('mapping', seen.name);
-      return stored;
+    return await this.configurations.change(caller, async (change) => {
+      const current = findMapping(change.stored.mappings, wanted);
+      await refuseUnlessCurrent(change.client, request, 'mapping', current);
+      refuseArchived(mappings, current);
+      refuseRenaming(current, body);
+      const judged = judgeItem(change.current, 'mappings', toPlain(body) as object);
+      const report = await reportOf(change.client, change.current, current, judged);
+      if (dryRun) return new Answer(report, { status: 200, headers: { etag: etagOf(current.version) } });
+      const { configuration } = requireValid(judged);
+      if (report.changed) await change.store(configuration);
+      const stored = findMapping((await change.reread()).mappings, current.name);
+      return new Answer(
+        { ...report, stored: report.changed, mapping: toMapping(stored) },
+        { status: 200, headers: { etag: etagOf(stored.version) } },
+      );
     });
   }
 }
 
-const versionOf = (row: MappingRow): { version: number; changedBy: string; changedAt: string } => ({
-  version: row.version,
-  changedBy: row.updated_by,
-  changedAt: row.updated_at.toISOString(),
-});
+/** By its id or its name. @throws Problem not_found */
+export const findMapping = (rows: readonly MappingRow[], wanted: string): MappingRow => {
+  const row = findRow({ mappings: rows }, mappings, wanted);
+  // Sound: the rows are mappings.
+  return row as MappingRow;
+};
+
+async function reportOf(
+  client: PoolClient,
+  configuration: Configuration,
+  current: MappingRow,
+  { definition, problems }: Judged<MappingDefinition>,
+): Promise<Plain<MappingReportView>> {
+  const { rows, count } = await readSamples(client, current);
+  return {
+    valid: definition !== null,
+    changed: definition !== null && !isSame(definition, current.definition),
+    stored: false,
+    problems,
+    samples: definition === null ? [] : sampleRows(configuration, current.definition, definition, rows),
+    affectedRows: count,
+    mapping: toMapping(current),
+  };
+}
 
 function refuseRenaming(current: MappingRow, body: MappingRequest): void {
   const fixed = ['name', 'system', 'entity'] as const;
@@ -172,35 +111,12 @@ async function readSamples(
   return { rows, count: counted.rows[0]?.count ?? 0 };
 }
 
-/* The row, the snapshot that runs use, and the rules as rows of their own. */
-async function writeMapping(
-  client: PoolClient,
-  caller: Caller,
-  row: MappingRow,
-  definition: MappingDefinition,
-  loaded: LoadedConfiguration,
-): Promise<void> {
-  const table = mappingTable(new Map(loaded.systems.map((system) => [system.definition.name, system.id])));
-  const version = await updateRow(client, table, { ...row, archived: false }, definition, caller.actor);
-  await client.query(
-    'insert into concord.mapping_versions (mapping_id, version, institution_id, definition, created_by) values ($1, $2, $3, $4, $5)',
-    [row.id, version, caller.institutionId, JSON.stringify(definition), caller.actor],
-  );
-  const rules = ruleTable(row.id);
-  const stored = await readStored(client, rules, { condition: 't.mapping_id = $1', values: [row.id] });
-  const plan = planChanges(stored, definition.source?.rules ?? []);
-  for (const rule of plan.created) await insertRow(client, rules, rule, caller);
-  for (const change of plan.changed) await updateRow(client, rules, change.stored, change.wanted, caller.actor);
-  await archiveRows(client, rules.table, plan.archived, caller.actor);
-}
-
 /** A mapping as it is shown. */
-export const toMapping = (row: MappingRow): Plain<MappingView> => ({
-  id: String(row.id),
-  name: row.name,
-  version: row.version,
-  definition: row.definition,
-  changedBy: row.updated_by,
-  changedAt: row.updated_at.toISOString(),
-  links: { self: linkTo(`mappings/${row.id}`), validate: linkTo('quality/validate') },
-});
+export const toMapping = (row: MappingRow): Plain<MappingView> => {
+  const shown = toConfigured(mappings, row);
+  return {
+    ...shown,
+    definition: row.definition,
+    links: { ...shown.links, validate: linkTo('quality/validate'), dryRun: linkTo(`mappings/${row.id}/dry-run`) },
+  };
+};

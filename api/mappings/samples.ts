@@ -1,5 +1,5 @@
-import type { LoadedConfiguration } from '../../database/configuration-store.js';
 import { jsonOf } from '../conflicts/choice.js';
+import type { Configuration } from '../../domain/job-definition.js';
 import type { MappingDefinition } from '../../domain/mapping-definition.js';
 import { compileSource, reorderRow, type CompiledSource, type StandardizedRow } from '../../domain/mapping.js';
 import type { RawRow } from '../../domain/rows.js';
@@ -15,35 +15,31 @@ export interface StoredRow {
 
 /** Stored rows, read by the mapping as it was and as it would be. Pure. */
 export const sampleRows = (
-  loaded: LoadedConfiguration,
+  configuration: Configuration,
   before: MappingDefinition,
   after: MappingDefinition,
   rows: readonly StoredRow[],
 ): Plain<SampleView>[] => {
   if (before.source === undefined || after.source === undefined) return [];
-  const [was, will] = [compile(loaded, before), compile(loaded, after)];
+  const [was, will] = [compile(configuration, before), compile(configuration, after)];
   const reorder = reorderRow(before.source.columns, after.source.columns);
   return rows.flatMap(({ source_key: sourceKey, raw }) => {
     const row = readRaw(raw);
     if (row === null) return [];
-    const sample = { sourceKey, before: said(was, row, loaded), after: said(will, reorder(row), loaded) };
+    const sample = { sourceKey, before: said(was, row, configuration), after: said(will, reorder(row), configuration) };
     return [{ ...sample, changed: canonicalJson(sample.before) !== canonicalJson(sample.after) }];
   });
 };
 
-const compile = (loaded: LoadedConfiguration, mapping: MappingDefinition): CompiledSource =>
-  compileSource(
-    mapping,
-    loaded.entityTypes.map(({ definition }) => definition),
-    loaded.codeTables.map(({ definition }) => definition),
-  );
+const compile = (configuration: Configuration, mapping: MappingDefinition): CompiledSource =>
+  compileSource(mapping, configuration.entityTypes, configuration.codeTables);
 
 const readRaw = (raw: string): RawRow | null => {
   const cells: unknown = JSON.parse(raw);
   return Array.isArray(cells) ? cells.map((cell: unknown) => (typeof cell === 'string' ? cell : null)) : null;
 };
 
-const said = (source: CompiledSource, row: RawRow, loaded: LoadedConfiguration): object => {
+const said = (source: CompiledSource, row: RawRow, configuration: Configuration): object => {
   const read = source.standardize(row);
   if (read.filtered) return { filtered: true };
   if (read.rejected !== null) return { rejected: { reason: read.rejected.reason, detail: read.rejected.detail } };
@@ -51,7 +47,7 @@ const said = (source: CompiledSource, row: RawRow, loaded: LoadedConfiguration):
     records: read.records.map((record) => ({
       entityType: record.entityType,
       ...(record.subKey === '' ? {} : { subKey: record.subKey }),
-      values: valuesOf(record, loaded),
+      values: valuesOf(record, configuration),
     })),
     ...(read.problems.length === 0
       ? {}
@@ -59,9 +55,9 @@ const said = (source: CompiledSource, row: RawRow, loaded: LoadedConfiguration):
   };
 };
 
-const valuesOf = (record: StandardizedRow['records'][number], loaded: LoadedConfiguration): object => {
-  const type = loaded.entityTypes.find(({ definition }) => definition.name === record.entityType);
-  const groups = type?.definition.groups ?? [];
+const valuesOf = (record: StandardizedRow['records'][number], configuration: Configuration): object => {
+  const type = configuration.entityTypes.find(({ name }) => name === record.entityType);
+  const groups = type?.groups ?? [];
   return Object.fromEntries(
     groups.flatMap(({ name }, index) => {
       const value = record.values[index] ?? null;

@@ -24,7 +24,7 @@ export class QualityController {
     description:
       'Up to 5,000 records or 5 MB, as JSON or as CSV (`text/csv`, with the parameter `mapping`). Answers with a report in figures, by rule and by record. Nothing is stored.',
     tag: 'Quality',
-    admit: ['secretary', 'steward'],
+    may: 'quality:validate',
     readsQuery: true,
     body: {
       type: QualityBody,

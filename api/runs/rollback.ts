@@ -36,13 +36,27 @@ export class Rollback {
 
   /** @throws Problem not_found, state_forbids */
   async preview(caller: Caller, runId: string): Promise<Plain<RollbackPreviewView>> {
-    const { run, timeZone } = await this.hub.read(caller.institutionId, async (client) => ({
-      run: await findRun(client, runId),
-      timeZone: await timeZoneOf(client, caller.institutionId),
-    }));
+    const run = await this.hub.read(caller.institutionId, (client) => findRun(client, runId));
     refuseUnlessOver(run, runId);
-    const asOf = dateIn(timeZone, this.clock.now());
-    return toView(runId, await this.previewRollback(this.hub, caller.institutionId, runId, asOf));
+    return await this.shown(caller, runId, await this.look(caller.institutionId, runId));
+  }
+
+  /** What a rollback of today would do. */
+  async look(institutionId: number, runId: string): Promise<RollbackPreview> {
+    const timeZone = await this.hub.read(institutionId, (client) => timeZoneOf(client, institutionId));
+    return await this.previewRollback(this.hub, institutionId, runId, dateIn(timeZone, this.clock.now()));
+  }
+
+  /* What is counted is the whole; of what is listed, the records that the caller sees. */
+  private async shown(caller: Caller, runId: string, preview: RollbackPreview): Promise<Plain<RollbackPreviewView>> {
+    const view = toPreview(runId, preview);
+    const seen = await this.hub.read(caller.institutionId, (client) =>
+      client.query<{ id: string }>('select id from concord.golden_records where id = any ($1::bigint[])', [
+        view.kept.map(({ goldenId }) => goldenId),
+      ]),
+    );
+    const ids = new Set(seen.rows.map(({ id }) => id));
+    return { ...view, kept: view.kept.filter(({ goldenId }) => ids.has(goldenId)) };
   }
 
   /** @throws Problem not_found, state_forbids, preview_outdated with the preview as it is now */
@@ -66,7 +80,7 @@ export class Rollback {
       const preview = await this.previewRollback(this.hub, institutionId, runId, asOf);
       if (preview.hash !== request.previewHash) {
         throw new Problem('preview_outdated', 'Data moved since the preview that you saw. Look at the new one.', {
-          extensions: { preview: toView(runId, preview) },
+          extensions: { preview: await this.shown(caller, runId, preview) },
         });
       }
       // Kept before the workflow begins, which takes it from there: words of people never travel through Temporal.
@@ -110,7 +124,8 @@ const reasons: Readonly<Record<RollbackPreview['kept'][number]['reason'], string
   restricted: 'restricted: the row may not be sent there any more',
 };
 
-const toView = (runId: string, preview: RollbackPreview): Plain<RollbackPreviewView> => ({
+/** A preview as it is shown. */
+export const toPreview = (runId: string, preview: RollbackPreview): Plain<RollbackPreviewView> => ({
   previewHash: preview.hash,
   runs: preview.runs,
   reversed: preview.reversed,

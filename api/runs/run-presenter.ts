@@ -1,9 +1,10 @@
+import type { Role } from '../../domain/access.js';
 import { dispositions } from '../../domain/run.js';
 import { linkTo } from '../common/base-path.js';
-import type { Role } from '../common/caller.js';
-import type { RunRow, RejectedRow, FindingRow } from './run.queries.js';
+import { effectOf } from './cancellation.js';
+import type { FindingGroupRow, FindingRow, RunRow } from './run.queries.js';
 import { runWords } from './run-words.js';
-import type { BalanceView, FindingView, RejectedView, RunItemView, RunView } from './run.view.js';
+import type { BalanceView, FindingGroupView, FindingView, RunItemView, RunView } from './run.view.js';
 import type { Plain } from '../common/plain-type.js';
 
 export const toRunItem = (row: RunRow): Plain<RunItemView> => ({
@@ -50,6 +51,11 @@ export const toRun = (row: RunRow, role: Role): Plain<RunView> => ({
   counts: row.counts,
   balance: balanceOf(row.counts),
   error: row.error_code === null ? null : { code: row.error_code, detail: row.error_detail },
+  cancellation: effectOf(row),
+  cancelled:
+    row.cancelled_by === null || row.cancelled_at === null
+      ? null
+      : { by: row.cancelled_by, at: row.cancelled_at.toISOString(), reason: row.cancel_reason ?? '' },
 });
 
 const linksOf = (row: RunRow): Record<string, string> => {
@@ -57,10 +63,15 @@ const linksOf = (row: RunRow): Record<string, string> => {
   return {
     self,
     rejected: `${self}/rejected`,
+    rejectedGroups: `${self}/rejected/groups`,
     findings: `${self}/findings`,
+    findingGroups: `${self}/findings/groups`,
+    progress: `${self}/progress`,
+    changes: `${self}/changes`,
+    events: linkTo(`events?run=${row.id}`),
     questions: linkTo(`conflicts/pending?run=${row.id}`),
     heldChanges: linkTo(`held-changes?run=${row.id}`),
-    ...(row.finished_at === null ? {} : { rollbackPreview: `${self}/rollback/preview` }),
+    ...(row.finished_at === null ? { cancel: `${self}/cancel` } : { rollbackPreview: `${self}/rollback/preview` }),
   };
 };
 
@@ -74,22 +85,6 @@ const balanceOf = ({ rows }: Readonly<Record<string, unknown>>): Plain<BalanceVi
   return { balances: rowsIn === rowsAccounted, rowsIn, rowsAccounted };
 };
 
-/** `showsRaw`: whether the reader may see rows as they were read. */
-export const toRejected =
-  (showsRaw: boolean) =>
-  (row: RejectedRow): Plain<RejectedView> => ({
-    id: row.id,
-    mapping: row.mapping,
-    kind: row.kind,
-    sourceKey: row.source_key,
-    position: row.position,
-    field: row.field,
-    reason: row.reason,
-    detail: row.detail,
-    raw: showsRaw ? row.raw : null,
-    state: row.state,
-  });
-
 export const toFinding = (row: FindingRow): Plain<FindingView> => ({
   id: row.id,
   kind: row.kind,
@@ -101,3 +96,11 @@ export const toFinding = (row: FindingRow): Plain<FindingView> => ({
   field: row.field,
   detail: row.detail,
 });
+
+export const toFindingGroup =
+  (runId: string) =>
+  (row: FindingGroupRow): Plain<FindingGroupView> => ({
+    ...{ kind: row.kind, system: row.system, mapping: row.mapping, count: row.count, detail: row.detail },
+    ...{ exampleId: row.example_id, exampleKey: row.example_key },
+    links: { findings: linkTo(`runs/${runId}/findings?kind=${encodeURIComponent(row.kind)}`) },
+  });

@@ -1,7 +1,7 @@
 import { runKinds } from '../../domain/run.js';
-import { Choice, Day, Id, Text } from '../common/fields.js';
+import { Choice, Choices, Day, Id, MomentParameter, Text } from '../common/fields.js';
 import { ListQuery, type ListRequest } from '../common/list-query.js';
-import { runStates } from './run.view.js';
+import { changeKinds, changeOutcomes, runStates } from './run.view.js';
 
 export interface StartRunRequest {
   readonly asOf?: string;
@@ -19,17 +19,23 @@ export interface RunListRequest extends ListRequest {
   readonly state?: string;
   readonly workflowId?: string;
   readonly parent?: string;
+  readonly actor?: string;
+  readonly from?: string;
+  readonly to?: string;
+  readonly sort?: string;
 }
+
+export const runSorts = ['-startedAt', 'startedAt'] as const;
 
 /** Which runs. */
 export class RunListQuery extends ListQuery implements RunListRequest {
   @Id({ optional: true, description: 'Only of this job.', example: '3' })
   job?: string;
 
-  @Choice(runKinds, { optional: true, description: 'Only of this kind.' })
+  @Choices(runKinds, { description: 'Only of these kinds.' })
   kind?: string;
 
-  @Choice(runStates, { optional: true, description: 'Only in this state.', example: 'completed' })
+  @Choices(runStates, { description: 'Only in these states.', example: 'completed' })
   state?: string;
 
   @Text({
@@ -42,24 +48,63 @@ export class RunListQuery extends ListQuery implements RunListRequest {
 
   @Id({ optional: true, description: 'Only runs that belong to this one.' })
   parent?: string;
-}
 
-export interface RejectedListRequest extends ListRequest {
-  readonly kind?: string;
-  readonly reason?: string;
-}
+  @Text({
+    optional: true,
+    max: 300,
+    description: 'Only those that this actor started, or a role: what stands before the colon.',
+    example: 'steward:Data office',
+  })
+  actor?: string;
 
-/** Which records set aside. */
-export class RejectedListQuery extends ListQuery implements RejectedListRequest {
-  @Choice(['rejected', 'waiting'], { optional: true, description: 'Only of this kind.' })
-  kind?: string;
+  @MomentParameter({ description: 'Only those that were opened at this moment or later.' })
+  from?: string;
 
-  @Text({ optional: true, max: 300, description: 'Only for this reason.', example: 'field_count' })
-  reason?: string;
+  @MomentParameter({ description: 'Only those that were opened before this moment.' })
+  to?: string;
+
+  @Choice(runSorts, { optional: true, description: 'The order: newest first (default), or oldest first.' })
+  sort?: string;
 }
 
 export interface FindingListRequest extends ListRequest {
   readonly kind?: string;
+}
+
+/** Why a run is stopped. */
+export interface CancelRequest {
+  readonly reason: string;
+}
+
+/** Why a run is stopped. */
+export class CancelBody implements CancelRequest {
+  @Text({ min: 1, max: 1000, description: 'Why, for those who ask later.', example: 'HR sent the file of last month' })
+  reason: string;
+}
+
+export interface ChangeListRequest extends ListRequest {
+  readonly kind?: string;
+  readonly system?: string;
+  readonly outcome?: string;
+}
+
+/** Which changes. */
+export class ChangeListQuery extends ListQuery implements ChangeListRequest {
+  @Choices(changeKinds, {
+    description: 'Only changes of golden records, of what systems said (image), or of rows in targets.',
+  })
+  kind?: string;
+
+  @Text({
+    optional: true,
+    max: 200,
+    description: 'Only what this system said, or was told. Golden records belong to none.',
+    example: 'finance',
+  })
+  system?: string;
+
+  @Choices(changeOutcomes, { description: 'Only with these outcomes.', example: 'refused' })
+  outcome?: string;
 }
 
 /** Which findings. */

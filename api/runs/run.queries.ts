@@ -21,6 +21,11 @@ export interface RunRow {
   readonly rollback_reason: string | null;
   readonly apply_started: boolean;
   readonly started_at: Date;
+  readonly cancelled_by: string | null;
+  readonly cancelled_at: Date | null;
+  readonly cancel_reason: string | null;
+  /** Where it fails or is cancelled, what it wrote stands until a person says otherwise. */
+  readonly holds: boolean;
   readonly finished_at: Date | null;
   readonly open_questions: number;
   readonly held: number;
@@ -30,6 +35,7 @@ export interface RunRow {
 const selectRuns = `
   select r.id, r.kind, r.job_id, j.name as job_name, r.parent_run_id, r.workflow_id, r.actor, r.reason, r.as_of, r.state, r.counts, r.error_code,
     r.error_detail, r.rolled_back_by, u.actor as rollback_actor, u.reason as rollback_reason, r.apply_started, r.started_at, r.finished_at,
+    r.cancelled_by, r.cancelled_at, r.cancel_reason, coalesce(j.definition ->> 'onFailure' = 'hold', false) as holds,
     (select count(*)::int from concord.sync_conflict_resolutions q where q.opened_run = r.id and q.state = 'open') as open_questions,
     (select count(*)::int from concord.held_changes h where h.run_id = r.id and h.state = 'held') as held,
     (select count(*)::int from concord.rejected_records x where x.run_id = r.id and x.kind = 'rejected') as rejected
@@ -42,21 +48,31 @@ export interface RunFilter {
   readonly state: readonly string[] | null;
   readonly workflowId: string | null;
   readonly parentRunId: string | null;
+  readonly actor: string | null;
+  readonly from: string | null;
+  readonly to: string | null;
 }
 
-/** Newest first. */
+/** Ids rise with the time of opening, so they are its order. */
 export const listRuns = async (
   client: PoolClient,
   filter: RunFilter,
-  before: string | null,
+  oldestFirst: boolean,
+  beyond: string | null,
   most: number,
 ): Promise<readonly RunRow[]> => {
+  const [direction, comparison] = oldestFirst ? ['asc', '>'] : ['desc', '<'];
   const { rows } = await client.query<RunRow>(
     `${selectRuns}
      where ($1::int is null or r.job_id = $1) and ($2::text[] is null or r.kind = any ($2)) and ($3::text[] is null or r.state = any ($3))
-       and ($4::text is null or r.workflow_id = $4) and ($5::bigint is null or r.parent_run_id = $5) and ($6::bigint is null or r.id < $6)
-     order by r.id desc limit $7`,
-    [filter.jobId, filter.kind, filter.state, filter.workflowId, filter.parentRunId, before, most],
+       and ($4::text is null or r.workflow_id = $4) and ($5::bigint is null or r.parent_run_id = $5) and ($6::bigint is null or r.id ${comparison} $6)
+       and ($8::text is null or r.actor = $8 or split_part(r.actor, ':', 1) = $8)
+       and ($9::timestamptz is null or r.started_at >= $9) and ($10::timestamptz is null or r.started_at < $10)
+     order by r.id ${direction} limit $7`,
+    [
+      ...[filter.jobId, filter.kind, filter.state, filter.workflowId, filter.parentRunId, beyond, most],
+      ...[filter.actor, filter.from, filter.to],
+    ],
   );
   return rows;
 };
@@ -91,40 +107,10 @@ export const findActiveRun = async (
   jobId: number,
 ): Promise<{ id: string; workflow_id: string } | null> => {
   const { rows } = await client.query<{ id: string; workflow_id: string }>(
-    `select id, workflow_id from concord.sync_runs where job_id = $1 and kind = 'sync' and finished_at is null`,
+    `select id, workflow_id from concord.sync_runs where job_id = $1 and kind = 'sync' and finished_at is null and subject_key is null`,
     [jobId],
   );
   return rows[0] ?? null;
-};
-
-export interface RejectedRow {
-  readonly id: string;
-  readonly mapping: string;
-  readonly kind: string;
-  readonly source_key: string | null;
-  readonly position: string;
-  readonly field: string | null;
-  readonly reason: string;
-  readonly detail: string;
-  readonly raw: string | null;
-  readonly state: string;
-}
-
-export const listRejected = async (
-  client: PoolClient,
-  runId: string,
-  filter: { readonly kind: string | null; readonly reason: string | null },
-  after: string | null,
-  most: number,
-): Promise<readonly RejectedRow[]> => {
-  const { rows } = await client.query<RejectedRow>(
-    `select x.id, m.name as mapping, x.kind, x.source_key, x.position, x.field, x.reason, x.detail, x.raw, x.state
-     from concord.rejected_records x join concord.cross_system_mappings m on m.id = x.mapping_id
-     where x.run_id = $1 and ($2::text is null or x.kind = $2) and ($3::text is null or x.reason = $3) and ($4::bigint is null or x.id > $4)
-     order by x.id limit $5`,
-    [runId, filter.kind, filter.reason, after, most],
-  );
-  return rows;
 };
 
 export interface FindingRow {
@@ -157,4 +143,44 @@ export const listFindings = async (
     [runId, kind, after, most],
   );
   return rows;
+};
+
+export interface FindingGroupRow {
+  readonly kind: string;
+  readonly system: string | null;
+  readonly mapping: string | null;
+  readonly count: number;
+  readonly example_id: string;
+  readonly example_key: string | null;
+  readonly detail: string;
+}
+
+export const mostFindingGroups = 1000;
+
+/** How many of each kind, by where they are about; the most frequent first. */
+export const groupFindings = async (client: PoolClient, runId: string): Promise<readonly FindingGroupRow[]> => {
+  const { rows } = await client.query<FindingGroupRow>(
+    `select f.kind, s.name as system, m.name as mapping, count(*)::int as count, min(f.id) as example_id,
+       min(f.source_key) as example_key, min(f.detail) as detail
+     from concord.findings f
+       left join concord.cross_system_mappings m on m.id = f.mapping_id
+       left join concord.data_source_configurations s on s.id = coalesce(f.system_id, m.system_id)
+     where f.run_id = $1 group by f.kind, s.name, m.name order by count(*) desc, f.kind, s.name, m.name limit ${mostFindingGroups}`,
+    [runId],
+  );
+  return rows;
+};
+
+/** Notes who wants a run to end; false: it is over. */
+export const noteCancellation = async (
+  client: PoolClient,
+  runId: string,
+  by: { readonly actor: string; readonly reason: string },
+): Promise<boolean> => {
+  const { rowCount } = await client.query(
+    `update concord.sync_runs set cancelled_by = coalesce(cancelled_by, $2), cancelled_at = coalesce(cancelled_at, now()),
+       cancel_reason = coalesce(cancel_reason, $3) where id = $1 and finished_at is null`,
+    [runId, by.actor, by.reason],
+  );
+  return rowCount === 1;
 };

@@ -1,7 +1,26 @@
 import { endStates, runKinds, steps } from '../../domain/run.js';
-import { Choice, Count, Day, FreeObject, Id, Links, ListOf, Moment, Nested, Text, Flag } from '../common/fields.js';
+import {
+  AnyJson,
+  Choice,
+  Count,
+  Day,
+  Flag,
+  FreeObject,
+  Id,
+  Links,
+  ListOf,
+  Moment,
+  Nested,
+  Numbers,
+  Seconds,
+  Text,
+} from '../common/fields.js';
+import { mostFindingGroups } from './run.queries.js';
 import type { RunWords } from './run-words.js';
 
+export const changeKinds = ['golden', 'image', 'target'] as const;
+export type ChangeKind = (typeof changeKinds)[number];
+export const changeOutcomes = ['intended', 'written', 'already', 'origin_differs', 'refused'] as const;
 export const runStates = ['opened', ...steps, ...endStates] as const;
 
 /** A run in words. */
@@ -43,6 +62,30 @@ export class BalanceView {
 
   @Count({ description: 'Rows with a disposition.', example: 5102 })
   rowsAccounted: number;
+}
+
+/** What stopping a run would do. */
+export class CancellationView {
+  @Choice(['ends', 'rolls_back', 'holds', 'impossible'], {
+    description:
+      'It ends and has changed nothing; it takes back what it wrote; what it wrote stands; or it cannot be stopped.',
+  })
+  effect: string;
+
+  @Text({ max: 500, description: 'In words.', example: 'It has changed nothing yet, and ends.' })
+  words: string;
+}
+
+/** Who asked a run to end. */
+export class CancellationRequestView {
+  @Text({ max: 300, description: 'By whom.', example: 'operator:Night desk' })
+  by: string;
+
+  @Moment({ description: 'When.' })
+  at: string;
+
+  @Text({ max: 1000, description: 'Why.', example: 'HR sent the file of last month' })
+  reason: string;
 }
 
 /** A run, in short. */
@@ -146,6 +189,229 @@ export class RunView extends RunItemView {
 
   @Nested(() => RunErrorView, { nullable: true, description: 'Null where nothing failed.' })
   error: RunErrorView | null;
+
+  @Nested(() => CancellationView, { description: 'What stopping it now would do.' })
+  cancellation: CancellationView;
+
+  @Nested(() => CancellationRequestView, { nullable: true, description: 'Null: nobody asked it to end.' })
+  cancelled: CancellationRequestView | null;
+}
+
+/** A run that was asked to end. */
+export class CancelledView {
+  @Id({ description: 'The run.' })
+  runId: string;
+
+  @Text({ max: 100, description: 'The step it was in.', example: 'publish' })
+  state: string;
+
+  @Choice(['ends', 'rolls_back', 'holds'], {
+    description: 'It has changed nothing and ends; it takes back what it wrote; or what it wrote stands.',
+  })
+  effect: string;
+
+  @Text({
+    max: 500,
+    description: 'In words.',
+    example: 'It stops after the step at hand and takes back what it wrote.',
+  })
+  words: string;
+
+  @Links()
+  links: Record<string, string>;
+}
+
+/** A part of a step: a partition of a source, a mapping, an entity type. */
+export class PartProgressView {
+  @Text({ max: 200, description: 'The part, as it is kept.', example: '7/0' })
+  part: string;
+
+  @Text({ max: 200, nullable: true, description: 'The mapping or entity type.', example: 'sis.students' })
+  name: string | null;
+
+  @Count({ description: 'How often it was begun.', example: 1 })
+  attempts: number;
+
+  @Count({ description: 'Chunks that are done, durably.', example: 4 })
+  chunks: number;
+
+  @Count({ description: 'Chunks whose writing was announced and whose outcome is not known yet.', example: 0 })
+  chunksIntended: number;
+
+  @Numbers({ description: 'What its chunks counted.', example: { rows: 200000, rejected: 3 } })
+  counts: Record<string, number>;
+
+  @Moment({ nullable: true, description: 'When it was first begun.' })
+  startedAt: string | null;
+
+  @Moment({ nullable: true, description: 'When its last chunk was done.' })
+  lastAt: string | null;
+}
+
+/** A step of a run. */
+export class StepProgressView {
+  @Choice(steps, { description: 'The step.' })
+  step: string;
+
+  @Choice(['waiting', 'at_work', 'done', 'left_out'], { description: 'Where it is.', example: 'at_work' })
+  state: string;
+
+  @Moment({ nullable: true, description: 'When it began.' })
+  startedAt: string | null;
+
+  @Moment({ nullable: true, description: 'When something of it was done last.' })
+  lastAt: string | null;
+
+  @Seconds({ description: 'How long it took, or has taken so far, in seconds.', example: 2.4 })
+  seconds: number;
+
+  @Numbers({ description: 'What its parts counted, together.', example: { rows: 200000, rejected: 3 } })
+  counts: Record<string, number>;
+
+  @Count({ nullable: true, description: 'Of extract: partitions to read.', example: 2 })
+  partsPlanned: number | null;
+
+  @Count({ nullable: true, description: 'Of extract: rows that the sources estimated.', example: 1000000 })
+  rowsEstimated: number | null;
+
+  @ListOf(() => PartProgressView, { max: 100_000, description: 'Its parts.' })
+  parts: PartProgressView[];
+}
+
+/** How far a run is. */
+export class RunProgressView {
+  @Id({ description: 'The run.' })
+  runId: string;
+
+  @Choice(runStates, { description: 'The step it is in, or how it ended.', example: 'extract' })
+  state: string;
+
+  @Moment({ description: 'When it was opened.' })
+  startedAt: string;
+
+  @Moment({ nullable: true, description: 'When it ended.' })
+  finishedAt: string | null;
+
+  @Seconds({ description: 'How long it took, or has taken so far, in seconds.', example: 31.8 })
+  seconds: number;
+
+  @ListOf(() => StepProgressView, { max: 20, description: 'The steps in their order.' })
+  steps: StepProgressView[];
+
+  @Links()
+  links: Record<string, string>;
+}
+
+/** One value that a run changed. */
+export class ChangedFieldView {
+  @Text({ max: 300, description: 'The attribute group or column.', example: 'phone' })
+  name: string;
+
+  @AnyJson({ description: 'Before; null: nothing, or your role may not see it.', example: '+41 44 000 02 02' })
+  before: unknown;
+
+  @AnyJson({ description: 'After; null: nothing, or your role may not see it.', example: '+41 44 111 11 11' })
+  after: unknown;
+
+  @Flag({ description: 'Your role may not see the values.', example: false })
+  masked: boolean;
+}
+
+/** A change that a run made, or meant to. */
+export class ChangeView {
+  @Choice(changeKinds, {
+    description: 'Of a golden record, of what a system said (image), or of a row in a target.',
+  })
+  kind: string;
+
+  @Id({ description: 'Of the golden record, or of the image.', example: '5012' })
+  id: string;
+
+  @Id({ description: 'The golden record.', example: '5012' })
+  goldenId: string;
+
+  @Text({ max: 200, nullable: true, description: 'Of a golden record: its entity type.', example: 'person' })
+  entityType: string | null;
+
+  @Text({ max: 200, nullable: true, description: 'Of others: the mapping.', example: 'finance.people' })
+  mapping: string | null;
+
+  @Text({ max: 200, nullable: true, description: 'Of others: the system.', example: 'finance' })
+  system: string | null;
+
+  @Text({ max: 1000, nullable: true, description: 'Of others: the key in the system.', example: 'P-17' })
+  sourceKey: string | null;
+
+  @Choice(['insert', 'update', 'delete'], { description: 'What was done.', example: 'update' })
+  operation: string;
+
+  @Choice(changeOutcomes, {
+    description:
+      'Written; so already; left alone because others changed it (`origin_differs`); refused by the target; or meant, and not known yet.',
+    example: 'written',
+  })
+  outcome: string;
+
+  @Choice(['reversed', 'kept', 'failed'], {
+    nullable: true,
+    description: 'What a rollback made of it; null: none was.',
+    example: null,
+  })
+  rollbackOutcome: string | null;
+
+  @ListOf(() => ChangedFieldView, {
+    max: 1000,
+    description: 'What differs. Empty where what was written is not kept (rows that were inserted in bulk).',
+  })
+  fields: ChangedFieldView[];
+
+  @Links()
+  links: Record<string, string>;
+}
+
+/** A page of changes. */
+export class ChangePage {
+  @ListOf(() => ChangeView, { max: 200, description: 'Golden records first, then images, then targets.' })
+  items: ChangeView[];
+
+  @Text({ max: 2000, nullable: true, description: 'For the next page; null: there is none.', example: null })
+  nextCursor: string | null;
+}
+
+/** Findings of one kind. */
+export class FindingGroupView {
+  @Text({ max: 100, description: 'What kind of finding it is.', example: 'not_authoritative' })
+  kind: string;
+
+  @Text({ max: 200, nullable: true, description: 'The system.', example: 'hr' })
+  system: string | null;
+
+  @Text({ max: 200, nullable: true, description: 'The mapping: `system.entity`.', example: 'hr.staff' })
+  mapping: string | null;
+
+  @Count({ description: 'How many there are.', example: 40 })
+  count: number;
+
+  @Text({ max: 4000, description: 'In words, of one of them.', example: 'hr may not speak for the phone of a student' })
+  detail: string;
+
+  @Id({ description: 'One of them.' })
+  exampleId: string;
+
+  @Text({ max: 1000, nullable: true, description: 'The key of one of them.', example: 'E-77' })
+  exampleKey: string | null;
+
+  @Links()
+  links: Record<string, string>;
+}
+
+/** Findings, by kind. */
+export class FindingGroupsView {
+  @Count({ description: 'Findings of all kinds.', example: 52 })
+  count: number;
+
+  @ListOf(() => FindingGroupView, { max: mostFindingGroups, description: 'The most frequent first.' })
+  items: FindingGroupView[];
 }
 
 /** A page of runs. */
@@ -170,58 +436,6 @@ export class StartedRunView {
 
   @Links()
   links: Record<string, string>;
-}
-
-/** A record that was set aside. */
-export class RejectedView {
-  @Id({ description: 'The record aside.' })
-  id: string;
-
-  @Text({ max: 200, description: 'Where it came from: `system.entity`.', example: 'sis.students' })
-  mapping: string;
-
-  @Choice(['rejected', 'waiting'], { description: '`waiting`: for a record it refers to; it rejoins every run.' })
-  kind: string;
-
-  @Text({
-    max: 1000,
-    nullable: true,
-    description: 'Its key in the source, where one could be read.',
-    example: 'S-1042',
-  })
-  sourceKey: string | null;
-
-  @Text({ max: 100, description: 'Its line or ordinal number in the source.', example: '318' })
-  position: string;
-
-  @Text({ max: 300, nullable: true, description: 'The column at fault.', example: 'birth_date' })
-  field: string | null;
-
-  @Text({ max: 300, description: 'The rule, or why it could not be read.', example: 'birth_date_is_a_date' })
-  reason: string;
-
-  @Text({ max: 2000, description: 'The reason in words.', example: 'expected a date like 31.12.2001' })
-  detail: string;
-
-  @Text({
-    max: 2_000_000,
-    nullable: true,
-    description: 'The row as read. Null where your role may not see it.',
-    example: null,
-  })
-  raw: string | null;
-
-  @Choice(['open', 'resolved'], { description: 'Whether it is still aside.' })
-  state: string;
-}
-
-/** A page of records set aside. */
-export class RejectedPage {
-  @ListOf(() => RejectedView, { max: 200, description: 'In the order they were met.' })
-  items: RejectedView[];
-
-  @Text({ max: 2000, nullable: true, description: 'For the next page; null: there is none.', example: null })
-  nextCursor: string | null;
 }
 
 /** Something that a person should know of, though nothing waits for them. */

@@ -8,19 +8,27 @@ import type { Answer, HttpRequest } from '../common/http.js';
 import { Idempotency, requireIdempotencyKey } from '../common/idempotency.js';
 import { idOf, notFound, smallIdOf } from '../common/ids.js';
 import { defaultLimit } from '../common/list-query.js';
-import { HUB } from '../common/tokens.js';
-import { FindingListQuery, RejectedListQuery, RollbackBody, RunListQuery, StartRunBody } from './run.dto.js';
-import { findRun, listFindings, listRejected, listRuns, type RunRow } from './run.queries.js';
-import { toFinding, toRejected, toRun, toRunItem } from './run-presenter.js';
+import type { Clock } from '../../platform/clock.js';
+import { CLOCK, HUB } from '../common/tokens.js';
+import { CancelRun } from './cancel.js';
+import { RunChanges } from './changes.js';
+import { progressOf } from './progress.js';
+import { readPartNames, readParts, readPlannedSources } from './progress.queries.js';
+import { CancelBody, ChangeListQuery, FindingListQuery, RollbackBody, RunListQuery, StartRunBody } from './run.dto.js';
+import { findRun, groupFindings, listFindings, listRuns, type RunRow } from './run.queries.js';
+import { toFinding, toFindingGroup, toRun, toRunItem } from './run-presenter.js';
 import {
+  CancelledView,
+  ChangePage,
+  FindingGroupsView,
   FindingPage,
-  RejectedPage,
   RollbackPreviewView,
   RunPage,
+  RunProgressView,
   RunView,
   StartedRunView,
+  type ChangeView,
   type FindingView,
-  type RejectedView,
   type RunItemView,
 } from './run.view.js';
 import { Rollback } from './rollback.js';
@@ -38,6 +46,9 @@ export class RunsController {
     @Inject(HUB) private readonly hub: Hub,
     private readonly startRun: StartRun,
     private readonly rollback: Rollback,
+    private readonly cancellation: CancelRun,
+    private readonly changeSet: RunChanges,
+    @Inject(CLOCK) private readonly clock: Clock,
     private readonly idempotency: Idempotency,
   ) {}
 
@@ -49,14 +60,14 @@ export class RunsController {
     description:
       'Reads the sources of the job, merges, and publishes. The run goes on after the reply: follow `links.self`.',
     tag,
-    admit: ['secretary', 'steward', 'operator'],
+    may: 'run:start',
     parameters: { jobId: 'The job.' },
     body: { type: StartRunBody, example: { asOf: '2026-11-20' }, required: false },
     idempotencyKey: 'required',
     replies: [
       { status: 202, type: StartedRunView, description: 'It begins.', headers: ['Location', 'Idempotency-Replayed'] },
     ],
-    problems: ['job_occupied'],
+    problems: ['job_occupied', 'state_forbids', 'freeze_window'],
   })
   async start(
     @CurrentCaller() caller: Caller,
@@ -74,9 +85,9 @@ export class RunsController {
     path: 'runs',
     operationId: 'listRuns',
     summary: 'List runs',
-    description: 'Newest first, each with its state in words.',
+    description: 'Newest first (or oldest first), each with its state in words.',
     tag,
-    admit: ['secretary', 'steward', 'operator', 'auditor'],
+    may: 'run:read',
     readsQuery: true,
     cacheControl: runProgress,
     replies: [{ status: 200, type: RunPage, description: 'A page of runs.', headers: ['Link'] }],
@@ -89,18 +100,20 @@ export class RunsController {
   ): Promise<Answer<Page<Plain<RunItemView>>>> {
     const { limit = defaultLimit, cursor, ...filter } = query;
     const scope = ['runs', filter];
-    const before = decodeIdCursor(scope, cursor);
+    const beyond = decodeIdCursor(scope, cursor);
     const rows = await this.hub.read(caller.institutionId, (client) =>
       listRuns(
         client,
         {
           jobId: filter.job === undefined ? null : smallIdOf(filter.job, 'job'),
-          kind: filter.kind === undefined ? null : [filter.kind],
-          state: filter.state === undefined ? null : [filter.state],
+          kind: filter.kind?.split(',') ?? null,
+          state: filter.state?.split(',') ?? null,
           workflowId: filter.workflowId ?? null,
           parentRunId: filter.parent === undefined ? null : idOf(filter.parent, 'run'),
+          ...{ actor: filter.actor ?? null, from: filter.from ?? null, to: filter.to ?? null },
         },
-        before,
+        filter.sort === 'startedAt',
+        beyond,
         limit + 1,
       ),
     );
@@ -115,7 +128,7 @@ export class RunsController {
     description:
       'Its state in words (what happened, what it means, who acts next), its counts, and whether they balance.',
     tag,
-    admit: ['secretary', 'steward', 'operator', 'auditor'],
+    may: 'run:read',
     parameters: runParameter,
     cacheControl: runProgress,
     replies: [{ status: 200, type: RunView, description: 'The run.' }],
@@ -126,33 +139,109 @@ export class RunsController {
 
   @Endpoint({
     method: 'get',
-    path: 'runs/{runId}/rejected',
-    operationId: 'listRejectedRecords',
-    summary: 'List the records that a run set aside',
+    path: 'runs/{runId}/progress',
+    operationId: 'getRunProgress',
+    summary: 'See how far a run is',
     description:
-      'Each with the reason, and with the row as it was read where the role may see it (secretary, steward).',
+      'Step by step and part by part: what is done durably, rows so far, how long. Events of the topic `progress` say when to look again.',
     tag,
-    admit: ['secretary', 'steward', 'auditor'],
+    may: 'run:read',
+    parameters: runParameter,
+    cacheControl: runProgress,
+    replies: [{ status: 200, type: RunProgressView, description: 'The progress.' }],
+  })
+  async progress(@CurrentCaller() caller: Caller, @Param('runId') runId: string): Promise<Plain<RunProgressView>> {
+    const id = idOf(runId, 'run');
+    return await this.hub.read(caller.institutionId, async (client) => {
+      const run = await findRun(client, id);
+      if (run === null) throw notFound('run', id);
+      return progressOf({
+        run,
+        parts: await readParts(client, id),
+        planned: await readPlannedSources(client, id),
+        names: await readPartNames(client),
+        now: this.clock.now(),
+      });
+    });
+  }
+
+  @Endpoint({
+    method: 'get',
+    path: 'runs/{runId}/changes',
+    operationId: 'listRunChanges',
+    summary: 'List what a run changed',
+    description:
+      'Its change set, before and after: golden records, what systems said, rows in targets, each with its outcome. Values that the role may not see are left out.',
+    tag,
+    may: 'run_record:read',
     parameters: runParameter,
     readsQuery: true,
-    replies: [{ status: 200, type: RejectedPage, description: 'A page of records.', headers: ['Link'] }],
+    replies: [{ status: 200, type: ChangePage, description: 'A page of changes.', headers: ['Link'] }],
     problems: ['cursor_mismatch'],
   })
-  async rejected(
+  async changes(
     @CurrentCaller() caller: Caller,
     @CurrentRequest() request: HttpRequest,
     @Param('runId') runId: string,
-    @Query() query: RejectedListQuery,
-  ): Promise<Answer<Page<Plain<RejectedView>>>> {
-    const { limit = defaultLimit, cursor, kind = null, reason = null } = query;
+    @Query() query: ChangeListQuery,
+  ): Promise<Answer<Page<Plain<ChangeView>>>> {
     const run = await this.runOf(caller, runId);
-    const scope = ['rejected', run.id, kind, reason];
-    const after = decodeIdCursor(scope, cursor);
-    const rows = await this.hub.read(caller.institutionId, (client) =>
-      listRejected(client, run.id, { kind, reason }, after, limit + 1),
-    );
-    const toItem = toRejected(caller.role !== 'auditor');
-    return pageOf({ rows, limit, filter: scope, url: request.url, position: (row) => [row.id], toItem });
+    return await this.changeSet.page(caller, run.id, request.url, query);
+  }
+
+  @Endpoint({
+    method: 'post',
+    path: 'runs/{runId}/cancel',
+    operationId: 'cancelRun',
+    summary: 'Stop a run',
+    description:
+      'Asks it to end, and says what that does: nothing was changed, or what was written is taken back. `getRun` says the same before. Asking again changes nothing.',
+    tag,
+    may: 'run:cancel',
+    parameters: runParameter,
+    body: { type: CancelBody, example: { reason: 'HR sent the file of last month' } },
+    idempotencyKey: 'optional',
+    replies: [
+      {
+        status: 202,
+        type: CancelledView,
+        description: 'It ends.',
+        headers: ['Location', 'Idempotency-Replayed'],
+      },
+    ],
+    problems: ['state_forbids'],
+  })
+  async cancel(
+    @CurrentCaller() caller: Caller,
+    @CurrentRequest() request: HttpRequest,
+    @Param('runId') runId: string,
+    @Body() body: CancelBody,
+  ): Promise<Answer<unknown>> {
+    const id = idOf(runId, 'run');
+    return await this.idempotency.once(caller, request, body, () => this.cancellation.cancel(caller, id, body));
+  }
+
+  @Endpoint({
+    method: 'get',
+    path: 'runs/{runId}/findings/groups',
+    operationId: 'groupFindings',
+    summary: 'See what kinds of findings a run made',
+    description: 'How many of which kind, by system and mapping, each with one of them.',
+    tag,
+    may: 'run_record:read',
+    parameters: runParameter,
+    replies: [{ status: 200, type: FindingGroupsView, description: 'The kinds.' }],
+  })
+  async findingGroups(
+    @CurrentCaller() caller: Caller,
+    @Param('runId') runId: string,
+  ): Promise<Plain<FindingGroupsView>> {
+    const run = await this.runOf(caller, runId);
+    const groups = await this.hub.read(caller.institutionId, (client) => groupFindings(client, run.id));
+    return {
+      count: groups.reduce((sum, { count }) => sum + count, 0),
+      items: groups.map(toFindingGroup(run.id)),
+    };
   }
 
   @Endpoint({
@@ -163,7 +252,7 @@ export class RunsController {
     description:
       'What a person should know of though nothing waits for them: a system that spoke out of turn, a value that was outranked, a source that dropped out.',
     tag,
-    admit: ['secretary', 'steward', 'auditor'],
+    may: 'run_record:read',
     parameters: runParameter,
     readsQuery: true,
     replies: [{ status: 200, type: FindingPage, description: 'A page of findings.', headers: ['Link'] }],
@@ -193,7 +282,7 @@ export class RunsController {
     description:
       'Which runs go back with it, what is set back, and what is kept because it was changed since. Nothing is done.',
     tag,
-    admit: ['secretary', 'steward', 'operator', 'auditor'],
+    may: 'run:preview_rollback',
     parameters: runParameter,
     replies: [{ status: 200, type: RollbackPreviewView, description: 'The preview; a rollback names its hash.' }],
     problems: ['state_forbids'],
@@ -210,7 +299,7 @@ export class RunsController {
     description:
       'Begins a run that sets back what the run changed, as the preview said. Refused where data moved since the preview.',
     tag,
-    admit: ['steward'],
+    may: 'run:roll_back',
     parameters: runParameter,
     body: {
       type: RollbackBody,

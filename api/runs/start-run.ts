@@ -3,6 +3,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import type { PoolClient } from 'pg';
 import type { Hub } from '../../database/hub.js';
 import type { JobDefinition } from '../../domain/job-definition.js';
+import { frozenOn } from '../../domain/schedule-times.js';
 import { canonicalJson } from '../../platform/canonical-json.js';
 import type { Clock } from '../../platform/clock.js';
 import { hash128 } from '../../platform/hash.js';
@@ -21,6 +22,8 @@ interface JobRow {
   readonly name: string;
   readonly definition: JobDefinition;
   readonly time_zone: string;
+  readonly paused_reason: string | null;
+  readonly paused_by: string | null;
 }
 
 /** Of a caller's key, in the ids of workflows: the same request always gives the same id, and the key itself is kept out. */
@@ -38,7 +41,7 @@ export class StartRun {
   ) {}
 
   /** Starts a run of a job, or finds the one that the same key started.
-   *  @throws Problem not_found, job_occupied */
+   *  @throws Problem not_found, job_occupied, state_forbids (paused), freeze_window */
   async start(
     caller: Caller,
     jobId: number,
@@ -52,6 +55,7 @@ export class StartRun {
       if (found === null) throw notFound('job', String(jobId));
       if ((await findRunOfWorkflow(client, workflowId)) !== null) return null;
       await refuseOccupied(client, jobId, workflowId);
+      refuseResting(found, this.clock.now());
       return found;
     });
     if (job !== null) {
@@ -94,14 +98,24 @@ export const dateIn = (timeZone: string, moment: Date): string =>
 
 const findJob = async (client: PoolClient, jobId: number): Promise<JobRow | null> => {
   const { rows } = await client.query<JobRow>(
-    `select j.name, j.definition, i.time_zone from concord.synchronization_jobs j
+    `select j.name, j.definition, j.paused_reason, j.paused_by, i.time_zone from concord.synchronization_jobs j
      join concord.institutions i on i.id = j.institution_id where j.id = $1 and not j.archived`,
     [jobId],
   );
   return rows[0] ?? null;
 };
 
-const refuseOccupied = async (client: PoolClient, jobId: number, workflowId: string): Promise<void> => {
+/* A person's start respects what holds its schedule back. */
+const refuseResting = ({ definition: { schedule }, paused_by: by, paused_reason: reason }: JobRow, now: Date): void => {
+  if (by !== null && reason !== null)
+    throw new Problem('state_forbids', `The job was paused by ${by}: ${reason}. Resume it first.`);
+  const frozen = schedule === undefined ? null : frozenOn(schedule, dateIn(schedule.timeZone, now));
+  if (frozen !== null)
+    throw new Problem('freeze_window', `The job does not run from ${frozen.from} to ${frozen.to}: ${frozen.reason}`);
+};
+
+/** @throws Problem job_occupied where another run reads the sources of a job */
+export const refuseOccupied = async (client: PoolClient, jobId: number, workflowId: string): Promise<void> => {
   const active = await findActiveRun(client, jobId);
   if (active === null || active.workflow_id === workflowId) return;
   throw new Problem('job_occupied', `Run ${active.id} of this job is at work. Wait for it or cancel it.`, {

@@ -24,9 +24,9 @@ export const readJobs = async (client: PoolClient): Promise<readonly JobRow[]> =
        (select count(*)::int from concord.rejected_records x where x.run_id = last.id and x.kind = 'rejected') as rejected,
        (select count(*)::int from concord.findings f where f.run_id = last.id) as findings
      from concord.synchronization_jobs j
-       left join concord.sync_runs active on active.job_id = j.id and active.kind = 'sync' and active.finished_at is null
+       left join concord.sync_runs active on active.job_id = j.id and active.kind = 'sync' and active.finished_at is null and active.subject_key is null
        left join lateral (select r.id, r.state, r.error_code, r.finished_at from concord.sync_runs r
-         where r.institution_id = j.institution_id and r.job_id = j.id and r.kind = 'sync' and r.finished_at is not null and r.state <> 'skipped'
+         where r.institution_id = j.institution_id and r.job_id = j.id and r.kind = 'sync' and r.finished_at is not null and r.state <> 'skipped' and r.subject_key is null
          order by r.id desc limit 1) last on true
      where not j.archived order by j.id`,
   );

@@ -1,6 +1,7 @@
 import type { LoadedConfiguration } from '../../database/configuration-store.js';
 import { errorCodes, type ErrorCode } from '../../domain/errors.js';
 import type { JobDefinition } from '../../domain/job-definition.js';
+import { rhythmOf } from '../../domain/schedule-times.js';
 import { linkTo } from '../common/base-path.js';
 import type { JobRow, SystemProblemRow, WaitingRow } from './overview.queries.js';
 import type { AlertView, JobStatusView, NextRunView, OverviewView, SystemStatusView } from './status.view.js';
@@ -159,11 +160,4 @@ const nextOf = (id: number, job: JobDefinition): readonly Plain<NextRunView>[] =
   const { schedule } = job;
   if (schedule === undefined) return [];
   return [{ jobId: String(id), jobName: job.name, rhythm: rhythmOf(schedule) }];
-};
-
-const rhythmOf = ({ calendar, everyMinutes, timeZone }: NonNullable<JobDefinition['schedule']>): string => {
-  if (calendar === undefined) return `every ${everyMinutes ?? 0} minutes`;
-  const two = (value: number): string => String(value).padStart(2, '0');
-  const days = calendar.daysOfWeek?.map((day) => day.charAt(0) + day.slice(1).toLowerCase()).join(', ');
-  return `${days === undefined ? 'every day' : `every ${days}`} at ${two(calendar.hour)}:${two(calendar.minute)} (${timeZone})`;
 };

@@ -31,7 +31,7 @@ export class StatusController {
     description:
       'Systems, jobs, what waits for whom, and what someone should look at. Counts only, no personal data. Read from our tables alone.',
     tag: 'Status',
-    admit: ['secretary', 'steward', 'operator', 'auditor', 'admin'],
+    may: 'overview:read',
     ifNoneMatch: true,
     cacheControl,
     replies: [

@@ -5,6 +5,7 @@ import type { Connector, EntityShape } from '../capabilities.js';
 import { CsvFile } from './csv-file.js';
 import { CsvDeliveries } from './deliveries.js';
 import { codeOf, withFileErrors } from './errors.js';
+import { CsvInbox } from './inbox.js';
 import type { CsvSettings } from './settings.js';
 import { CsvWholeFiles } from './whole-file.js';
 
@@ -29,6 +30,7 @@ export const createCsvConnector = (settings: CsvSettings): Connector => {
       },
     },
     ...(deliveries === null ? {} : { deliveries }),
+    ...(settings.incoming === undefined ? {} : { inbox: new CsvInbox(settings.incoming) }),
     ...(settings.outgoing === undefined ? {} : { file: new CsvWholeFiles(settings.outgoing, settings) }),
     close: () => Promise.resolve(),
   };

@@ -3,7 +3,7 @@ import { stat } from 'node:fs/promises';
 import { SyncError } from '../../domain/errors.js';
 import type { RawRow } from '../../domain/rows.js';
 import { readCsv, readCsvHeader } from '../../formats/csv/reader.js';
-import type { CsvPosition } from '../../formats/csv/reader.js';
+import type { CsvHeader, CsvPosition } from '../../formats/csv/reader.js';
 import type { EntityShape, Partition, RawBatch, ReadRequest } from '../capabilities.js';
 import { toFileError, withFileErrors } from './errors.js';
 import type { CsvFileSettings } from './settings.js';
@@ -22,9 +22,7 @@ export class CsvFile {
 
   /** @throws SyncError delivery_unreadable, source_unreachable */
   async shape(): Promise<EntityShape> {
-    const { columns } = await withFileErrors('source', `"${this.entity}"`, () =>
-      readCsvHeader(this.bytes(0), this.settings),
-    );
+    const { columns } = await withFileErrors('source', `"${this.entity}"`, () => this.header());
     return {
       entity: this.entity,
       columns: columns.map((name) => ({ name, type: 'text', nullable: true })),
@@ -74,7 +72,7 @@ export class CsvFile {
     signal.throwIfAborted();
     try {
       await this.checkSize();
-      const header = await readCsvHeader(this.bytes(0), this.settings);
+      const header = await this.header();
       const project = projectionOf(this.entity, header.columns, request.columns);
       const at = after === null ? header.body : readPosition(after);
       const batches = readCsv(this.bytes(at.byte), this.settings, { batchRows, resume: { header, at } });
@@ -84,6 +82,16 @@ export class CsvFile {
       }
     } catch (error) {
       throw toFileError(error, 'source', `"${this.entity}"`);
+    }
+  }
+
+  private async header(): Promise<CsvHeader> {
+    try {
+      return await readCsvHeader(this.bytes(0), this.settings);
+    } catch (error) {
+      // The reader knows no names.
+      if (!(error instanceof SyncError)) throw error;
+      throw new SyncError(error.code, `"${this.entity}": ${error.message}`, { cause: error });
     }
   }
 

@@ -1,7 +1,8 @@
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { SyncError } from '../../domain/errors.js';
-import { createDigest, sha256File } from '../../platform/hash.js';
+import { entityOfFile } from '../../formats/csv/file-names.js';
+import { digestOfContents, sha256File } from '../../platform/hash.js';
 import type {
   Catalogue,
   DeliveredFile,
@@ -14,7 +15,6 @@ import type {
 import { CsvFile } from './csv-file.js';
 import { codeOf, withFileErrors } from './errors.js';
 import { manifestName, readManifest } from './manifest.js';
-import { entityOfFile } from './settings.js';
 import type { CsvSettings } from './settings.js';
 
 /** The files that stand in the incoming folder itself. */
@@ -91,7 +91,8 @@ export class CsvDeliveries implements DeliveryReader {
     const entries = await readdir(folder, { withFileTypes: true });
     const files: DeliveredFile[] = [];
     for (const entry of entries.sort((left, right) => (left.name < right.name ? -1 : 1))) {
-      const entity = entry.isFile() && !/^\.|\.part$/.test(entry.name) ? entityOfFile(this.settings, entry.name) : null;
+      const entity =
+        entry.isFile() && !/^\.|\.part$/.test(entry.name) ? entityOfFile(this.settings.files, entry.name) : null;
       if (entity !== null)
         files.push({ entity, name: entry.name, ...(await this.contentOf(join(folder, entry.name))) });
     }
@@ -99,7 +100,7 @@ export class CsvDeliveries implements DeliveryReader {
     const hasManifest = entries.some((entry) => entry.isFile() && entry.name === manifestName);
     const contents = files.map((file) => [file.name, file.sha256] as const);
     if (hasManifest) contents.push([manifestName, await sha256File(join(folder, manifestName))]);
-    return { name, digest: digestOf(contents), files, manifest: await readableManifest(folder) };
+    return { name, digest: digestOfContents(contents), files, manifest: await readableManifest(folder) };
   }
 
   private async contentOf(path: string): Promise<{ sha256: string; bytes: number }> {
@@ -141,12 +142,6 @@ const readableManifest = async (folder: string): Promise<DeliveryManifest | null
     if (error instanceof SyncError) return null;
     throw error;
   }
-};
-
-const digestOf = (contents: readonly (readonly [string, string])[]): string => {
-  const digest = createDigest();
-  for (const [name, sha256] of contents) digest.update(`${name}\0${sha256}\n`);
-  return digest.hex();
 };
 
 const isFile = async (path: string): Promise<boolean> => {

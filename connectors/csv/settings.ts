@@ -15,24 +15,3 @@ export interface CsvSettings {
   readonly outgoing?: string;
   readonly files: Readonly<Record<string, CsvFileSettings>>;
 }
-
-/** The entity whose file this is, by the settings; null for a file that is none of ours. */
-export const entityOfFile = (settings: CsvSettings, name: string): string | null => {
-  const found = Object.entries(settings.files).find(([entity, file]) => matches(file.file ?? entity, name));
-  return found?.[0] ?? null;
-};
-
-const matches = (pattern: string, name: string): boolean => {
-  const [head = '', ...rest] = pattern.split('*');
-  if (rest.length === 0) return pattern === name;
-  if (!name.startsWith(head)) return false;
-  // A loop instead of a regular expression made from the settings.
-  let at = head.length;
-  for (const [index, part] of rest.entries()) {
-    const isLast = index === rest.length - 1;
-    const found = isLast ? name.length - part.length : name.indexOf(part, at);
-    if (found < at || !name.startsWith(part, found)) return false;
-    at = found + part.length;
-  }
-  return true;
-};

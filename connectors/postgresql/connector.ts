@@ -1,5 +1,6 @@
 import type { Connector, EntityShape } from '../capabilities.js';
 import { createCopyTarget } from './copy-target.js';
+import { createKeyedReader } from './keyed-reader.js';
 import { findRelation, listRelations } from './relation.js';
 import type { Relation } from './relation.js';
 import { createRowTarget } from './row-target.js';
@@ -30,6 +31,7 @@ export const createPostgresConnector = (settings: PostgresSettings): Connector =
         ),
     },
     snapshots: createSnapshotReader(sessions),
+    keyed: createKeyedReader(sessions),
     watermarks: createWatermarkReader(sessions),
     rows: createRowTarget(sessions),
     copy: createCopyTarget(sessions),

@@ -23,6 +23,7 @@ export const planKeyRanges = async (client: ClientBase, plan: ReadPlan, wanted: 
     from,
     to: bounds[ordinal] ?? null,
     estimatedRows: Math.ceil(rows / (bounds.length + 1)),
+    keysAreUnique: plan.keyIsUnique,
   }));
 };
 

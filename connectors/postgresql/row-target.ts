@@ -9,6 +9,7 @@ import { isRowRefusal, refusalOf, sqlStateOf } from './errors.js';
 import { compareKey, textOf } from './expressions.js';
 import { RowWrites } from './row-writes.js';
 import type { PostgresSessions } from './sessions.js';
+import { compileSpelling } from './spelling.js';
 import { copyRows, planWrites, selectRows } from './write-plan.js';
 import type { WritePlan } from './write-plan.js';
 
@@ -54,6 +55,12 @@ export const createRowTarget = (sessions: PostgresSessions): RowTarget => ({
     });
   },
 
+  async spelling(target: TargetEntity): Promise<(row: RawRow) => RawRow | null> {
+    return await sessions.use('target', `describing "${target.entity}"`, async (client) =>
+      compileSpelling((await planWrites(client, sessions.defaultSchema, target)).columns),
+    );
+  },
+
   async digestRange(target, from, to): Promise<{ count: number; digest: string }> {
     return await sessions.use('target', `digesting "${target.entity}"`, async (client) => {
       const plan = await planWrites(client, sessions.defaultSchema, target);
@@ -65,11 +72,11 @@ export const createRowTarget = (sessions: PostgresSessions): RowTarget => ({
 const stateInCause = (error: unknown): string | null =>
   error instanceof SyncError ? (/SQLSTATE ([0-9A-Z]{5})/.exec(error.message)?.[1] ?? null) : sqlStateOf(error);
 
-/** A key that is no value of its column's type names no row; it is found by halving. */
-const readInto = async (
+/** Reads rows by key. A key that is no value of its column's type names no row; it is found by halving. */
+export const readInto = async (
   found: Map<string, RawRow>,
   client: ClientBase,
-  plan: WritePlan,
+  plan: Pick<WritePlan, 'relation' | 'columns' | 'key'>,
   keys: readonly RawRow[],
 ): Promise<void> => {
   if (keys.length === 0) return;

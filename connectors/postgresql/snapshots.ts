@@ -1,6 +1,8 @@
 import type { PoolClient } from 'pg';
 import type { RawRow } from '../../domain/rows.js';
-import { copyOut } from '../../platform/copy.js';
+import { SyncError } from '../../domain/errors.js';
+import { jsonOfCopyLine } from '../../platform/copy-text.js';
+import { copyOut, copyOutLines } from '../../platform/copy.js';
 import type { Partition, RawBatch, ReadRequest, SnapshotReader } from '../capabilities.js';
 import { readBound, readCursor, writeCursor } from './cursor.js';
 import type { ReadCursor } from './cursor.js';
@@ -27,7 +29,30 @@ export const createSnapshotReader = (sessions: PostgresSessions): SnapshotReader
       readRange(client, sessions.defaultSchema, request, partition, after, signal),
     );
   },
+
+  readTexts(request, partition, signal): AsyncIterable<readonly string[]> {
+    return sessions.stream(`reading "${request.entity}"`, (client) =>
+      readTexts(client, sessions.defaultSchema, request, partition, signal),
+    );
+  },
 });
+
+async function* readTexts(
+  client: PoolClient,
+  defaultSchema: string,
+  request: ReadRequest,
+  partition: Partition,
+  signal: AbortSignal,
+): AsyncGenerator<readonly string[], void, undefined> {
+  const plan = await planRead(client, defaultSchema, request);
+  if (!plan.keyIsUnique)
+    throw new SyncError('source_schema_changed', `"${request.entity}" has no unique key of its own any more`);
+  const settings = new RangeSettings();
+  const sql = keyedSql(plan, partition, null, settings);
+  await settings.apply(client);
+  for await (const lines of copyOutLines(client, `copy (${sql}) to stdout`, { signal }))
+    yield lines.map(jsonOfCopyLine);
+}
 
 async function* readRange(
   client: PoolClient,

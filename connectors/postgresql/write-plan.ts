@@ -73,17 +73,20 @@ export interface PlacedWrite {
   readonly write: RowWrite;
 }
 
-const matchKey = (plan: WritePlan): string =>
+const matchKey = (plan: Pick<WritePlan, 'key'>): string =>
   plan.key.map((column, index) => `t.${column.sql} = s.k${String(index)}::${column.plainType}`).join(' and ');
 
-const unnestKeys = (plan: WritePlan, keys: readonly RawRow[], places: readonly number[]): Unnested => {
+const unnestKeys = (plan: Pick<WritePlan, 'key'>, keys: readonly RawRow[], places: readonly number[]): Unnested => {
   const given = new Unnested(places);
   given.cells('k', plan.key.length, keys);
   return given;
 };
 
 /** The rows that are there: place in the batch, then the texts of the columns. */
-export const selectRows = (plan: WritePlan, keys: readonly RawRow[]): Statement => {
+export const selectRows = (
+  plan: Pick<WritePlan, 'relation' | 'columns' | 'key'>,
+  keys: readonly RawRow[],
+): Statement => {
   const given = unnestKeys(plan, keys, [...keys.keys()]);
   const texts = plan.columns.map((column) => textOf(column, `t.${column.sql}`)).join(', ');
   const text = `select s.n::text, ${texts} from ${given.sql} join ${plan.relation.sql} t on ${matchKey(plan)}`;

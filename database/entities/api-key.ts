@@ -1,5 +1,6 @@
 import { Column, Entity, PrimaryGeneratedColumn } from 'typeorm';
-import type { ApiKey, ApiRole } from '../rows.js';
+import type { Role } from '../../domain/access.js';
+import type { ApiKey } from '../rows.js';
 
 @Entity({ schema: 'concord', name: 'api_keys' })
 export class ApiKeyEntity implements ApiKey {
@@ -16,10 +17,13 @@ export class ApiKeyEntity implements ApiKey {
   secretHash: string;
 
   @Column({ type: 'text' })
-  role: ApiRole;
+  role: Role;
 
   @Column({ type: 'text' })
   name: string;
+
+  @Column({ type: 'text', array: true, default: () => "'{}'" })
+  organisations: string[];
 
   @Column({ name: 'created_by', type: 'text' })
   createdBy: string;
@@ -35,4 +39,13 @@ export class ApiKeyEntity implements ApiKey {
 
   @Column({ name: 'last_used_at', type: 'timestamptz', nullable: true })
   lastUsedAt: Date | null;
+
+  @Column({ type: 'integer', default: 1 })
+  version: number;
+
+  @Column({ name: 'changed_by', type: 'text', nullable: true })
+  changedBy: string | null;
+
+  @Column({ name: 'changed_at', type: 'timestamptz', nullable: true })
+  changedAt: Date | null;
 }

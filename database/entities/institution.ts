@@ -1,4 +1,5 @@
 import { Column, Entity, PrimaryGeneratedColumn } from 'typeorm';
+import type { VisibilityDefinition } from '../../domain/job-definition.js';
 import type { Institution } from '../rows.js';
 
 @Entity({ schema: 'concord', name: 'institutions' })
@@ -15,8 +16,14 @@ export class InstitutionEntity implements Institution {
   @Column({ name: 'time_zone', type: 'text' })
   timeZone: string;
 
-  @Column({ name: 'recipient_classes', type: 'jsonb', nullable: true })
+  @Column({ name: 'recipient_classes', type: 'text', array: true, nullable: true })
   recipientClasses: readonly string[] | null;
+
+  @Column({ type: 'jsonb', nullable: true })
+  visibility: VisibilityDefinition | null;
+
+  @Column({ type: 'integer', default: 1 })
+  version: number;
 
   @Column({ name: 'updated_by', type: 'text' })
   updatedBy: string;

@@ -1,5 +1,4 @@
 import { Column, Entity, PrimaryColumn } from 'typeorm';
-import type { CodeTableDefinition } from '../../domain/job-definition.js';
 import type { MappingDefinition } from '../../domain/mapping-definition.js';
 import type { MappingVersion } from '../rows.js';
 
@@ -17,8 +16,8 @@ export class MappingVersionEntity implements MappingVersion {
   @Column({ type: 'jsonb' })
   definition: MappingDefinition;
 
-  @Column({ name: 'code_tables', type: 'jsonb', nullable: true })
-  codeTables: Readonly<Record<string, CodeTableDefinition>> | null;
+  @Column({ name: 'code_tables', type: 'jsonb', default: {} })
+  codeTables: Readonly<Record<string, number>>;
 
   @Column({ name: 'created_by', type: 'text' })
   createdBy: string;

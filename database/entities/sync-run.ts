@@ -50,9 +50,21 @@ export class SyncRunEntity implements SyncRun {
   @Column({ name: 'apply_started', type: 'boolean', insert: false, update: false })
   applyStarted: boolean;
 
+  @Column({ name: 'subject_key', type: 'bigint', nullable: true, insert: false, update: false })
+  subjectKey: string | null;
+
   @Column({ name: 'started_at', type: 'timestamptz', insert: false, update: false })
   startedAt: Date;
 
   @Column({ name: 'finished_at', type: 'timestamptz', nullable: true, insert: false, update: false })
   finishedAt: Date | null;
+
+  @Column({ name: 'cancelled_by', type: 'text', nullable: true, insert: false, update: false })
+  cancelledBy: string | null;
+
+  @Column({ name: 'cancelled_at', type: 'timestamptz', nullable: true, insert: false, update: false })
+  cancelledAt: Date | null;
+
+  @Column({ name: 'cancel_reason', type: 'text', nullable: true, insert: false, update: false })
+  cancelReason: string | null;
 }

@@ -27,4 +27,13 @@ export class SynchronizationJobEntity implements SynchronizationJob {
 
   @Column({ type: 'jsonb' })
   definition: JobDefinition;
+
+  @Column({ name: 'paused_reason', type: 'text', nullable: true })
+  pausedReason: string | null;
+
+  @Column({ name: 'paused_by', type: 'text', nullable: true })
+  pausedBy: string | null;
+
+  @Column({ name: 'paused_at', type: 'timestamptz', nullable: true })
+  pausedAt: Date | null;
 }

@@ -110,6 +110,7 @@ const sum = (counts: Readonly<Record<string, number>>): number =>
 export const countFacts = (
   population: Population,
   tables: {
+    readonly units: readonly SampleTable[];
     readonly students: SampleTable;
     readonly enrolments: SampleTable;
     readonly payments: SampleTable;
@@ -133,6 +134,7 @@ export const countFacts = (
     keys: keysOf(population),
     faridNumber: farid.number,
     rows: {
+      ...Object.fromEntries(tables.units.map(({ name, rows }) => [`sis.${name}`, rows.length])),
       'sis.students': tables.students.rows.length,
       'sis.enrolments': tables.enrolments.rows.length,
       'hr.employees': sizes.employees + sum(rejectedEmployees),
@@ -150,6 +152,7 @@ export const countFacts = (
       },
     },
     golden: {
+      organisation: tables.units.find(({ name }) => name === 'units')?.rows.length ?? 0,
       person: students.length + employees.length - linked.length + guardians,
       affiliation: students.length + employees.length,
       relationship: guardians,

@@ -11,6 +11,7 @@ import {
   makeEnrolmentTable,
   makePaymentTable,
   makeStudentTable,
+  makeUnitTables,
 } from './systems.js';
 
 /** The sample institution: what its systems hold at first, what arrives on each day, and what must come out. */
@@ -32,14 +33,15 @@ export interface LakesideOptions {
 export const generateLakeside = ({ seed = 20_260_901, dayOne = '2026-09-01' }: LakesideOptions = {}): Lakeside => {
   const dates = new Dates(dayOne);
   const population = makePopulation(seed, dates);
+  const units = makeUnitTables();
   const students = makeStudentTable(population);
   const enrolments = makeEnrolmentTable(population, seed + 1, dates);
   const payments = makePaymentTable(population, seed + 2, dates);
   const accounts = makeAccountTable(population);
   return {
-    sis: [students, enrolments, makeEmptyPaymentTable()],
+    sis: [...units, students, enrolments, makeEmptyPaymentTable()],
     finance: [accounts, payments],
     days: makeDays(population, dates),
-    facts: countFacts(population, { students, enrolments, payments, accounts }, dayOne),
+    facts: countFacts(population, { units, students, enrolments, payments, accounts }, dayOne),
   };
 };

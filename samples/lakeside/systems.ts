@@ -135,6 +135,20 @@ const spoiledStudents = (students: readonly Student[]): Student[] => {
 export const makeStudentTable = ({ students }: Population): SampleTable =>
   tableOf('students', studentColumns, 'student_no', [...students, ...spoiledStudents(students)].map(studentRow));
 
+/** The university with its campuses, and the names by which HR knows them. */
+export const makeUnitTables = (): SampleTable[] => [
+  tableOf('units', textColumns('code name parent'), 'code', [
+    ['LU', 'Lakeside University', null],
+    ...Object.entries(sisCampuses).map(([name, code]) => [code, name, 'LU']),
+  ]),
+  tableOf(
+    'unit_names',
+    textColumns('name code'),
+    'name',
+    Object.entries(sisCampuses).map(([name, code]) => [name, code]),
+  ),
+];
+
 const sections = ['ARC', 'BIO', 'CHE', 'ECO', 'FRE', 'GEO', 'HIS', 'INF', 'LAW', 'MAT', 'MUS', 'PHY'].flatMap(
   (subject) => ['101', '120', '205', '310', '402'].map((course) => `${subject}-${course}`),
 );

@@ -123,10 +123,11 @@ describe('posting', () => {
     });
   };
 
-  const openRun = async (): Promise<RunRef> => {
+  const openRun = async (rollbackOf?: string): Promise<RunRef> => {
     runs += 1;
     const opened = await createRuns(dependencies()).openRun({
-      ...{ institutionId, jobId, kind: 'sync', actor: 'test', asOf: '2026-10-01', workflowId: `post-${String(runs)}` },
+      ...{ institutionId, jobId, actor: 'test', asOf: '2026-10-01', workflowId: `post-${String(runs)}` },
+      ...(rollbackOf === undefined ? { kind: 'sync' } : { kind: 'rollback', rollbackOf }),
     });
     if (!('opened' in opened)) throw new Error('the job is occupied');
     return opened.opened;
@@ -368,16 +369,17 @@ describe('posting', () => {
       spoil = breaksAt(2);
       await expect(postAll(run, plan)).rejects.toThrow('broken off');
       spoil = (connector) => connector;
-      await undo(run);
+      await undo(run, run);
       expect(await entries()).toEqual({ count: 1, distinct: 1, sum: '1.00' });
       await createRuns(dependencies()).closeRun(run, 'rolled_back');
     });
   });
 
-  const undo = async (run: RunRef): Promise<unknown> => {
+  /** By a rollback; a run that is under way takes itself back. */
+  const undo = async ({ runId }: RunRef, by: RunRef): Promise<unknown> => {
     const context = await dependencies().configurations.of(institutionId);
-    const lease = await takeLease(hub, run, 'rollback', `${run.runId}/targets`);
-    return rollBackPosted(dependencies(), { run, lease, runId: run.runId, context });
+    const lease = await takeLease(hub, by, 'rollback', `${runId}/targets`);
+    return rollBackPosted(dependencies(), { run: by, lease, runId, context });
   };
 
   it('refuses an attempt that a newer one took over', async () => {
@@ -415,19 +417,21 @@ describe('posting', () => {
     const { run } = await wholeRun();
     await sql.query(`update entries set amount = 1 where number = 'P001700'`);
     await sql.query(`delete from payments where entered > 1000`);
-    expect(await undo(run)).toEqual({ reversed: 1_397, kept: 1, failed: 0 });
-    expect(await undo(run)).toEqual({ reversed: 1_397, kept: 1, failed: 0 });
+    const rollback = await openRun(run.runId);
+    expect(await undo(run, rollback)).toEqual({ reversed: 1_397, kept: 1, failed: 0 });
+    expect(await undo(run, rollback)).toEqual({ reversed: 1_397, kept: 1, failed: 0 });
     expect(await entries()).toMatchObject({ count: 500 });
-    expect(await findings(run)).toMatchObject([{ kind: 'posted_kept', source_key: 'P001700' }]);
+    expect(await findings(rollback)).toMatchObject([{ kind: 'posted_kept', source_key: 'P001700' }]);
   });
 
-  it.each(['compensate', 'impossible'] as const)('%s: the rows stand and are listed', async (rollback) => {
-    await configure({ rollback });
+  it.each(['compensate', 'impossible'] as const)('%s: the rows stand and are listed', async (setting) => {
+    await configure({ rollback: setting });
     await pay(1, 1_400);
     const { run } = await wholeRun();
-    expect(await undo(run)).toEqual({ reversed: 0, kept: 1_398, failed: 0 });
+    const rollback = await openRun(run.runId);
+    expect(await undo(run, rollback)).toEqual({ reversed: 0, kept: 1_398, failed: 0 });
     expect(await entries()).toMatchObject({ count: 1_398 });
-    const [finding] = await findings(run);
+    const [finding] = await findings(rollback);
     expect(finding).toMatchObject({ kind: 'posted_kept' });
   });
 });

@@ -94,10 +94,12 @@ describe('targets set back', () => {
     await changeAllPhones();
     const run = await sync();
     const [first] = campus.students.values();
-    const { rows } = await campus.owner.query<{ id: string }>(
-      `insert into concord.restrictions (institution_id, golden_id, recipient_class, placed_by)
-       select institution_id, id, 'finance', 'steward' from concord.golden_records where values[2] = $1 returning golden_id::text as id`,
-      [JSON.stringify(first?.nid)],
+    const { rows } = await campus.hub.transaction(campus.institutionId, (client) =>
+      client.query<{ id: string }>(
+        `insert into restrictions (institution_id, golden_id, recipient_class, placed_by)
+         select institution_id, id, 'finance', 'steward' from golden_records where values[2] = $1 returning golden_id::text as id`,
+        [JSON.stringify(first?.nid)],
+      ),
     );
     const preview = await previewRollback(campus.hub, campus.institutionId, run, '2026-01-15');
     expect(preview.kept).toEqual([{ goldenId: rows[0]?.id, reason: 'restricted', target: 'finance.persons' }]);

@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { createApiKey, revokeApiKey } from '../../database/api-keys.js';
-import { apiRoles } from '../../database/rows.js';
-import { ApiHarness, base, type OpenApiOperation } from './api-harness.js';
+import { roles, rolesWith, type Permission } from '../../domain/access.js';
+import type { ProblemPart } from '../../api/common/problem.js';
+import { ApiHarness, base, type OpenApiOperation, type Reply } from './api-harness.js';
 import { World } from './builders.js';
 
 let api: ApiHarness;
@@ -14,6 +15,24 @@ afterAll(async () => {
   await api.close();
 });
 
+interface ReadersAndWriters {
+  readonly read: readonly string[];
+  readonly write: readonly string[];
+}
+const everybodyReads: ReadersAndWriters = {
+  read: ['secretary', 'steward', 'operator', 'auditor', 'admin'],
+  write: ['steward'],
+};
+
+/* The routes that every kind of configured things has. Rules have no dependents. */
+const configured = (noun: string, { read, write }: ReadersAndWriters): Readonly<Record<string, readonly string[]>> => ({
+  ...Object.fromEntries(['create', 'put', 'archive', 'restore', 'revert'].map((verb) => [`${verb}${noun}`, write])),
+  ...Object.fromEntries(
+    [`list${noun}s`, `get${noun}`, `list${noun}Versions`, `get${noun}Version`].map((id) => [id, read]),
+  ),
+  ...(noun === 'Rule' ? {} : { [`get${noun}Dependents`]: read }),
+});
+
 /** Every route, and whom it admits: the table of roles in the threat model. */
 const admits: Readonly<Record<string, readonly string[]>> = {
   getOverview: ['secretary', 'steward', 'operator', 'auditor', 'admin'],
@@ -24,6 +43,17 @@ const admits: Readonly<Record<string, readonly string[]>> = {
   listRuns: ['secretary', 'steward', 'operator', 'auditor'],
   getRun: ['secretary', 'steward', 'operator', 'auditor'],
   listRejectedRecords: ['secretary', 'steward', 'auditor'],
+  groupRejectedRecords: ['secretary', 'steward', 'auditor'],
+  findRejectedRecords: ['secretary', 'steward', 'auditor'],
+  getRejectedRecord: ['secretary', 'steward', 'auditor'],
+  correctRejectedRecord: ['steward'],
+  withdrawCorrection: ['steward'],
+  replayRejectedRecord: ['steward'],
+  replayRejectedRecords: ['steward'],
+  getRunProgress: ['secretary', 'steward', 'operator', 'auditor'],
+  listRunChanges: ['secretary', 'steward', 'auditor'],
+  cancelRun: ['steward', 'operator'],
+  groupFindings: ['secretary', 'steward', 'auditor'],
   listFindings: ['secretary', 'steward', 'auditor'],
   previewRollback: ['secretary', 'steward', 'operator', 'auditor'],
   rollBackRun: ['steward'],
@@ -32,6 +62,11 @@ const admits: Readonly<Record<string, readonly string[]>> = {
   putMapping: ['steward'],
   listConflicts: ['secretary', 'steward', 'auditor'],
   getConflict: ['secretary', 'steward', 'auditor'],
+  countConflicts: ['secretary', 'steward', 'operator', 'auditor'],
+  assignConflict: ['secretary', 'steward'],
+  takeBackDecision: ['secretary', 'steward'],
+  takeBackDecisions: ['secretary', 'steward'],
+  takeBackHeldDecision: ['secretary', 'steward'],
   decideConflict: ['secretary', 'steward'],
   decideConflicts: ['secretary', 'steward'],
   listHeldChanges: ['secretary', 'steward', 'operator', 'auditor'],
@@ -43,10 +78,62 @@ const admits: Readonly<Record<string, readonly string[]>> = {
   findGoldenRecords: ['secretary', 'steward', 'auditor'],
   getGoldenRecord: ['secretary', 'steward', 'auditor'],
   overrideGoldenRecord: ['steward'],
+  watchEvents: ['secretary', 'steward', 'operator', 'auditor'],
+  issueEventTicket: ['secretary', 'steward', 'operator', 'auditor'],
+  listDeliveries: ['secretary', 'steward', 'operator', 'auditor'],
+  getDelivery: ['secretary', 'steward', 'operator', 'auditor'],
+  deliver: ['secretary', 'steward', 'operator'],
+  getUpload: ['secretary', 'steward', 'operator'],
+  sendFile: ['secretary', 'steward', 'operator'],
+  liftOverride: ['steward'],
+  listGoldenVersions: ['secretary', 'steward', 'auditor'],
+  getGoldenRecordAsOf: ['secretary', 'steward', 'auditor'],
+  getGoldenProvenance: ['secretary', 'steward', 'auditor'],
+  getGoldenTargets: ['secretary', 'steward', 'auditor'],
+  syncGoldenRecord: ['secretary', 'steward'],
+  revealGoldenRecord: ['secretary', 'steward'],
+  listDisclosures: ['steward', 'auditor'],
+  listRestrictions: ['secretary', 'steward', 'auditor'],
+  getRestriction: ['secretary', 'steward', 'auditor'],
+  placeRestriction: ['secretary', 'steward'],
+  releaseRestriction: ['steward'],
+  listOrganisations: ['secretary', 'steward', 'operator', 'auditor', 'admin'],
   validateQuality: ['secretary', 'steward'],
+  getMe: ['secretary', 'steward', 'operator', 'auditor', 'admin'],
+  switchGrant: ['secretary', 'steward', 'operator', 'auditor', 'admin'],
+  listKeys: ['auditor', 'admin'],
+  getKey: ['auditor', 'admin'],
+  createKey: ['admin'],
+  rotateKey: ['admin'],
+  revokeKey: ['admin'],
+  getInstitution: ['secretary', 'steward', 'operator', 'auditor', 'admin'],
+  putInstitution: ['steward', 'admin'],
+  revertInstitution: ['steward', 'admin'],
+  listInstitutionVersions: ['secretary', 'steward', 'operator', 'auditor', 'admin'],
+  getInstitutionVersion: ['secretary', 'steward', 'operator', 'auditor', 'admin'],
+  ...configured('System', { read: ['steward', 'operator', 'auditor', 'admin'], write: ['steward', 'admin'] }),
+  ...configured('EntityType', everybodyReads),
+  ...configured('CodeTable', everybodyReads),
+  ...configured('Rule', everybodyReads),
+  ...configured('Mapping', everybodyReads),
+  ...configured('Job', { read: ['secretary', 'steward', 'operator', 'auditor'], write: ['steward'] }),
+  testSystem: ['steward', 'operator', 'admin'],
+  discoverSystem: ['steward', 'admin'],
+  getSystemCapabilities: ['steward', 'operator', 'auditor', 'admin'],
+  getInquiry: ['secretary', 'steward', 'operator', 'admin'],
+  dryRunMapping: ['secretary', 'steward'],
+  proposeMapping: ['steward'],
+  diffConfiguration: ['steward', 'auditor', 'admin'],
+  applyConfiguration: ['steward'],
+  exportConfiguration: ['steward', 'auditor', 'admin'],
+  pauseJob: ['steward', 'operator'],
+  resumeJob: ['steward', 'operator'],
 };
 
-const open = ['getHealth', 'getReadiness', 'getProblemType'];
+const open = [
+  ...['getHealth', 'getReadiness', 'getProblemType', 'getConfigurationSchema', 'wakeJobs'],
+  ...['getProviders', 'beginSignIn', 'completeSignIn', 'signOut'],
+];
 
 const routes = async (): Promise<readonly { method: string; path: string; operation: OpenApiOperation }[]> => {
   const { paths } = await api.openApi();
@@ -62,6 +149,19 @@ describe('whom routes admit', () => {
   test('every route is in the table', async () => {
     const ids = (await routes()).map(({ operation }) => operation.operationId).sort();
     expect(ids).toEqual([...Object.keys(admits), ...open].sort());
+  });
+
+  test('every route names its cell of the table of permissions, which opens it to those roles', async () => {
+    for (const { operation } of await routes()) {
+      const cell = operation['x-permission'];
+      if (open.includes(operation.operationId))
+        expect([operation.operationId, cell]).toEqual([operation.operationId, 'anybody']);
+      else
+        expect([operation.operationId, rolesWith(cell as Permission)]).toEqual([
+          operation.operationId,
+          admits[operation.operationId],
+        ]);
+    }
   });
 
   test('without a key, with an unknown, a wrong, a revoked or an expired one nobody is let in', async () => {
@@ -106,7 +206,7 @@ describe('whom routes admit', () => {
       });
       expect([operation.operationId, none.status]).toEqual([operation.operationId, 401]);
       const refused = await Promise.all(
-        apiRoles.map(async (role) => {
+        roles.map(async (role) => {
           const { status } = await api.ask(method.toUpperCase(), addressOf(path), {
             as: role,
             ...(method === 'get' ? {} : { body: {} }),
@@ -116,10 +216,10 @@ describe('whom routes admit', () => {
       );
       expect([operation.operationId, refused.flat()]).toEqual([
         operation.operationId,
-        apiRoles.filter((role) => !admitted.includes(role)),
+        roles.filter((role) => !admitted.includes(role)),
       ]);
     }
-  }, 30_000);
+  }, 240_000);
 
   test('another institution finds nothing of ours', async () => {
     const run = await world.run({ state: 'completed_with_questions' });
@@ -191,6 +291,13 @@ describe('problems', () => {
       }),
     ).toMatchObject(problem(400, 'body_malformed'));
     expect(await api.get('conflicts/pending?cursor=nonsense')).toMatchObject(problem(400, 'cursor_mismatch'));
+    expect(await api.get(`runs/${'0'.repeat(5000)}`)).toMatchObject(problem(404, 'not_found'));
+    expect(await api.get('runs/%zz')).toMatchObject(problem(400, 'body_malformed'));
+    expect(await api.get(`runs?cursor=${'%C2%95'.repeat(4000)}`)).toMatchObject(problem(400, 'validation_failed'));
+    expect(await api.get('conflicts/pending?group=%00')).toMatchObject(problem(400, 'validation_failed'));
+    expect(await api.get('status/overview', { headers: { 'if-none-match': 'x'.repeat(300) } })).toMatchObject(
+      problem(400, 'validation_failed'),
+    );
   });
 
   test('name each field with a pointer, unknown ones too', async () => {
@@ -234,6 +341,28 @@ describe('problems', () => {
     const { headers, body } = await api.get('nowhere', { headers: { traceparent: `00-${trace}-00f067aa0ba902b7-01` } });
     expect(headers.get('trace-id')).toBe(trace);
     expect(body).toMatchObject({ traceId: trace });
+  });
+
+  test('are told in the language that the caller prefers; codes and pointers stay', async () => {
+    const ask = (language: string): Promise<Reply> =>
+      api.post('jobs/create', { name: 'x'.repeat(300) }, { headers: { 'accept-language': language } });
+    const replies = await Promise.all(['en', 'de-CH, en;q=0.5', 'ar'].map(ask));
+    expect(replies.map(({ headers }) => headers.get('content-language'))).toEqual(['en', 'de', 'ar']);
+    expect(replies.map(({ headers }) => headers.get('vary'))).toEqual(replies.map(() => 'accept-language'));
+    const documents = replies.map(({ body }) => body as { title: string; code: string; errors: ProblemPart[] });
+    expect(documents.map(({ title }) => title)).toEqual([
+      'The request is not valid',
+      'Die Anfrage ist nicht gültig',
+      'الطلب غير صالح',
+    ]);
+    expect(new Set(documents.map(({ code }) => code)).size).toBe(1);
+    const partsOf = ({ errors }: { errors: ProblemPart[] }): string[] =>
+      errors.map(({ pointer, code }) => `${pointer} ${code}`);
+    expect(documents.map(partsOf)).toEqual(documents.map(() => partsOf(documents[0] ?? { errors: [] })));
+    expect(documents[1]?.errors.find(({ pointer }) => pointer === '/sources')?.detail).toBe('sources fehlt');
+    const page = await api.get('problems/forbidden', { as: 'nobody', headers: { 'accept-language': 'de' } });
+    expect(page).toMatchObject({ status: 200, body: { title: 'Nicht mit dieser Rolle', code: 'forbidden' } });
+    expect(page.headers.get('content-language')).toBe('de');
   });
 
   test('every type leads to a page', async () => {

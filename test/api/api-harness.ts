@@ -1,19 +1,33 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { expect } from '@jest/globals';
 import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js';
 import { WorkflowClient, type WorkflowStartInput } from '@temporalio/client';
 import pg from 'pg';
-import { createApi } from '../../api/application.js';
+import { createApi, type ApiAccess } from '../../api/application.js';
 import type { Readiness } from '../../api/health/readiness.js';
 import type { PreviewRollback } from '../../api/runs/rollback.js';
 import { createRunStarter } from '../../api/temporal/run-starter.js';
 import { createApiKey } from '../../database/api-keys.js';
 import { createHub, type Hub } from '../../database/hub.js';
-import { apiRoles, type ApiRole } from '../../database/rows.js';
+import { listen } from '../../database/listen.js';
+import { roles, type Role } from '../../domain/access.js';
 import { ManualClock } from '../../platform/clock.js';
 import { createLog } from '../../platform/log.js';
 import { createDatabase, type TestDatabase } from '../harness/database.js';
 
 export const base = '/api/secretary/data-sync';
+
+/** Nobody signs in, and nobody asks too much. */
+export const testAccess: ApiAccess = {
+  publicUrl: 'http://127.0.0.1',
+  providers: [],
+  session: { idle: 60, absolute: 600 },
+  rates: { read: 1e6, write: 1e6, work: 1e6, signIn: 1e6 },
+  processes: 1,
+  trustedProxies: [],
+};
 
 /** A reply, with its body read. */
 export interface Reply {
@@ -23,7 +37,7 @@ export interface Reply {
 }
 
 export interface Ask {
-  readonly as?: ApiRole | 'nobody' | 'stranger';
+  readonly as?: Role | 'nobody' | 'stranger';
   readonly body?: unknown;
   readonly text?: string;
   readonly headers?: Readonly<Record<string, string>>;
@@ -40,6 +54,8 @@ export interface Started {
 /** The API over real HTTP and PostgreSQL, with two institutions and a key of each role. */
 export class ApiHarness {
   readonly started: Started[] = [];
+  /** Workflows that were asked to end. */
+  readonly cancelled: string[] = [];
   readonly clock = new ManualClock('2026-11-20T07:10:00Z');
   /** What the preview of a rollback says, by run. */
   readonly previews = new Map<string, Awaited<ReturnType<PreviewRollback>>>();
@@ -59,10 +75,12 @@ export class ApiHarness {
     readonly otherInstitutionId: number,
   ) {}
 
-  private url = '';
+  url = '';
+  readonly spoolFolder = mkdtempSync(join(tmpdir(), 'concord-spool-'));
+  private access: Partial<ApiAccess> = {};
   private closeApi: () => Promise<void> = async () => undefined;
 
-  static async open(): Promise<ApiHarness> {
+  static async open(access: Partial<ApiAccess> = {}): Promise<ApiHarness> {
     const database = await createDatabase();
     const hub = createHub({ url: database.url, role: 'concord_api', max: 10 });
     const owner = new pg.Pool({ connectionString: database.url, max: 4, options: '-c search_path=concord,staging' });
@@ -74,6 +92,7 @@ export class ApiHarness {
       return rows[0]?.id ?? 0;
     };
     const harness = new ApiHarness(database, hub, owner, await ensure('lakeside'), await ensure('elsewhere'));
+    harness.access = access;
     await harness.makeKeys();
     await harness.listen();
     return harness;
@@ -84,6 +103,7 @@ export class ApiHarness {
     await this.hub.close();
     await this.owner.end();
     await this.database.drop();
+    rmSync(this.spoolFolder, { recursive: true, force: true });
   }
 
   get(path: string, ask: Ask = {}): Promise<Reply> {
@@ -105,6 +125,7 @@ export class ApiHarness {
     const address = path.startsWith('/') ? path : `${base}/${path}`;
     const response = await fetch(this.url + address, {
       method,
+      redirect: 'manual',
       headers: {
         ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
         ...(ask.body === undefined ? {} : { 'content-type': 'application/json' }),
@@ -112,7 +133,10 @@ export class ApiHarness {
       },
       ...(body === undefined ? {} : { body }),
     });
-    const text = await response.text();
+    const type = response.headers.get('content-type') ?? '';
+    // A stream does not end by itself: that it begins is all that is asked here.
+    if (type.startsWith('text/event-stream')) await response.body?.cancel();
+    const text = response.bodyUsed ? '' : await response.text();
     const reply = {
       status: response.status,
       headers: response.headers,
@@ -122,11 +146,15 @@ export class ApiHarness {
     return reply;
   }
 
-  token(role: ApiRole | 'stranger'): string {
+  get databaseUrl(): string {
+    return this.database.url;
+  }
+
+  token(role: Role | 'stranger'): string {
     return this.keys.get(role) ?? '';
   }
 
-  setToken(name: ApiRole | 'nobody', token: string): void {
+  setToken(name: Role | 'nobody', token: string): void {
     this.keys.set(name, token);
   }
 
@@ -139,9 +167,9 @@ export class ApiHarness {
   }
 
   private async makeKeys(): Promise<void> {
-    const make = async (institutionId: number, role: ApiRole): Promise<string> =>
+    const make = async (institutionId: number, role: Role): Promise<string> =>
       (await createApiKey(this.hub, institutionId, { role, name: 'Test desk', actor: 'test' })).key;
-    for (const role of apiRoles) this.keys.set(role, await make(this.institutionId, role));
+    for (const role of roles) this.keys.set(role, await make(this.institutionId, role));
     this.keys.set('stranger', await make(this.otherInstitutionId, 'steward'));
   }
 
@@ -157,7 +185,16 @@ export class ApiHarness {
         if (preview === undefined) throw new Error('no preview was prepared');
         return preview;
       },
+      listenForEvents: (heard) =>
+        listen({
+          ...{ url: this.database.url, role: 'concord_api', channel: 'concord_events', heard },
+          failed: () => undefined,
+        }),
+      spoolFolder: this.spoolFolder,
+      mostUploadBytes: 64 * 1024 * 1024,
       runWaitMilliseconds: 0,
+      access: { ...testAccess, ...this.access },
+      inquiryWaitMilliseconds: 0,
     });
     await application.listen({ port: 0, host: '127.0.0.1' });
     this.url = await application.getUrl();
@@ -175,6 +212,10 @@ export class ApiHarness {
             const { workflowId, taskQueue, args } = input.options;
             this.started.push({ type: input.workflowType, workflowId, taskQueue, args });
             return { runId: 'one', eagerlyStarted: false };
+          },
+          cancel: async ({ workflowExecution }) => {
+            this.cancelled.push(workflowExecution.workflowId);
+            return {};
           },
         },
       ],
@@ -220,6 +261,7 @@ export interface OpenApi {
 
 export interface OpenApiOperation {
   readonly operationId: string;
+  readonly 'x-permission': string;
   readonly summary: string;
   readonly description: string;
   readonly tags: readonly string[];

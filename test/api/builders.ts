@@ -2,6 +2,7 @@ import type { Configuration } from '../../domain/job-definition.js';
 import type { EntityTypeDefinition } from '../../domain/entity-type.js';
 import type { MappingDefinition } from '../../domain/mapping-definition.js';
 import { applyConfiguration } from '../../database/configuration-store.js';
+import { indexNames } from '../../database/name-index.js';
 import { hash128 } from '../../platform/hash.js';
 import type { ApiHarness } from './api-harness.js';
 
@@ -102,11 +103,15 @@ export class World {
     readonly jobId: number,
     readonly mappingIds: Readonly<Record<string, number>>,
     private readonly systemIds: Readonly<Record<string, number>>,
-    readonly typeId: number,
+    private readonly typeIds: Readonly<Record<string, number>>,
   ) {}
 
-  static async build(api: ApiHarness): Promise<World> {
-    await applyConfiguration(api.hub, configuration, 'test');
+  get typeId(): number {
+    return this.typeIds['person'] ?? 0;
+  }
+
+  static async build(api: ApiHarness, given: Configuration = configuration): Promise<World> {
+    await applyConfiguration(api.hub, given, 'test');
     await applyConfiguration(
       api.hub,
       { ...configuration, institution: { code: 'elsewhere', name: 'Elsewhere', timeZone: 'UTC' } },
@@ -125,7 +130,7 @@ export class World {
       ids('data_source_configurations'),
       ids('entity_types'),
     ]);
-    return new World(api, jobs['people'] ?? 0, mappings, systems, types['person'] ?? 0);
+    return new World(api, jobs['people'] ?? 0, mappings, systems, types);
   }
 
   async run(
@@ -170,13 +175,20 @@ export class World {
       sticky?: readonly number[];
       updatedRun?: string;
       status?: string;
+      type?: string;
+      /** Whose record it is; null: nobody's. Default: its own. */
+      subject?: string | null;
+      validFrom?: string;
+      validTo?: string;
     } = {},
   ): Promise<string> {
-    return await this.insert(
-      `insert into golden_records (id, institution_id, entity_type_id, version, values, versions, origins, sticky, status, created_run, updated_run)
-       values (nextval('golden_ids'), $1, $2, $3, $4, $5, $6, $7, $8, $9, $10) returning id`,
+    const id = await this.insert(
+      `with made as (select nextval('golden_ids') as id)
+       insert into golden_records (id, institution_id, entity_type_id, version, values, versions, origins, sticky, status, created_run, updated_run,
+         valid_from, valid_to, subject_key)
+       select id, $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, case when $13 then id else $14 end from made returning id`,
       [
-        ...[this.api.institutionId, this.typeId, facts.version ?? 1],
+        ...[this.api.institutionId, this.typeIds[facts.type ?? 'person'], facts.version ?? 1],
         facts.values ?? ['{"family":"Okafor","given":"Amara"}', '"amara@old.example"', null, null],
         ...[
           facts.versions ?? null,
@@ -186,7 +198,18 @@ export class World {
           run,
           facts.updatedRun ?? run,
         ],
+        ...[facts.validFrom ?? null, facts.validTo ?? null, facts.subject === undefined, facts.subject ?? null],
       ],
+    );
+    await indexNames(this.api.hub, this.api.institutionId, { runId: facts.updatedRun ?? run });
+    return id;
+  }
+
+  /** A reference of one golden record to another. */
+  async reference(goldenId: string, path: string, targetId: string): Promise<void> {
+    await this.api.owner.query(
+      `insert into golden_references (golden_id, path, target_id, institution_id) values ($1, $2, $3, $4)`,
+      [goldenId, path, targetId, this.api.institutionId],
     );
   }
 
@@ -204,7 +227,7 @@ export class World {
         this.api.institutionId,
         system,
         this.mappingIds[mapping],
-        this.typeId,
+        this.typeIds['person'],
         key,
         goldenId,
         raw === null ? null : JSON.stringify(raw),
@@ -216,7 +239,7 @@ export class World {
   async identifier(imageId: string, scheme: string, value: string): Promise<void> {
     await this.api.owner.query(
       `insert into record_identifiers (institution_id, entity_type_id, scheme, value, image_id) values ($1, $2, $3, $4, $5)`,
-      [this.api.institutionId, this.typeId, scheme, value, imageId],
+      [this.api.institutionId, this.typeIds['person'], scheme, value, imageId],
     );
   }
 
@@ -240,7 +263,7 @@ export class World {
           this.jobId,
           run,
           kind,
-          this.typeId,
+          this.typeIds['person'],
           goldenId,
           group,
           '"amara@old.example"',
@@ -273,9 +296,25 @@ export class World {
   async rejected(run: string, count = 1): Promise<void> {
     await this.api.owner.query(
       `insert into rejected_records (institution_id, run_id, mapping_id, kind, source_key, position, raw, field, rule, reason, detail)
-       select $1, $2, $3, 'rejected', 'E-' || n, n::text, '["E-77","Amara"]', 'family', 'family_is_there', 'family_is_there', 'a value is required'
+       select $1, $2, $3, 'rejected', 'E-' || n, n::text, '["E-77","Amara",null,null,null]', 'family', 'family_is_there', 'family_is_there', 'a value is required'
        from generate_series(1, $4::int) n`,
       [this.api.institutionId, run, this.mappingIds['hr.staff'], count],
+    );
+  }
+
+  /** A row of hr.staff that was set aside. */
+  async setAside(
+    run: string,
+    facts: { raw?: readonly (string | null)[] | string; key?: string; reason?: string; kind?: string } = {},
+  ): Promise<string> {
+    const { raw = ['E-77', 'Amara', '', 'amara@hr.example', '2026-01-01'], reason = 'family_is_there' } = facts;
+    return await this.insert(
+      `insert into rejected_records (institution_id, run_id, mapping_id, kind, source_key, position, raw, field, reason, detail)
+       values ($1, $2, $3, $4, $5, '', $6, 'family', $7, 'a value is required') returning id`,
+      [
+        ...[this.api.institutionId, run, this.mappingIds['hr.staff'], facts.kind ?? 'rejected', facts.key ?? 'E-77'],
+        ...[typeof raw === 'string' ? raw : JSON.stringify(raw), reason],
+      ],
     );
   }
 

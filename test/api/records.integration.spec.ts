@@ -119,7 +119,9 @@ describe('a golden record', () => {
       body: { items: [] },
     });
     expect(await api.get('golden-records?type=person&identifier=E5')).toMatchObject({ status: 400 });
-    expect(await api.get('golden-records')).toMatchObject({ status: 400 });
+    expect(await api.get('golden-records?type=person&identifier=staff_number: e:5 ')).toMatchObject({
+      body: { items: [{ id: golden }] },
+    });
   });
 });
 

@@ -189,6 +189,11 @@ describe('what PostgreSQL has of its own, as a source', () => {
     const spelled: TargetEntity = { entity: 'spelled', key: ['id'], columns };
     const rows = has(fresh.rows);
     expect(await rows.readRows(spelled, [['1']])).toEqual(new Map([['1', expected]]));
+    const keyed = has(fresh.keyed);
+    expect(await keyed.readKeys(spelled, [['1'], ['2'], ['no number'], [null]])).toEqual(new Map([['1', expected]]));
+    await expect(keyed.readKeys({ ...spelled, entity: 'gone' }, [['1']])).rejects.toMatchObject({
+      code: 'source_schema_changed',
+    });
     // Equal values in another spelling are equal: numbers, padded text, times in another zone, documents.
     const before = [
       '1',

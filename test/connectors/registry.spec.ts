@@ -1,4 +1,5 @@
-import { checkConnectorSettings, createConnector } from '../../connectors/registry.js';
+import { createConnector } from '../../connectors/registry.js';
+import { checkConnectorSettings } from '../../connectors/settings.js';
 import type { ConnectorKindName } from '../../connectors/registry.js';
 
 const secret = 'postgresql://user:s3cret@';

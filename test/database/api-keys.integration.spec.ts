@@ -39,8 +39,16 @@ const storedRows = (institution: number): Promise<{ id: number; secret_hash: str
 
 test('a key tells whose it is', async () => {
   expect(created.key).toMatch(/^concord_[0-9a-f]{12}_[\w-]{32}$/);
-  const holder = { keyId: created.id, institutionId: north, role: 'secretary', name: 'Ada' };
+  const holder = { keyId: created.id, institutionId: north, role: 'secretary', name: 'Ada', organisations: [] };
   expect(await verifyApiKey(hub, created.key, now)).toEqual(holder);
+});
+
+test('it may be bound to organisations, where its role can be', async () => {
+  const made = { name: 'North desk', actor: 'test', organisations: ['north', 'south'] };
+  const { key } = await createApiKey(hub, north, { role: 'secretary', ...made });
+  expect(await verifyApiKey(hub, key, now)).toMatchObject({ organisations: ['north', 'south'] });
+  for (const role of ['steward', 'operator', 'auditor', 'admin'] as const)
+    await expect(createApiKey(hub, north, { role, ...made })).rejects.toMatchObject({ code: 'configuration_invalid' });
 });
 
 test('its secret is nowhere', async () => {

@@ -1,5 +1,10 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
-import { applyConfiguration, loadConfiguration, loadMappingVersion } from '../../database/configuration-store.js';
+import {
+  applyConfiguration,
+  loadConfiguration,
+  loadMappingReading,
+  loadMappingVersion,
+} from '../../database/configuration-store.js';
 import type { ConfigurationDifference, Difference } from '../../database/configuration-store.js';
 import { createHub } from '../../database/hub.js';
 import type { Hub } from '../../database/hub.js';
@@ -100,42 +105,8 @@ const stateOf = (institutionId: number): Promise<State> =>
     return { configured: configured.rows, versions: versions.rows };
   });
 
-describe('what mappings depend on', () => {
-  const fields = { name: 'country', attributes: [{ name: 'country', type: 'code' as const, codeTable: 'country' }] };
-  const countries = (...sis: string[]): Configuration['codeTables'] => [
-    { name: 'country', entries: [{ concept: 'KE', codes: { sis } }] },
-  ];
-  const versions = async (institutionId: number): Promise<Record<string, [number, unknown][]>> =>
-    await hub.read(institutionId, async (client) => {
-      const { rows } = await client.query<{ name: string; version: number; kept: unknown }>(
-        `select m.name, v.version, v.code_tables #> '{country,entries,0,codes,sis}' as kept from mapping_versions v
-         join cross_system_mappings m on m.id = v.mapping_id order by 1, 2`,
-      );
-      const found: Record<string, [number, unknown][]> = {};
-      for (const { name, version, kept } of rows) found[name] = [...(found[name] ?? []), [version, kept]];
-      return found;
-    });
-
-  test('a changed code table raises the versions of the mappings that read by it, and they keep what it was', async () => {
-    const base = {
-      institution: { code: 'codes', name: 'Codes', timeZone: 'UTC', recipientClasses: ['directory', 'finance'] },
-      entityTypes: [
-        { ...person, groups: [...person.groups, { ...fields, strategy: 'three_way' as const, priority: [] }] },
-      ],
-    };
-    const { institutionId } = await apply({ ...base, codeTables: countries('404') });
-    const second = await apply({ ...base, codeTables: countries('404', 'KEN') });
-    expect(second.mappings.changed).toContain('sis.students');
-    await apply({ ...base, codeTables: countries('KEN') });
-    expect((await versions(institutionId))['sis.students']).toEqual([
-      [1, ['404']],
-      [2, ['404', 'KEN']],
-      [3, null],
-    ]);
-    expect((await apply({ ...base, codeTables: countries('KEN') })).mappings).toEqual(none);
-  });
-
-  test('the recipient classes of an institution are stored, and undeclared again', async () => {
+describe('an institution', () => {
+  test('keeps its recipient classes, and undeclares them again', async () => {
     const institution = { code: 'classes', name: 'Classes', timeZone: 'UTC' };
     const { institutionId } = await apply({ institution: { ...institution, recipientClasses: ['b', 'a'] } });
     expect((await loadConfiguration(hub, institutionId)).institution.recipientClasses).toEqual(['b', 'a']);
@@ -233,8 +204,13 @@ describe('applying a configuration', () => {
     });
     const loaded = await loadConfiguration(hub, institutionId);
     expect(loaded.jobs).toEqual([]);
-    expect(loaded.archived.jobs).toEqual(first.jobs);
-    expect(loaded.archived.mappings).toEqual(first.mappings.filter((each) => each.definition.name === 'sis.students'));
+    // Out of use is a version too: whoever changes what was archived meanwhile is told.
+    expect(loaded.archived.jobs).toEqual(first.jobs.map((job) => ({ ...job, version: 2 })));
+    expect(loaded.archived.mappings).toEqual(
+      first.mappings
+        .filter((each) => each.definition.name === 'sis.students')
+        .map((mapping) => ({ ...mapping, version: 2 })),
+    );
 
     const back = await apply();
     expect(back).toMatchObject({
@@ -291,6 +267,82 @@ describe('applying a configuration', () => {
     expect(difference).toMatchObject({ ...nothing, institution: 'changed' });
     const loaded = await loadConfiguration(hub, difference.institutionId);
     expect(loaded.institution.name).toBe('Riverside');
+  });
+});
+
+describe('the history', () => {
+  const historyOf = (institutionId: number, kind: string): Promise<unknown[]> =>
+    hub.read(institutionId, async (client) => {
+      const answer = await client.query<{ line: unknown[] }>(
+        `select json_build_array(definition ->> 'name', version, action, changed_by) as line
+         from configuration_versions where kind = $1 order by object_id, version`,
+        [kind],
+      );
+      return answer.rows.map(({ line }) => line);
+    });
+
+  test('keeps every version of everything, with who and how it came about', async () => {
+    const { institutionId } = await apply();
+    const renamed = {
+      institution: { code, name: 'Riverside', timeZone: 'Africa/Nairobi', recipientClasses: ['internal'] },
+    };
+    await applyConfiguration(
+      hub,
+      configuration({ ...renamed, jobs: [], mappings: [withRules([short]), staff] }),
+      'two',
+    );
+    await applyConfiguration(hub, configuration(renamed), 'three');
+    expect(await historyOf(institutionId, 'institution')).toEqual([
+      ['Lakeside', 1, 'created', 'test'],
+      ['Riverside', 2, 'changed', 'two'],
+    ]);
+    expect(await historyOf(institutionId, 'job')).toEqual([
+      ['nightly', 1, 'created', 'test'],
+      ['nightly', 2, 'archived', 'two'],
+      ['nightly', 3, 'restored', 'three'],
+    ]);
+    expect(await historyOf(institutionId, 'rule')).toEqual([
+      ['name_required', 1, 'created', 'test'],
+      ['name_required', 2, 'archived', 'two'],
+      ['name_required', 3, 'restored', 'three'],
+      ['name_short', 1, 'created', 'test'],
+    ]);
+    expect(await historyOf(institutionId, 'mapping')).toHaveLength(4);
+    expect(await historyOf(institutionId, 'system')).toHaveLength(2);
+    expect((await loadConfiguration(hub, institutionId)).institution).toEqual({
+      id: institutionId,
+      ...renamed.institution,
+    });
+  });
+
+  test('a mapping that reads by a changed code table is read anew, and its former versions by the former table', async () => {
+    const byTable: EntityTypeDefinition = {
+      ...person,
+      groups: [
+        ...person.groups,
+        { ...group('country'), attributes: [{ name: 'country', type: 'code', codeTable: 'country' }] },
+      ],
+    };
+    const mapped = { ...students, source: { ...requiredSource(students), columns: ['id', 'name', 'land'] } };
+    const reading: MappingDefinition = {
+      ...mapped,
+      source: {
+        ...mapped.source,
+        records: [{ entityType: 'person', groups: { country: { from: 'land', steps: [{ use: 'code' }] } } }],
+      },
+    };
+    const before = { entityTypes: [byTable], mappings: [reading, staff] };
+    const { institutionId } = await apply(before);
+    const table = { name: 'country', entries: [{ concept: 'CH', codes: { sis: ['404'] } }] };
+    const difference = await apply({ ...before, codeTables: [table] });
+    expect(difference.mappings).toEqual({ ...none, changed: ['sis.students'] });
+    const id = (await loadConfiguration(hub, institutionId)).mappings[0]?.id ?? 0;
+    expect(await loadMappingReading(hub, institutionId, id, 1)).toEqual({
+      definition: reading,
+      codeTables: configuration().codeTables,
+    });
+    expect(await loadMappingReading(hub, institutionId, id, 2)).toEqual({ definition: reading, codeTables: [table] });
+    expect(await apply({ ...before, codeTables: [table] })).toEqual({ institutionId, ...nothing });
   });
 });
 
@@ -354,4 +406,9 @@ describe('loading', () => {
 function requiredTarget(mapping: MappingDefinition): NonNullable<MappingDefinition['target']> {
   if (mapping.target === undefined) throw new Error('no target');
   return mapping.target;
+}
+
+function requiredSource(mapping: MappingDefinition): NonNullable<MappingDefinition['source']> {
+  if (mapping.source === undefined) throw new Error('no source');
+  return mapping.source;
 }

@@ -49,7 +49,7 @@ describe('entities and schema agree', () => {
   const tables = [
     ...['institutions', 'data_source_configurations', 'entity_types', 'cross_system_mappings', 'mapping_versions'],
     ...['data_quality_rules', 'code_tables', 'synchronization_jobs', 'api_keys', 'sync_runs'],
-    ...['sync_conflict_resolutions', 'held_changes'],
+    ...['sync_conflict_resolutions', 'held_changes', 'configuration_versions', 'inquiries'],
   ];
 
   test('there is an entity for each table that has one', () => {
@@ -60,7 +60,7 @@ describe('entities and schema agree', () => {
     const metadata = dataSource.entityMetadatas.find((candidate) => candidate.tableName === table);
     const mapped = (metadata?.columns ?? []).map((column) => ({
       column: column.databaseName,
-      type: dataSource.driver.normalizeType(column),
+      type: dataSource.driver.normalizeType(column) + (column.isArray ? '[]' : ''),
       required: !column.isNullable,
       key: column.isPrimary,
     }));

@@ -76,7 +76,9 @@ function exampleValue(type: string, mark: number): string {
   if (type === 'integer' || type === 'bigint') return String(mark);
   if (type === 'uuid') return `00000000-0000-0000-0000-${String(mark).padStart(12, '0')}`;
   if (type === 'date') return '2026-03-02';
+  if (type === 'timestamp with time zone') return '2026-03-02T07:10:00Z';
   if (type === 'jsonb') return '{}';
+  if (type === 'double precision') return '1';
   if (type.endsWith('[]')) return '{}';
   if (type === 'text') return `example ${mark}`;
   throw new Error(`no example of type ${type}: add one`);

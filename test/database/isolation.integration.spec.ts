@@ -39,8 +39,11 @@ beforeAll(async () => {
   owner = new pg.Client({ connectionString: database.url });
   await owner.connect();
   tables = await tableShapes(owner);
+  // One row a table: what is told of them (events) would be more.
+  await owner.query('set session_replication_role = replica');
   north = await fillInstitution();
   south = await fillInstitution();
+  await owner.query('set session_replication_role = origin');
   for (const role of databaseRoles) hubs.set(role, createHub({ url: database.url, role, max: 1 }));
 });
 afterAll(async () => {
@@ -178,6 +181,28 @@ describe.each(databaseRoles)('%s', (role) => {
     expect(await made).toBe(role === 'concord_worker' ? null : '42501');
     await owner.query('drop table if exists staging.probe');
   });
+});
+
+test('what nobody asks for any more is forgotten, in every institution; what is asked for stays', async () => {
+  const counts = async (): Promise<unknown> => {
+    const { rows } = await owner.query(
+      `select (select count(*)::int from concord.events) as events, (select count(*)::int from concord.event_tickets) as tickets,
+         (select count(*)::int from concord.webhook_receipts) as receipts, (select count(*)::int from concord.idempotency_keys) as keys`,
+    );
+    return rows[0];
+  };
+  const forget = (): Promise<unknown> | undefined =>
+    hubs.get('concord_worker')?.system((client) => client.query('select concord.forget_passed()'));
+  await owner.query(`update concord.event_tickets set expires_at = now()`);
+  const before = await counts();
+  await forget();
+  expect(await counts()).toEqual(before);
+  await owner.query(
+    `update concord.events set created_at = now() - interval '25 hours'; update concord.event_tickets set expires_at = now() - interval '2 hours';
+     update concord.webhook_receipts set received_at = now() - interval '25 hours'; update concord.idempotency_keys set created_at = now() - interval '3 days'`,
+  );
+  await forget();
+  expect(await counts()).toEqual({ events: 0, tickets: 0, receipts: 0, keys: 0 });
 });
 
 test('the API does not read what the worker staged', async () => {

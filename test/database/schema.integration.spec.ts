@@ -67,12 +67,24 @@ describe('rules of the house', () => {
     expect(without).toEqual(['institutions']);
   });
 
-  test('every table has row-level security, by one policy', async () => {
+  test('every table has row-level security, by one policy; another may only narrow what the API sees', async () => {
     const without = await names(`
       select c.relname as name from pg_class c
       where c.relnamespace = 'concord'::regnamespace and c.relkind in ('r', 'p')
-        and not (c.relrowsecurity and 1 = (select count(*) from pg_policy p where p.polrelid = c.oid))`);
+        and not (c.relrowsecurity and 1 = (select count(*) from pg_policy p where p.polrelid = c.oid and p.polpermissive))`);
     expect(without).toEqual([]);
+    const narrowing = await names(`
+      select distinct r.rolname as name from pg_policy p join pg_roles r on r.oid = any (p.polroles) where not p.polpermissive`);
+    expect(narrowing).toEqual(['concord_api']);
+  });
+
+  test('the records of a person are narrowed to whoever may see them', async () => {
+    const open = await names(`
+      select distinct c.relname as name from pg_class c join pg_attribute a on a.attrelid = c.oid and a.attname = 'subject_key'
+      where c.relnamespace = 'concord'::regnamespace and c.relkind in ('r', 'p')
+        and not exists (select from pg_policy p where p.polrelid = c.oid and p.polname = 'shown') order by 1`);
+    // A run that reads one person is a run like others.
+    expect(open).toEqual(['sync_runs']);
   });
 
   /* Columns by which personal data is known; a new table with one of them has to say whose it is. */
@@ -93,14 +105,16 @@ describe('rules of the house', () => {
     expect(keyed).toEqual([
       ...[
         'change_set_entries',
+        'disclosures',
         'findings',
         'golden_record_versions',
         'golden_records',
         'golden_references',
+        'golden_words',
         'held_rows',
       ],
       ...['record_identifiers', 'record_images', 'rejected_records', 'restrictions', 'sync_conflict_resolutions'],
-      'target_due',
+      ...['sync_runs', 'target_due'],
     ]);
     // A key of a row and a hash of it, for as long as the rollback stands; found through the images of the key.
     expect(personal.filter((table) => !keyed.includes(table))).toEqual(['rolled_back_inputs']);

@@ -1,6 +1,7 @@
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import pg from 'pg';
 import { applyConfiguration, loadConfiguration } from '../../database/configuration-store.js';
 import { createHub } from '../../database/hub.js';
@@ -63,7 +64,7 @@ export class Campus {
     readonly hub: Hub,
     readonly concordUrl: string,
     /** As the owner: sees every institution. */
-    readonly owner: pg.Client,
+    private owner: pg.Client,
     readonly source: pg.Client,
     readonly target: pg.Client,
     readonly places: Places,
@@ -99,7 +100,21 @@ export class Campus {
     rmSync(this.folder, { recursive: true, force: true });
   }
 
-  job(name: 'all' | 'students' | 'employees' = 'all'): number {
+  /** After our server was killed. */
+  async reconnect(): Promise<void> {
+    await this.owner.end().catch(() => undefined);
+    for (;;) {
+      try {
+        this.owner = await connected(this.concordUrl);
+        return;
+      } catch {
+        // It is replaying its log.
+        await pause(20);
+      }
+    }
+  }
+
+  job(name: 'all' | 'students' | 'employees' | 'payments' = 'all'): number {
     const id = this.jobs.get(name);
     if (id === undefined) throw new Error(`there is no job ${name}`);
     return id;
@@ -162,13 +177,13 @@ export class Campus {
     await this.source.query('commit');
   }
 
-  /** Delivers all employees, or what is given in their place; with a manifest that says so, or another, or none. */
-  deliver(content: string | Buffer = this.employeesFile(), manifest: object | null = { complete: true }): string {
+  /** Delivers all employees, or what is given in their place; with a manifest that says so, or another. */
+  deliver(content: string | Buffer = this.employeesFile(), manifest: object | string = { complete: true }): string {
     this.deliveries += 1;
     const name = String(this.deliveries).padStart(4, '0');
     const folder = join(this.places.incoming, name);
     mkdirSync(folder);
-    if (manifest !== null) writeFileSync(join(folder, 'manifest.json'), JSON.stringify(manifest));
+    writeFileSync(join(folder, 'manifest.json'), typeof manifest === 'string' ? manifest : JSON.stringify(manifest));
     writeFileSync(join(folder, 'employees.csv'), content);
     return name;
   }
@@ -242,6 +257,80 @@ export class Campus {
       // A file that was not there before a run stands without lines after its rollback.
       file: this.fileText().split('\r\n').slice(1, -1),
     };
+  }
+
+  /** Has a mapping read a column under another name, as somebody would who mends it. */
+  async renameColumn(mapping: string, from: string, to: string): Promise<void> {
+    const configuration = configurationOf(this.places);
+    const renamed = (text: string): string => text.replaceAll(`"from":"${from}"`, `"from":"${to}"`);
+    const mappings = configuration.mappings.map((one) => {
+      if (one.name !== mapping || one.source === undefined) return one;
+      const columns = one.source.columns.map((column) => (column === from ? to : column));
+      const records = JSON.parse(renamed(JSON.stringify(one.source.records))) as typeof one.source.records;
+      return { ...one, source: { ...one.source, columns, records } };
+    });
+    await applyConfiguration(this.hub, { ...configuration, mappings }, 'test');
+  }
+
+  /** Many students at once, and nothing else. */
+  async enrolMany(count: number): Promise<void> {
+    for (let made = 0; made < count; made += 1) this.addStudent();
+    await this.storeStudents();
+  }
+
+  async everyPhone(prefix: string): Promise<void> {
+    for (const student of this.students.values())
+      this.students.set(student.id, { ...student, phone: `${prefix} ${student.id}` });
+    await this.storeStudents();
+  }
+
+  /** From here on one of our tables refuses rows for which this holds, each time, until it is told to `admit` them. */
+  async refuse(table: string, condition: string): Promise<void> {
+    await this.owner.query(`
+      create or replace function public.refuse() returns trigger language plpgsql as
+        $$ begin raise exception 'refused by a test' using errcode = '22000'; end $$;
+      create trigger refuse before insert or update on concord.${table} for each row when (${condition}) execute function public.refuse()`);
+  }
+
+  /** What the owner of the tables finds, or does. */
+  async asOwner<Row extends pg.QueryResultRow>(sql: string, values: readonly unknown[] = []): Promise<readonly Row[]> {
+    return (await this.owner.query<Row>(sql, [...values])).rows;
+  }
+
+  async admit(table: string): Promise<void> {
+    await this.owner.query(`drop trigger refuse on concord.${table}`);
+  }
+
+  /** A row of the outbox, as the API writes it. */
+  async announce(topic: string, subject: string): Promise<void> {
+    await this.owner.query('insert into concord.outbox (institution_id, topic, subject) values ($1, $2, $3)', [
+      this.institutionId,
+      topic,
+      subject,
+    ]);
+    await this.owner.query('notify concord_outbox');
+  }
+
+  async versionOf(nid: string): Promise<number> {
+    const { rows } = await this.owner.query<{ version: number }>(
+      `select version from concord.golden_records where values[2] = $1 and status = 'active'`,
+      [JSON.stringify(nid)],
+    );
+    return rows[0]?.version ?? 0;
+  }
+
+  /** New payments at the source; they are posted, never merged. */
+  async pay(count: number): Promise<void> {
+    await this.source.query(
+      `insert into payments select $1 || n, n / 4.0, date '2026-01-01' + n % 28 from generate_series(1, $2::integer) n`,
+      [`p${this.next()}-`, count],
+    );
+  }
+
+  /** The payments of both sides, as they stand. */
+  async payments(): Promise<{ readonly source: readonly unknown[]; readonly target: readonly unknown[] }> {
+    const sql = 'select no, amount::text, booked_on::text from payments order by no';
+    return { source: (await this.source.query(sql)).rows, target: (await this.target.query(sql)).rows };
   }
 
   /** A decision batch in which a person sets a value, as the API writes it. */
@@ -342,6 +431,8 @@ export class Campus {
     await this.target.query(
       `create table persons (nid text primary key, given text, family text, phone text, email text)`,
     );
+    for (const client of [this.source, this.target])
+      await client.query(`create table payments (no text primary key, amount numeric(12, 2), booked_on date)`);
     for (let count = 0; count < students; count += 1) this.addStudent();
     const shared = [...this.students.values()].slice(0, both);
     for (const { nid, given, family } of shared) this.addEmployee({ nid, given, family });
@@ -383,6 +474,13 @@ const text = (name: string, ...priority: string[]): Configuration['entityTypes']
   priority,
 });
 
+const posted = (name: string, type: 'decimal' | 'date'): Configuration['entityTypes'][number]['groups'][number] => ({
+  name,
+  attributes: [{ name, type }],
+  strategy: 'source_priority',
+  priority: ['sis'],
+});
+
 export const configurationOf = (places: Places): Configuration => ({
   institution: { code: 'campus', name: 'Campus', timeZone: 'UTC', recipientClasses: ['finance', 'directory'] },
   systems: [
@@ -421,6 +519,12 @@ export const configurationOf = (places: Places): Configuration => ({
       ],
       identifiers: [{ scheme: 'nid' }],
       corroboration: { name: ['name.given', 'name.family'] },
+    },
+    {
+      name: 'payment',
+      kind: 'posted',
+      subject: 'none',
+      groups: [text('no', 'sis'), posted('amount', 'decimal'), posted('booked_on', 'date')],
     },
   ],
   mappings: [
@@ -486,6 +590,41 @@ export const configurationOf = (places: Places): Configuration => ({
       },
     },
     {
+      name: 'sis.payments',
+      system: 'sis',
+      entity: 'payments',
+      source: {
+        columns: ['no', 'amount', 'booked_on'],
+        key: ['no'],
+        records: [
+          {
+            entityType: 'payment',
+            groups: {
+              no: { from: 'no' },
+              amount: { from: 'amount', steps: [{ use: 'decimal' }] },
+              booked_on: { from: 'booked_on', steps: [{ use: 'date' }] },
+            },
+          },
+        ],
+      },
+    },
+    {
+      name: 'finance.payments',
+      system: 'finance',
+      entity: 'payments',
+      target: {
+        root: 'payment',
+        key: [{ column: 'no', from: 'no' }],
+        columns: [
+          { column: 'no' },
+          { column: 'amount', from: 'amount', steps: [{ use: 'decimal', scale: 2 }] },
+          { column: 'booked_on', from: 'booked_on', steps: [{ use: 'date' }] },
+        ],
+        recipientClass: 'finance',
+        rollback: 'compensate',
+      },
+    },
+    {
       name: 'web.people',
       system: 'web',
       entity: 'people',
@@ -508,6 +647,7 @@ export const configurationOf = (places: Places): Configuration => ({
   ],
   codeTables: [],
   jobs: [
+    { name: 'payments', sources: ['sis.payments'], targets: ['finance.payments'] },
     { name: 'all', sources: ['sis.students', 'hr.employees'], targets: ['finance.persons', 'web.people'], limits },
     { name: 'students', sources: ['sis.students'], targets: ['finance.persons', 'web.people'] },
     { name: 'employees', sources: ['hr.employees'], targets: ['finance.persons', 'web.people'] },

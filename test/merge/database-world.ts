@@ -6,7 +6,9 @@ import { createApply } from '../../activities/apply.js';
 import { createDiff } from '../../activities/diff.js';
 import { createExtract } from '../../activities/extract.js';
 import { createGuard } from '../../activities/guard.js';
+import { createLive } from '../../activities/live.js';
 import { createMatch } from '../../activities/match.js';
+import { createNames } from '../../activities/names.js';
 import { createMerge } from '../../activities/merge.js';
 import { createPublish } from '../../activities/publish.js';
 import { createRollback } from '../../activities/rollback.js';
@@ -48,6 +50,8 @@ export const directActivities = (hub: Hub, over: Partial<ActivityDependencies> =
     ...createPublish(dependencies),
     ...createVerify(dependencies),
     ...createRollback(dependencies),
+    ...createLive(dependencies),
+    ...createNames(dependencies),
   };
 };
 

@@ -198,7 +198,12 @@ export class PeopleWorld {
 
   /** Decides a question as the API does and has it carried out. */
   async decide(question: Asked, choice: DecisionChoice): Promise<string> {
-    const caller = { institutionId: this.institutionId, actor: 'steward:Test desk', role: 'steward' as const };
+    const caller = {
+      institutionId: this.institutionId,
+      actor: 'steward:Test desk',
+      role: 'steward' as const,
+      organisations: [],
+    };
     const { batchId } = await new Decide(this.hub).one(caller, question.id, { version: question.version, choice });
     const kind = question.kind === 'identity' ? 'release' : 'decision';
     return this.conductor.settle(this.institutionId, this.jobId, batchId, kind);

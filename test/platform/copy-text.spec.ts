@@ -1,5 +1,13 @@
 import fc from 'fast-check';
-import { CopyEncoder, CopyLineSplitter, decodeCopyLine, encodeCopyLine } from '../../platform/copy-text.js';
+import { copyTextArray, decodeTextArray, encodeTextArray } from '../../platform/copy-sink.js';
+import {
+  copyCell,
+  CopyEncoder,
+  CopyLineSplitter,
+  decodeCopyLine,
+  encodeCopyLine,
+  jsonOfCopyLine,
+} from '../../platform/copy-text.js';
 
 const cell = fc.option(
   fc.oneof(
@@ -38,6 +46,33 @@ describe('COPY text', () => {
     const encoder = new CopyEncoder();
     encoder.add(long);
     expect(decodeCopyLine(encoder.take().toString().slice(0, -1))).toEqual(long);
+  });
+
+  it('reads lists of texts as it wrote them, and escapes them for a line at once', () => {
+    const item = fc.option(
+      fc.oneof(
+        cell.map((text) => text ?? ''),
+        cell.map((text) => JSON.stringify(text)),
+        fc.constantFrom('"', '""', '', 'null', 'NULL', '{}', ',', '"a"b"'),
+      ),
+      { nil: null },
+    );
+    fc.assert(
+      fc.property(fc.array(item, { maxLength: 8 }), (items) => {
+        expect(decodeTextArray(encodeTextArray(items))).toEqual(items);
+        expect(copyTextArray(items)).toBe(copyCell(encodeTextArray(items)));
+      }),
+    );
+  });
+
+  it('turns a line into JSON as decoding and writing it would', () => {
+    fc.assert(
+      fc.property(fc.array(cell, { minLength: 1, maxLength: 6 }), (row) => {
+        const line = encodeCopyLine(row).slice(0, -1);
+        expect(jsonOfCopyLine(line)).toBe(JSON.stringify(decodeCopyLine(line)));
+      }),
+    );
+    expect(jsonOfCopyLine('1\t\\N\t\tZoë "é"')).toBe('["1",null,"","Zoë \\"é\\""]');
   });
 
   it('spells null, an empty text and a backslash N differently', () => {

@@ -238,6 +238,8 @@ test('what is expected of the targets', () => {
       "hr.employees": 1910,
       "sis.enrolments": 5378,
       "sis.students": 2213,
+      "sis.unit_names": 2,
+      "sis.units": 3,
     }
   `);
   expect({
@@ -254,6 +256,7 @@ test('what is expected of the targets', () => {
       "golden": {
         "affiliation": 4100,
         "enrolment": 5369,
+        "organisation": 3,
         "person": 4960,
         "relationship": 1000,
       },

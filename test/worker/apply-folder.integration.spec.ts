@@ -40,7 +40,7 @@ test('a folder is applied whole, and once; its first keys are made once', async 
       { code: configuration.institution.code, hasKeys: false },
     ]);
     const keys = await createFirstKeys(database.url, first.institutionId, 'test');
-    expect(Object.keys(keys)).toEqual(['secretary', 'steward', 'operator']);
+    expect(Object.keys(keys)).toEqual(['secretary', 'steward', 'operator', 'admin']);
     expect(await listInstitutions(database.url)).toMatchObject([{ hasKeys: true }]);
   } finally {
     await database.drop();
@@ -56,7 +56,7 @@ test('every problem is told with its file, line and remedy: of what is said, and
   expect(configuration).toBeNull();
   expect(new Set(problems.map(({ file, line }) => `${file}:${line}`))).toEqual(
     new Set([
-      'jobs/lakeside.yaml:3',
+      'jobs/lakeside.yaml:4',
       'systems/hr.yaml:3',
       'systems/sis.yaml:5',
       'systems/sis.yaml:4',

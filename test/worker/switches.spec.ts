@@ -3,19 +3,20 @@ import { SyncError } from '../../domain/errors.js';
 import { readCrashPoints } from '../../worker/faults.js';
 import { resolveSecrets } from '../../worker/secrets.js';
 
-test('a process ends at the n-th time it reaches the place that a fault test names, and only in a fault test', () => {
-  const ends: string[] = [];
+test('a process ends or sleeps at the n-th time it reaches the place that a fault test names, and only in a fault test', () => {
+  const signals: string[] = [];
   const read = (environment: Record<string, string>): ReturnType<typeof readCrashPoints> =>
-    readCrashPoints(environment, () => ends.push('end'));
+    readCrashPoints(environment, (name) => signals.push(name));
   const off = read({ CONCORD_CRASH_AT: 'apply:before' });
   off.reach('apply', 'before');
-  expect(ends).toEqual([]);
-  const on = read({ CONCORD_FAULTS: '1', CONCORD_CRASH_AT: 'apply:after:2' });
+  expect(signals).toEqual([]);
+  const on = read({ CONCORD_FAULTS: '1', CONCORD_CRASH_AT: 'apply:after:2', CONCORD_SLEEP_AT: 'merge:mid' });
   for (const moment of ['before', 'after', 'mid'] as const) on.reach('apply', moment);
   on.reach('merge', 'after');
-  expect(ends).toEqual([]);
+  expect(signals).toEqual([]);
   on.reach('apply', 'after');
-  expect(ends).toEqual(['end']);
+  on.reach('merge', 'mid');
+  expect(signals).toEqual(['SIGKILL', 'SIGSTOP']);
 });
 
 test('secrets replace references at any depth, and one that is not set is named', () => {

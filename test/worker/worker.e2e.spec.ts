@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, jest, test } from '@jest/globals';
-import { Client, type Connection } from '@temporalio/client';
+import { Client, type Connection, type ScheduleDescription } from '@temporalio/client';
+import { msToTs } from '@temporalio/common/lib/time.js';
 import { NativeConnection } from '@temporalio/worker';
 import pg from 'pg';
 import { createHub } from '../../database/hub.js';
@@ -8,7 +9,9 @@ import { createLog } from '../../platform/log.js';
 import { reap } from '../../worker/reaper.js';
 import { startRelay } from '../../worker/relay.js';
 import type { OutboxRow } from '../../worker/relay.js';
-import { reconcileSchedules } from '../../worker/schedules.js';
+import { reconcileSchedules, specOf } from '../../worker/schedules.js';
+import type { JobDefinition } from '../../domain/job-definition.js';
+import { nextFireTimes } from '../../domain/schedule-times.js';
 import { wakeReview } from '../../worker/start-workflows.js';
 import type { Starting } from '../../worker/start-workflows.js';
 import { scheduleIds, workflowIds } from '../../workflows/messages.js';
@@ -30,6 +33,7 @@ let native: NativeConnection;
 let theatre: Theatre;
 let starting: Starting;
 
+type JobSchedule = NonNullable<JobDefinition['schedule']>;
 const schedule = { timeZone: 'Pacific/Kiritimati', everyMinutes: 60 };
 
 beforeAll(async () => {
@@ -139,11 +143,63 @@ test('a schedule starts a run whose id tells its nominal time and whose date is 
   // Kiritimati is 14 hours ahead of UTC.
   expect(dates).toEqual([new Date(nominal + 14 * 3_600_000).toISOString().slice(0, 10)]);
 
+  const describe = async (): Promise<ScheduleDescription> =>
+    await starting.client.schedule.getHandle(scheduleIds.job(1, 1, theatre.scope)).describe();
+  const pauseJob = (reason: string | null): Promise<unknown> =>
+    owner.query(
+      `update concord.synchronization_jobs set paused_reason = $1::text, paused_by = case when $1::text is null then null else 'test' end,
+         paused_at = case when $1::text is null then null else now() end`,
+      [reason],
+    );
+  await pauseJob('moving');
+  await reconcileSchedules({ ...starting, log }, 1);
+  expect((await describe()).state).toMatchObject({ paused: true, note: 'The job is paused: moving' });
+  await pauseJob(null);
+  await reconcileSchedules({ ...starting, log }, 1);
+  expect((await describe()).state).toMatchObject({ paused: false });
+  // What an operator paused in Temporal stays so.
+  await starting.client.schedule.getHandle(scheduleIds.job(1, 1, theatre.scope)).pause('by hand');
+  await reconcileSchedules({ ...starting, log }, 1);
+  expect((await describe()).state).toMatchObject({ paused: true, note: 'by hand' });
+
   await owner.query('update concord.synchronization_jobs set archived = true');
   await reconcileSchedules({ ...starting, log }, 1);
   const gone = starting.client.schedule.getHandle(scheduleIds.job(1, 1, theatre.scope));
   await expect(gone.describe()).rejects.toThrow(/not found/i);
   await starting.client.schedule.getHandle(scheduleIds.due(1, theatre.scope)).delete();
+});
+
+test.each([
+  { calendar: { hour: 2, minute: 30 }, timeZone: 'Europe/Zurich' },
+  { calendar: { hour: 1, minute: 30, daysOfWeek: ['SUNDAY', 'MONDAY'] }, timeZone: 'America/New_York' },
+  { calendar: { hour: 2, minute: 0 }, timeZone: 'Australia/Lord_Howe' },
+  {
+    calendar: { hour: 0, minute: 0 },
+    timeZone: 'America/Havana',
+    freeze: [{ from: '2026-11-01', to: '2027-03-01', reason: 'x' }],
+  },
+  { everyMinutes: 700, timeZone: 'Pacific/Kiritimati' },
+])('the next times that people are shown are those of Temporal: %j', async (times: JobSchedule) => {
+  const handle = await starting.client.schedule.create({
+    scheduleId: `times-${Math.random()}${theatre.scope}`,
+    // All times of the next years count: the server tells only the next ten.
+    spec: specOf(times),
+    action: { type: 'startWorkflow', workflowType: 'syncRun', taskQueue: `nobody${theatre.scope}`, args: [] },
+    state: { paused: true },
+  });
+  try {
+    const from = Date.parse('2026-10-01T00:00:00Z');
+    const until = Date.parse('2027-04-20T00:00:00Z');
+    const { startTime } = await starting.client.workflowService.listScheduleMatchingTimes({
+      ...{ namespace: 'default', scheduleId: handle.scheduleId },
+      ...{ startTime: msToTs(from), endTime: msToTs(until) },
+    });
+    const told = startTime.map(({ seconds }) => Number(seconds) * 1000);
+    expect(told.length).toBeGreaterThan(20);
+    expect(nextFireTimes(times, from - 1, told.length)).toEqual(told);
+  } finally {
+    await handle.delete();
+  }
 });
 
 test('the reaper closes runs whose workflow is gone, and has those rolled back that had begun to apply', async () => {

@@ -32,6 +32,9 @@ export function fakeActivities(scripted: Partial<WorkflowActivities> = {}): Fake
     closeRun: (_run, outcome) => tell('closeRun', outcome, summaryOf(outcome)),
     planExtract: () => tell('planExtract', '', { partitions: partitions(3), posted: [], dropped: [] }),
     extract: (_run, partition) => tell('extract', `${partition.name}/${partition.ordinal}`, done),
+    planLive: () =>
+      tell('planLive', '', { rows: 3, sources: 2, dropped: [{ name: 'hr.staff', code: 'source_reads_no_keys' }] }),
+    indexNames: (_institution, runId) => tell('indexNames', runId ?? 'all', 5),
     forgetStaging: () => tell('forgetStaging', '', undefined),
     dropSource: (_run, partition, step, { code }) => tell('dropSource', `${partition.name} ${step} ${code}`, undefined),
     diff: () => tell('diff', '', done),
@@ -52,6 +55,7 @@ export function fakeActivities(scripted: Partial<WorkflowActivities> = {}): Fake
     remindReview: () => tell('remindReview', '', undefined),
     dueTargets: () => tell('dueTargets', '', targets),
     dropStaging: () => tell('dropStaging', '', undefined),
+    answerInquiry: ({ inquiryId }) => tell('answerInquiry', inquiryId, undefined),
   };
   return { activities: { ...defaults, ...noted(scripted, calls) }, calls };
 }

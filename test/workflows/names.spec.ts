@@ -28,6 +28,9 @@ test('the names that histories hold are frozen', () => {
       workflowIds.recoverRun('5'),
       workflowIds.review(3),
       workflowIds.dueRun(1, '2026-09-01'),
+      workflowIds.inquiry('6'),
+      workflowIds.liveSync('5012', 'key'),
+      workflowIds.indexNames(1, '7'),
     ],
     scheduleIds: [scheduleIds.job(1, 3), scheduleIds.due(1)],
   }).toMatchSnapshot();

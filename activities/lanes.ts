@@ -1,0 +1,23 @@
+/** Does the work of each item, so many at once, in their order. The first that fails ends it: what is at hand is waited for, no
+ *  more is begun, and its error is thrown. */
+export const inLanes = async <T>(
+  items: Iterable<T>,
+  lanes: number,
+  work: (item: T) => Promise<void>,
+): Promise<void> => {
+  const left = items[Symbol.iterator]();
+  let failed = false;
+  const lane = async (): Promise<void> => {
+    for (let next = left.next(); next.done !== true && !failed; next = left.next()) {
+      try {
+        await work(next.value);
+      } catch (error) {
+        failed = true;
+        throw error;
+      }
+    }
+  };
+  const ended = await Promise.allSettled(Array.from({ length: lanes }, lane));
+  const failure = ended.find((one) => one.status === 'rejected');
+  if (failure !== undefined) throw failure.reason;
+};

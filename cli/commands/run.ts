@@ -1,0 +1,77 @@
+import { randomUUID } from 'node:crypto';
+import { dataOf } from '../../client/client.js';
+import { exitCodeOfRun, findJob, watchRun } from '../asking.js';
+import type { Call, Command, Outcome } from '../command.js';
+import { tryJob } from '../mapping-trial.js';
+import { runText } from '../showing.js';
+
+/** `concord run` */
+export const run: Command = {
+  name: 'run',
+  summary: 'start a run of a job, or look at one',
+  arguments: [{ name: 'job', description: 'its name or id' }],
+  options: [
+    {
+      name: 'watch',
+      short: 'w',
+      description: 'follow it to its end; the exit code tells how it ended (3: questions or held changes wait)',
+    },
+    { name: 'dry-run', description: 'only show what the first rows of each source would become; nothing is stored' },
+    { name: 'as-of', value: 'DATE', description: 'project targets as of this date (default: today)' },
+    { name: 'idempotency-key', value: 'KEY', description: 'a text of your own: the same never starts two runs' },
+  ],
+  examples: [
+    { command: 'concord run people', does: 'starts it and returns at once' },
+    { command: 'concord run people --watch', does: 'starts it and follows it to its end' },
+    {
+      command: 'concord run people --idempotency-key 2026-11-26',
+      does: 'starts it once, however often this is repeated',
+    },
+    { command: 'concord run people --dry-run', does: 'what its first rows would become' },
+    { command: 'concord run show 17', does: 'the state of run 17 in words, and its counts' },
+  ],
+  async run(call) {
+    const api = call.api();
+    const job = await findJob(api, call.argument('job'));
+    if (call.flag('dry-run')) return await tryJob(call, job.definition.sources);
+    const asOf = call.given('as-of');
+    const started = await dataOf(
+      api.POST('/jobs/{jobId}/runs', {
+        params: {
+          path: { jobId: job.id },
+          header: { 'Idempotency-Key': call.given('idempotency-key') ?? randomUUID() },
+        },
+        body: asOf === undefined ? {} : { asOf },
+      }),
+    );
+    if (!call.flag('watch')) {
+      const { runId, workflowId } = started;
+      const which =
+        runId === null ? `A run of ${job.definition.name} is begun` : `Run ${runId} of ${job.definition.name} is begun`;
+      const look = runId === null ? `concord runs --job ${job.definition.name}` : `concord run show ${runId}`;
+      return { data: started, text: (paint) => `${which}.\n${paint.dim(`${look}   (workflow ${workflowId})`)}` };
+    }
+    const ended = await watchRun(call, started);
+    return { data: ended, text: (paint) => runText(ended, paint), exitCode: exitCodeOfRun(ended) };
+  },
+  subcommands: [
+    {
+      name: 'show',
+      summary: 'show a run: its state in words, its counts, what to do next',
+      arguments: [{ name: 'id', description: 'the run' }],
+      options: [{ name: 'watch', short: 'w', description: 'follow it to its end' }],
+      examples: [
+        { command: 'concord run show 17', does: 'how it went' },
+        { command: 'concord run show 17 --json | jq .counts', does: 'its counts for a script' },
+      ],
+      async run(call: Call): Promise<Outcome> {
+        const runId = call.argument('id');
+        const found = await dataOf(call.api().GET('/runs/{runId}', { params: { path: { runId } } }));
+        if (!call.flag('watch')) return { data: found, text: (paint) => runText(found, paint) };
+        const { workflowId, jobId, links } = found;
+        const ended = await watchRun(call, { runId, workflowId, jobId, links });
+        return { data: ended, text: (paint) => runText(ended, paint), exitCode: exitCodeOfRun(ended) };
+      },
+    },
+  ],
+};

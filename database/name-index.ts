@@ -1,0 +1,87 @@
+import type { PoolClient } from 'pg';
+import type { Stated } from '../domain/canonical.js';
+import { compileSearch, wordsOf } from '../domain/search.js';
+import { copyOut } from '../platform/copy.js';
+import { loadConfiguration, type LoadedConfiguration } from './configuration-store.js';
+import type { Hub } from './hub.js';
+
+const batchSize = 5_000;
+
+export interface IndexOptions {
+  /** Only the records that this run wrote last; absent: all of the institution. */
+  readonly runId?: string;
+  readonly alive?: () => void;
+  readonly signal?: AbortSignal;
+}
+
+/** Keeps the words by which records are found up with the records. Idempotent; a record that is written meanwhile is looked at again
+ *  after its run. One at a time for each institution, so that no older state is written over a newer one. Returns how many
+ *  records it looked at. */
+export async function indexNames(hub: Hub, institutionId: number, options: IndexOptions = {}): Promise<number> {
+  const { entityTypes } = await loadConfiguration(hub, institutionId);
+  return await hub.bulk(institutionId, async (reading) => {
+    await reading.query('select pg_advisory_xact_lock($1, 0)', [institutionId]);
+    let looked = 0;
+    for (const type of entityTypes) looked += await indexType(hub, reading, institutionId, type, options);
+    if (looked >= batchSize) await hub.transaction(institutionId, (client) => client.query('analyze golden_words'));
+    return looked;
+  });
+}
+
+async function indexType(
+  hub: Hub,
+  reading: PoolClient,
+  institutionId: number,
+  type: LoadedConfiguration['entityTypes'][number],
+  { runId, alive, signal }: IndexOptions,
+): Promise<number> {
+  const paths = compileSearch(type.definition);
+  if (paths.length === 0 || type.definition.kind === 'posted') return 0;
+  const only = runId === undefined ? '' : `and updated_run = ${BigInt(runId)}`;
+  const sql = `copy (select id, array_to_json("values")::text from golden_records where entity_type_id = ${type.id} ${only} order by id) to stdout`;
+  let [looked, words] = [0, emptyBatch()];
+  const write = async (): Promise<void> => {
+    const batch = words;
+    words = emptyBatch();
+    if (batch.ids.length > 0) await hub.transaction(institutionId, (client) => writeWords(client, type.id, batch));
+    alive?.();
+  };
+  for await (const rows of copyOut(reading, sql, signal === undefined ? {} : { signal })) {
+    for (const [id, values] of rows) {
+      if (typeof id !== 'string' || typeof values !== 'string') continue;
+      words.ids.push(id);
+      for (const word of wordsOf(paths, JSON.parse(values) as (Stated | null)[])) {
+        words.of.push(id);
+        words.words.push(word);
+      }
+    }
+    looked += rows.length;
+    if (words.ids.length >= batchSize) await write();
+  }
+  await write();
+  return looked;
+}
+
+interface Batch {
+  readonly ids: string[];
+  /** Of which record each word is. */
+  readonly of: string[];
+  readonly words: string[];
+}
+
+const emptyBatch = (): Batch => ({ ids: [], of: [], words: [] });
+
+async function writeWords(client: PoolClient, typeId: number, { ids, of, words }: Batch): Promise<void> {
+  await client.query(
+    `delete from golden_words w where w.golden_id = any ($1::bigint[])
+       and not exists (select from unnest($2::bigint[], $3::text[]) n (golden_id, word) where n.golden_id = w.golden_id and n.word = w.word)`,
+    [ids, of, words],
+  );
+  await client.query(
+    `insert into golden_words (golden_id, word, institution_id, entity_type_id, subject_key)
+     select n.golden_id, n.word, g.institution_id, $1, g.subject_key
+     from unnest($2::bigint[], $3::text[]) n (golden_id, word) join golden_records g on g.id = n.golden_id
+     on conflict do nothing`,
+    [typeId, of, words],
+  );
+}

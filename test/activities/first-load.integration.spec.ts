@@ -1,0 +1,300 @@
+import { jest } from '@jest/globals';
+import pg from 'pg';
+import type { ActivityDependencies } from '../../activities/dependencies.js';
+import { holdingCreation } from '../../activities/creation-lock.js';
+import { hashOfRow } from '../../activities/projecting.js';
+import type { Connector } from '../../connectors/capabilities.js';
+import { createConnector } from '../../connectors/registry.js';
+import { applyConfiguration, loadConfiguration } from '../../database/configuration-store.js';
+import { createHub, type Hub } from '../../database/hub.js';
+import type { EntityTypeDefinition } from '../../domain/entity-type.js';
+import type { Configuration, JobDefinition } from '../../domain/job-definition.js';
+import type { SourceMapping } from '../../domain/mapping-definition.js';
+import type { RunRef } from '../../domain/run.js';
+import { createDatabase } from '../harness/database.js';
+import { DirectConductor, directActivities } from '../merge/database-world.js';
+
+jest.setTimeout(120_000);
+
+const person: EntityTypeDefinition = {
+  name: 'person',
+  kind: 'mastered',
+  subject: 'self',
+  identifiers: [{ scheme: 'number' }],
+  groups: (['name', 'born', 'due', 'active', 'seen'] as const).map((name) => ({
+    name,
+    attributes: [
+      {
+        name,
+        type: ({ name: 'text', born: 'date', due: 'decimal', active: 'boolean', seen: 'timestamp' } as const)[name],
+      },
+    ],
+    strategy: 'source_priority' as const,
+    priority: ['one'],
+  })),
+};
+
+const fields = ['name', 'born', 'due', 'active', 'seen'];
+
+const configurationOf = (code: string, url: string, job: Partial<JobDefinition>): Configuration => ({
+  institution: { code, name: code, timeZone: 'UTC', recipientClasses: ['internal', 'public'] },
+  systems: ['one', 'mirror'].map((name) => ({ name, kind: 'postgresql', settings: { url } })),
+  entityTypes: [person],
+  codeTables: [],
+  mappings: [
+    {
+      name: `one.${code}_from`,
+      system: 'one',
+      entity: `${code}_from`,
+      source: {
+        columns: ['id', 'number', ...fields, 'secret'],
+        key: ['id'],
+        records: [
+          {
+            entityType: 'person',
+            groups: Object.fromEntries(fields.map((name) => [name, { from: name }])),
+            identifiers: { number: { from: 'number' } },
+            restrictions: [{ recipientClass: 'internal', when: { field: 'secret', equals: 'yes' } }],
+          },
+        ],
+        rules: [{ name: 'named', field: 'name', check: 'required', severity: 'reject' }],
+      },
+    },
+    {
+      name: `mirror.${code}_to`,
+      system: 'mirror',
+      entity: `${code}_to`,
+      target: {
+        root: 'person',
+        key: [{ column: 'name', from: 'name' }],
+        columns: fields.filter((name) => name !== 'name').map((column) => ({ column, from: column })),
+        recipientClass: 'internal',
+        rollback: 'restore',
+      },
+    },
+  ],
+  jobs: [{ name: 'all', sources: [`one.${code}_from`], targets: [`mirror.${code}_to`], ...job }],
+});
+
+describe('a first load', () => {
+  let database: Awaited<ReturnType<typeof createDatabase>>;
+  let hub: Hub;
+  let systems: pg.Client;
+
+  beforeAll(async () => {
+    database = await createDatabase();
+    hub = createHub({ url: database.url, role: 'concord_worker', max: 8 });
+    systems = new pg.Client({ connectionString: database.url });
+    await systems.connect();
+  });
+  afterAll(async () => {
+    await systems.end();
+    await hub.close();
+    await database.drop();
+  });
+
+  /** `key`: what the source declares of its ids. */
+  const open = async (code: string, job: Partial<JobDefinition> = {}, key = 'primary key') => {
+    await systems.query(
+      `create table public.${code}_from (id text ${key}, number text, name text, born date, due numeric(8,2), active boolean, seen timestamptz, secret text)`,
+    );
+    await systems.query(
+      `create table public.${code}_to (name text primary key, born date, due numeric(8,2), active boolean, seen timestamptz)`,
+    );
+    const { institutionId } = await applyConfiguration(hub, configurationOf(code, database.url, job), 'test');
+    const jobId = (await loadConfiguration(hub, institutionId)).jobs[0]?.id ?? 0;
+    /** Calls of the target's capabilities, by name. */
+    const calls: string[] = [];
+    const counting: Partial<ActivityDependencies> = {
+      openConnector: ({ kind, settings }) => counted(createConnector(kind, settings), calls),
+    };
+    const conductor = new DirectConductor(directActivities(hub, counting));
+    return {
+      institutionId,
+      calls,
+      configure: async (source: Partial<SourceMapping>): Promise<void> => {
+        const { mappings, ...rest } = configurationOf(code, database.url, job);
+        const changed = mappings.map((mapping) =>
+          mapping.source === undefined ? mapping : { ...mapping, source: { ...mapping.source, ...source } },
+        );
+        await applyConfiguration(hub, { ...rest, mappings: changed }, 'test');
+      },
+      sync: () => conductor.sync(institutionId, jobId),
+      add: (from: number, to: number, more = "'no'") =>
+        systems.query(
+          `insert into public.${code}_from select i::text, 'n' || i, 'Name ' || i, date '2000-01-01' + i, i + 0.5, i % 2 = 0,
+             timestamptz '2026-01-01 00:00:00Z' + make_interval(secs => i), ${more} from generate_series($1::integer, $2::integer) i`,
+          [from, to],
+        ),
+      target: async () =>
+        (
+          await systems.query<{ name: string; due: string }>(
+            `select name, due::text from public.${code}_to t order by t.due`,
+          )
+        ).rows,
+      hub: <T extends pg.QueryResultRow>(sql: string) =>
+        hub.read(institutionId, async (client) => (await client.query<T>(sql)).rows),
+    };
+  };
+
+  const counted = (connector: Connector, calls: string[]): Connector => {
+    const { rows, copy } = connector;
+    if (rows === undefined || copy === undefined) return connector;
+    return {
+      ...connector,
+      rows: { ...rows, writeRows: (...given) => (calls.push('writeRows'), rows.writeRows(...given)) },
+      copy: { insertText: (...given) => (calls.push('insertText'), copy.insertText(...given)) },
+    };
+  };
+
+  it('goes as text to the target, whose spelling of each row is known', async () => {
+    const load = await open('plain');
+    await load.add(1, 40);
+    const run = await load.sync();
+    expect(load.calls).toEqual(['insertText']);
+    expect(await load.target()).toHaveLength(40);
+
+    const standing = await systems.query<string[]>({
+      text: `select name, born::text, due::text, case when active then 't' else 'f' end, to_char(seen at time zone 'UTC', 'YYYY-MM-DD HH24:MI:SS') || '+00' from public.plain_to order by name collate "C"`,
+      rowMode: 'array',
+    });
+    const images = await load.hub<{ raw_hash: string; told: boolean }>(
+      `select raw_hash::text, told_hash <> raw_hash as told from record_images where read_run is null order by source_key`,
+    );
+    expect(images.map(({ raw_hash }) => raw_hash)).toEqual(standing.rows.map((row) => hashOfRow(row)));
+    // `1.5` was told and stands there as `1.50`.
+    expect(images.every(({ told }) => told)).toBe(true);
+    expect(await load.hub('select 1 from findings')).toEqual([]);
+
+    await load.sync();
+    const [second] = await load.hub<{ rows: object; summary: object }>(
+      `select counts -> 'rows' as rows, counts -> 'summary' as summary from sync_runs where id > ${run}`,
+    );
+    expect(second).toMatchObject({ rows: { extracted: 40, unchanged: 40 }, summary: { targetWrites: 0 } });
+  });
+
+  it('is followed by reads that stage what is not as it was', async () => {
+    const load = await open('again');
+    await load.add(1, 40);
+    await load.sync();
+    const countsOf = async (): Promise<unknown> => {
+      const run = await load.sync();
+      const [found] = await load.hub<{ rows: object }>(
+        `select counts -> 'rows' as rows from sync_runs where id = ${run}`,
+      );
+      return found?.rows;
+    };
+    await systems.query(`update public.again_from set due = 99 where id = '7'`);
+    await systems.query(`delete from public.again_from where id = '8'`);
+    await load.add(41, 41);
+    expect(await countsOf()).toMatchObject({
+      extracted: 40,
+      unchanged: 38,
+      changed: 1,
+      new: 1,
+      missing: 1,
+      deleted: 1,
+    });
+    expect(
+      await load.hub(`select (counts -> 'rows')::integer as staged, (counts -> 'known')::integer as known from run_chunks
+        where step = 'extract' and counts ? 'known'`),
+    ).toEqual([{ staged: 2, known: 38 }]);
+    const names = (await load.target()).map(({ name }) => name);
+    expect(names).toHaveLength(40);
+    expect(names).not.toContain('Name 8');
+
+    // Under a new version of the mapping every row is looked at again, and what is missing is found all the same.
+    await load.configure({ rules: [] });
+    await systems.query(`delete from public.again_from where id = '9'`);
+    expect(await countsOf()).toMatchObject({
+      extracted: 39,
+      unchanged: 0,
+      changed: 0,
+      no_effect: 39,
+      missing: 1,
+      deleted: 1,
+    });
+    expect(await countsOf()).toMatchObject({ extracted: 39, unchanged: 39, missing: 0 });
+    // A source that gives nothing at once is not believed.
+    await systems.query('delete from public.again_from');
+    await load.sync();
+    expect(await load.hub(`select 1 from findings where kind = 'source_empty'`)).toHaveLength(1);
+    expect(await load.target()).toHaveLength(39);
+  });
+
+  it('leaves rejected rows and those of one key out, and counts each once', async () => {
+    const load = await open('twice', {}, '');
+    await load.add(1, 10);
+    await load.add(4, 5);
+    await systems.query(`update public.twice_from set name = null where id = '9'`);
+    const run = await load.sync();
+    const [counted_] = await load.hub<{ rows: object }>(
+      `select counts -> 'rows' as rows from sync_runs where id = ${run}`,
+    );
+    expect(counted_).toMatchObject({ rows: { extracted: 12, new: 7, rejected: 5 } });
+    const rejected = await load.hub<{ key: string; reason: string }>(
+      `select source_key as key, reason from rejected_records order by source_key, id`,
+    );
+    expect(rejected).toEqual([
+      ...['4', '4', '5', '5'].map((key) => ({ key, reason: 'duplicate_key' })),
+      { key: '9', reason: 'named' },
+    ]);
+    expect((await load.target()).map(({ name }) => name)).toEqual([1, 2, 3, 6, 7, 8, 10].map((id) => `Name ${id}`));
+  });
+
+  it('makes no record of rows that the guard holds', async () => {
+    const load = await open('held', { limits: [{ operation: 'insert', absolute: 3 }] });
+    await load.add(1, 5);
+    await load.sync();
+    expect(await load.target()).toEqual([]);
+    expect(await load.hub('select 1 from golden_records')).toEqual([]);
+    expect(await load.hub('select 1 from held_rows')).toHaveLength(5);
+  });
+
+  it('compares rows where one stands in the target already, and leaves a run twice the same', async () => {
+    const load = await open('there');
+    await load.add(1, 5);
+    await systems.query(`insert into public.there_to values ('Name 2', null, 7, null, null)`);
+    await load.sync();
+    expect(load.calls).toContain('writeRows');
+    expect((await load.target()).map(({ due }) => due)).toEqual(['1.50', '2.50', '3.50', '4.50', '5.50']);
+  });
+
+  it('sends no record that is restricted', async () => {
+    const load = await open('secret');
+    await load.add(1, 5, `case when i = 3 then 'yes' else 'no' end`);
+    await load.sync();
+    expect((await load.target()).map(({ name }) => name)).toEqual([1, 2, 4, 5].map((id) => `Name ${id}`));
+  });
+
+  it('lets nobody create beside it, also where the connection that holds the lock dies', async () => {
+    const load = await open('locks');
+    const type = { id: 1, definition: person };
+    const run: RunRef = { runId: '1', institutionId: load.institutionId, jobId: null, kind: 'sync' };
+    const order: string[] = [];
+    let next: Promise<void> = Promise.resolve();
+    const holder = holdingCreation(hub, run, type, async (client, stillHeld) => {
+      const { rows } = await client.query<{ pid: number }>('select pg_backend_pid() as pid');
+      await hub.transaction(run.institutionId, async (own) => {
+        await stillHeld(own);
+        await systems.query('select pg_terminate_backend($1)', [rows[0]?.pid]);
+        next = holdingCreation(hub, run, type, async () => void order.push('the next holder'));
+        await untilWaiting(systems);
+        order.push('the transaction of the first');
+      });
+      await expect(hub.transaction(run.institutionId, (own) => stillHeld(own))).rejects.toThrow('does not answer');
+    });
+    await expect(holder).rejects.toThrow('does not answer');
+    await next;
+    expect(order).toEqual(['the transaction of the first', 'the next holder']);
+  });
+});
+
+const untilWaiting = async (client: pg.Client): Promise<void> => {
+  for (;;) {
+    const { rowCount } = await client.query(
+      `select 1 from pg_locks where locktype = 'advisory' and not granted and mode = 'ExclusiveLock'`,
+    );
+    if ((rowCount ?? 0) > 0) return;
+  }
+};
