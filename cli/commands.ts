@@ -13,6 +13,7 @@ import { keys } from './commands/keys.js';
 import { login } from './commands/login.js';
 import { person } from './commands/person.js';
 import { rejected } from './commands/rejected.js';
+import { restrict } from './commands/restrict.js';
 import { roles } from './commands/roles.js';
 import { rollback } from './commands/rollback.js';
 import { run } from './commands/run.js';
@@ -25,7 +26,7 @@ export const commands: readonly Command[] = [
   ...[up, apply, diff, exportFiles, connect, login, status, doctor],
   ...[jobs, run, runs, rejected],
   ...[conflicts, decide, held, rollback],
-  ...[person, keys, roles],
+  ...[person, restrict, keys, roles],
 ];
 
 /** With the one that is made of the others. */

@@ -8,6 +8,7 @@ begin
     execute format('drop policy shown on concord.%I', t);
   end loop;
 end $$;
+drop function concord.count_words(integer, text[], integer);
 drop table concord.disclosures, concord.golden_words;
 drop function concord.show_to(text, text[], timestamptz), concord.mark_due(bigint, date[]);
 drop view concord.restricted_rows, concord.restrictions_in_force, concord.affiliations, concord.organisations;

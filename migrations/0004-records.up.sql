@@ -61,6 +61,20 @@ end $$;
 grant usage on all sequences in schema concord to concord_worker, concord_api;
 grant maintain on concord.golden_words to concord_worker;
 
+-- How many words begin so, up to `most`: by the rarest of several a search begins. Numbers only, so it looks past the policies below.
+create function concord.count_words(type_id integer, beginnings text[], most integer) returns table (beginning text, found integer)
+  language sql stable security definer set search_path = concord, pg_temp
+  as $$
+  select b.beginning, (
+    select count(*)::integer from (
+      select from concord.golden_words w
+      where w.institution_id = nullif(current_setting('concord.institution', true), '')::integer
+        and w.entity_type_id = type_id and w.word >= b.beginning and w.word < b.beginning || chr(1114111) limit most) x)
+  from unnest(beginnings) as b (beginning)
+  $$;
+revoke all on function concord.count_words(integer, text[], integer) from public;
+grant execute on function concord.count_words(integer, text[], integer) to concord_api;
+
 -- ── who is shown what ────────────────────────────────────────────────────────────────────────────────────────────────
 -- `show_to` says it once a transaction; without it everything of the institution is shown. What follows from it are policies of
 -- the API's role, so that no query of the API can forget it.

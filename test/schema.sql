@@ -988,6 +988,19 @@ CREATE TRIGGER tell AFTER INSERT OR UPDATE ON concord.synchronization_jobs FOR E
 CREATE TRIGGER tell AFTER UPDATE ON concord.uploads FOR EACH ROW EXECUTE FUNCTION concord.tell_upload();
 
 -- functions
+CREATE OR REPLACE FUNCTION concord.count_words(type_id integer, beginnings text[], most integer)
+ RETURNS TABLE(beginning text, found integer)
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'concord', 'pg_temp'
+AS $function$
+  select b.beginning, (
+    select count(*)::integer from (
+      select from concord.golden_words w
+      where w.institution_id = nullif(current_setting('concord.institution', true), '')::integer
+        and w.entity_type_id = type_id and w.word >= b.beginning and w.word < b.beginning || chr(1114111) limit most) x)
+  from unnest(beginnings) as b (beginning)
+  $function$;
 CREATE OR REPLACE FUNCTION concord.ensure_institution(wanted_code text, wanted_name text, wanted_time_zone text, actor text)
  RETURNS integer
  LANGUAGE plpgsql
@@ -1526,6 +1539,7 @@ grant delete, insert, select, update on table concord.watermarks to concord_api;
 grant delete, insert, select, update on table concord.watermarks to concord_worker;
 grant delete, insert, select, update on table concord.webhook_receipts to concord_api;
 grant delete, insert, select, update on table concord.webhook_receipts to concord_worker;
+grant execute on function concord.count_words(integer,text[],integer) to concord_api;
 grant execute on function concord.ensure_institution(text,text,text,text) to concord_api;
 grant execute on function concord.ensure_institution(text,text,text,text) to concord_worker;
 grant execute on function concord.forget_passed() to concord_api;

@@ -108,7 +108,20 @@ export const findExactly = async (
 /** Comes after every text that begins alike: in the order of code points there is none higher. */
 const highest = '\u{10FFFF}';
 
-/** Records of a type whose names have, for each word, one that begins with it; in the order of the word that the longest one found.
+/** More of a kind need not be told apart. */
+const common = 2_000;
+
+/* The rarest first: the others are looked up for each record that has it. Of equally rare ones, the longest. */
+const byRarity = async (client: PoolClient, typeId: number, words: readonly string[]): Promise<string[]> => {
+  if (words.length < 2) return [...words];
+  const { rows } = await client.query<{ beginning: string }>(
+    'select beginning from concord.count_words($1, $2, $3) order by found, length(beginning) desc, beginning',
+    [typeId, words, common],
+  );
+  return rows.map(({ beginning }) => beginning);
+};
+
+/** Records of a type whose names have, for each word, one that begins with it; in the order of the word that the rarest one found.
  *  `after`: that word and the id where the page before ended. */
 export const findByWords = async (
   client: PoolClient,
@@ -121,8 +134,12 @@ export const findByWords = async (
     readonly most: number;
   },
 ): Promise<readonly FoundRow[]> => {
-  // The longest is the rarest, mostly: the others are looked up for each record that has it.
-  const [first = '', ...others] = [...words].sort((left, right) => right.length - left.length);
+  // A further page goes on with the word of the one before, however rare it is by now.
+  const began = words
+    .filter((word) => options.after?.[0].startsWith(word))
+    .sort((left, right) => right.length - left.length)[0];
+  const [first = '', ...others] =
+    began === undefined ? await byRarity(client, typeId, words) : [began, ...words.filter((word) => word !== began)];
   const { rows } = await client.query<FoundRow>(
     `select ${columns}, w.word
      from concord.golden_words w join concord.golden_records g on g.id = w.golden_id join concord.entity_types t on t.id = g.entity_type_id

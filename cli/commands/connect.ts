@@ -110,7 +110,7 @@ async function propose(call: Call, { inquiryId, system, entity, type }: Wanted):
           ['COLUMN', 'SAYS', 'SURE', 'BECAUSE'],
           matches.map((match) => [
             match.column,
-            `${match.group}.${match.attribute}`,
+            match.group === '' ? match.attribute : `${match.group}.${match.attribute}`,
             String(match.confidence),
             match.why,
           ]),

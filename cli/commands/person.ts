@@ -1,10 +1,11 @@
+import { randomUUID } from 'node:crypto';
 import { dataOf } from '../../client/client.js';
 import type { Schemas } from '../../client/client.js';
-import { firstOf, limitOf, limitOption, moreLine, pageOf } from '../asking.js';
+import { exitCodeOfRun, firstOf, limitOf, limitOption, moreLine, pageOf, watchRun } from '../asking.js';
 import type { Call, Command, OptionSpec, Outcome } from '../command.js';
 import { exitCodes } from '../exit-codes.js';
-import { Failure, wrongUsage } from '../failure.js';
-import { valueOf } from '../showing.js';
+import { Failure } from '../failure.js';
+import { runText, valueOf } from '../showing.js';
 import { stateOf, tableOf } from '../terminal.js';
 import type { Paint } from '../terminal.js';
 
@@ -13,7 +14,7 @@ const typeOption: OptionSpec = { name: 'type', value: 'TYPE', description: 'the 
 /** `concord person` */
 export const person: Command = {
   name: 'person',
-  summary: 'find and show golden records: what we hold to be true of somebody, and why',
+  summary: 'find, show and synchronize golden records: what we hold to be true of somebody, and why',
   examples: [
     { command: 'concord person find national_id:756-2', does: 'who has this identifier' },
     { command: 'concord person show 2', does: 'every value with where it comes from' },
@@ -21,31 +22,31 @@ export const person: Command = {
   subcommands: [
     {
       name: 'find',
-      summary: 'find a record by an identifier',
-      arguments: [{ name: 'identifier', description: 'SCHEME:VALUE, such as student_number:S-1042' }],
+      summary: 'find records by the words of a name, or by an identifier',
+      arguments: [{ name: 'words', description: 'the beginnings of words of a name, or SCHEME:VALUE' }],
       options: [typeOption, limitOption],
       examples: [
+        { command: 'concord person find "oka am"', does: 'by name, in any order, former names too' },
         { command: 'concord person find student_number:S-1042', does: 'who has this number' },
         { command: 'concord person find --type organisation unitid:100654', does: 'a record of another type' },
       ],
       async run(call: Call): Promise<Outcome> {
         const api = call.api();
         const most = limitOf(call);
-        const identifier = call.argument('identifier');
+        const words = call.argument('words');
         const type = call.given('type') ?? 'person';
-        if (!/^[^:]+:./.test(identifier))
-          throw wrongUsage(`${identifier} is no identifier.`, 'It looks like SCHEME:VALUE, such as national_id:756-2');
+        const sought = isIdentifier(words) ? { identifier: words } : { q: words };
         const { items, more } = await firstOf(most, (cursor) =>
-          api.GET('/golden-records', { params: { query: { type, identifier, ...pageOf(cursor, most) } } }),
+          api.GET('/golden-records', { params: { query: { type, ...sought, ...pageOf(cursor, most) } } }),
         );
         return {
           data: { items },
           text: (paint) =>
             tableOf(
               paint,
-              ['ID', 'TYPE', 'STATUS'],
-              items.map((item) => [item.id, item.type, stateOf(paint, item.status)]),
-              `Nobody of type ${type} is known by ${identifier}.`,
+              ['ID', 'NAME', 'TYPE', 'STATUS'],
+              items.map((item) => [item.id, item.label, item.type, stateOf(paint, item.status)]),
+              `Nobody of type ${type} is known by ${words}.`,
             ) + moreLine(more, most),
         };
       },
@@ -65,12 +66,44 @@ export const person: Command = {
         return { data: found, text: (paint) => recordText(found, paint) };
       },
     },
+    {
+      name: 'sync',
+      summary: 'synchronize one record alone, now',
+      arguments: [{ name: 'id', description: 'the golden record, by its id or by an identifier SCHEME:VALUE' }],
+      options: [
+        typeOption,
+        { name: 'no-watch', description: 'return when it has begun' },
+        { name: 'idempotency-key', value: 'KEY', description: 'a text of your own: the same never starts two runs' },
+      ],
+      examples: [
+        {
+          command: 'concord person sync 2',
+          does: 'reads it from each system that can be asked, merges, tells the targets',
+        },
+        { command: 'concord person sync student_no:S2', does: 'the same, by an identifier' },
+      ],
+      async run(call: Call): Promise<Outcome> {
+        const goldenId = await goldenIdOf(call, call.argument('id'));
+        const key = call.given('idempotency-key') ?? randomUUID();
+        const started = await dataOf(
+          call.api().POST('/golden-records/{goldenId}/sync', {
+            params: { path: { goldenId }, header: { 'Idempotency-Key': key } },
+          }),
+        );
+        if (call.flag('no-watch'))
+          return { data: started, text: () => `It is begun (workflow ${started.workflowId}).` };
+        const ended = await watchRun(call, started);
+        return { data: ended, text: (paint) => runText(ended, paint), exitCode: exitCodeOfRun(ended) };
+      },
+    },
   ],
 };
 
+const isIdentifier = (words: string): boolean => /^[^:\s]+:./.test(words);
+
 /** The id of the one record that is meant. @throws Failure where none or several have the identifier */
 export async function goldenIdOf(call: Call, wanted: string): Promise<string> {
-  if (!wanted.includes(':')) return wanted;
+  if (!isIdentifier(wanted)) return wanted;
   const type = call.given('type') ?? 'person';
   const { items } = await dataOf(
     call.api().GET('/golden-records', { params: { query: { type, identifier: wanted } } }),

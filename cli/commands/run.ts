@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { dataOf } from '../../client/client.js';
 import { exitCodeOfRun, findJob, watchRun } from '../asking.js';
 import type { Call, Command, Outcome } from '../command.js';
+import { wrongUsage } from '../failure.js';
 import { tryJob } from '../mapping-trial.js';
 import { runText } from '../showing.js';
 
@@ -71,6 +72,25 @@ export const run: Command = {
         const { workflowId, jobId, links } = found;
         const ended = await watchRun(call, { runId, workflowId, jobId, links });
         return { data: ended, text: (paint) => runText(ended, paint), exitCode: exitCodeOfRun(ended) };
+      },
+    },
+    {
+      name: 'cancel',
+      summary: 'ask a run to end; what it has written is taken back',
+      arguments: [{ name: 'id', description: 'the run' }],
+      options: [{ name: 'reason', value: 'TEXT', description: 'why, for those who ask later (needed)' }],
+      examples: [{ command: 'concord run cancel 17 --reason "last month\'s file"', does: 'and says what that does' }],
+      async run(call: Call): Promise<Outcome> {
+        const reason = call.given('reason');
+        if (reason === undefined) throw wrongUsage('Say why: --reason TEXT.');
+        const runId = call.argument('id');
+        const cancelled = await dataOf(
+          call.api().POST('/runs/{runId}/cancel', { params: { path: { runId } }, body: { reason } }),
+        );
+        return {
+          data: cancelled,
+          text: (paint) => `Run ${runId} is asked to end.\n${paint.dim(`concord run show ${runId} --watch`)}`,
+        };
       },
     },
   ],

@@ -174,6 +174,21 @@ describe('a secretary who is bound to an organisation', () => {
     expect(ids(await api.get('restrictions', bound))).toEqual([north.restriction]);
   });
 
+  test('goes through what is found page by page, each record once', async () => {
+    const pages = async (q: string): Promise<unknown[]> => {
+      const found: unknown[] = [];
+      for (let cursor: string | null = ''; cursor !== null;) {
+        const after = cursor === '' ? '' : `&cursor=${encodeURIComponent(cursor)}`;
+        const reply = await api.get(`golden-records?type=person&q=${q}&limit=1${after}`);
+        found.push(...ids(reply));
+        cursor = (reply.body as { nextCursor: string | null }).nextCursor;
+      }
+      return found.sort();
+    };
+    expect(await pages('ama%20amara')).toEqual([north.id, south.id, former.id].sort());
+    expect(await pages('amara%20nobody')).toEqual([]);
+  });
+
   test('sees rejected, held and found rows of their people alone', async () => {
     const other = await world.run();
     await api.owner.query(

@@ -95,6 +95,37 @@ describe('looking', () => {
     expect(shown.out).toMatch(/staff_number +E-77 +hr/);
   });
 
+  test('a restriction is placed on a record and released, each with a reason', async () => {
+    expect(await steward.run(`restrict place ${golden} --class statutory --reason asked`)).toMatchObject({
+      exitCode: 2,
+    });
+    const placed = await steward.run(
+      `restrict place ${golden} --class statutory --authority "request of the person" --reason "at the desk" --json`,
+    );
+    expect(placed).toMatchObject({ exitCode: 0, err: '' });
+    const { id } = JSON.parse(placed.out) as { id: string };
+    expect((await steward.run('restrict --state standing')).out).toMatch(
+      new RegExp(`^${id} +person ${golden} +statutory +standing`, 'm'),
+    );
+    expect(await concord(api.token('secretary')).run(`restrict release ${id} --reason no`)).toMatchObject({
+      exitCode: 5,
+    });
+    expect(await steward.run(`restrict release ${id} --reason withdrawn`)).toMatchObject({ exitCode: 0 });
+    expect((await steward.run('restrict --state standing')).out).toBe('Nothing is restricted.\n');
+    expect(await operator.run('restrict')).toMatchObject({ exitCode: 5 });
+  });
+
+  test('one record alone is synchronized by a run of its own; a run that is over is not cancelled', async () => {
+    const begun = api.started.length;
+    const image = await world.image(run, golden, { mapping: 'sis.students', key: 'E-78' });
+    await world.identifier(image, 'staff_number', 'E-78');
+    await api.owner.query('update record_images set read_run = $2 where id = $1', [image, run]);
+    expect(await steward.run('person sync staff_number:E-78 --no-watch')).toMatchObject({ exitCode: 0, err: '' });
+    expect(api.started.slice(begun)).toHaveLength(1);
+    expect(await operator.run(`run cancel ${run}`)).toMatchObject({ exitCode: 2 });
+    expect(await operator.run(`run cancel ${run} --reason late`)).toMatchObject({ exitCode: 4 });
+  });
+
   test('who may what needs no server', async () => {
     const nobody = concord(null, null);
     const shown = await nobody.run('roles operator');
@@ -247,14 +278,7 @@ describe('configuration and keys', () => {
 
 describe('what goes wrong', () => {
   test('a wrong command line', async () => {
-    for (const line of [
-      'frobnicate',
-      'runs --state nowhere',
-      'runs --limit many',
-      'run',
-      'person find 17',
-      'runs --frob',
-    ])
+    for (const line of ['frobnicate', 'runs --state nowhere', 'runs --limit many', 'run', 'run cancel', 'runs --frob'])
       expect([line, (await steward.run(line)).exitCode]).toEqual([line, 2]);
     expect((await steward.run('rusn')).err).toContain('Did you mean one of run, runs?');
   });

@@ -109,7 +109,7 @@ export class Reader {
     for (;;) {
       const { exitCode, out, err } = await this.shell(step.text);
       const well = exitCode === step.exitCode && (step.output === null || fits(step.output, out === '' ? err : out));
-      if (well) return out;
+      if (well) return out === '' ? err : out;
       if (!step.retries || Date.now() > until)
         throw new Error(
           `line ${step.line}: ended with ${exitCode}, not ${step.exitCode}, or printed something else than the guide says:\n${out}${err}`,
@@ -154,7 +154,7 @@ export class Reader {
   }
 
   private spawn(script: string): ChildProcess {
-    const { NODE_OPTIONS: _options, JEST_WORKER_ID: _worker, ...ours } = process.env;
+    const { NODE_OPTIONS: _options, JEST_WORKER_ID: _worker, FORCE_COLOR: _colour, ...ours } = process.env;
     return spawn('bash', ['-c', script], {
       cwd: this.folder,
       env: { ...ours, ...this.environment },

@@ -63,6 +63,6 @@ async function environmentIn(place: string): Promise<Readonly<Record<string, str
     ...{ HOME: join(place, 'home'), XDG_CONFIG_HOME: join(place, 'home', '.config') },
     CONCORD_DATA_FOLDER: data,
     CONCORD_API_PORT: String(await freePort(0)),
-    ...{ DATABASE_URL: '', TEMPORAL_ADDRESS: '', NO_COLOR: '1', FORCE_COLOR: '' },
+    ...{ DATABASE_URL: '', TEMPORAL_ADDRESS: '', NO_COLOR: '1' },
   };
 }

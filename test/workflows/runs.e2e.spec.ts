@@ -245,6 +245,28 @@ describe('the other runs', () => {
   });
 });
 
+describe('a run of one person', () => {
+  test('reads by keys in place of extracting, and goes through the same steps', async () => {
+    const { calls, result } = await run('live');
+    expect(result).toMatchObject({ state: 'completed', dropped: [{ name: 'hr.staff', code: 'source_reads_no_keys' }] });
+    expect(calls.slice(0, 5)).toEqual(['openRun(sync)', 'planLive', 'diff', 'guard', 'standardize']);
+    expect(ofStep(calls, 'extract')).toEqual([]);
+    expect(ofStep(calls, 'apply')).toHaveLength(2);
+    expect(ofStep(calls, 'publish')).toHaveLength(3);
+  });
+
+  test('fails where no system could be asked', async () => {
+    const { calls, failed } = await run('live-nobody-asked');
+    expect(failed).toBe('source_reads_no_keys');
+    expect(calls.slice(0, 3)).toEqual(['openRun(sync)', 'planLive', 'closeRun(failed)']);
+  });
+});
+
+test('names are indexed beside the runs', async () => {
+  const { calls, status } = await run('names-indexed');
+  expect([calls, status]).toEqual([['indexNames(7)'], 'COMPLETED']);
+});
+
 describe('a review', () => {
   test('has each batch carried out by a run of its own, oldest first, and ends when nothing is open', async () => {
     const { calls, result } = await run('review-settles');

@@ -4,7 +4,16 @@ import type { ReviewWork } from '../../activities/contract.js';
 import type { WorkflowActivities } from '../../workflows/activity-options.js';
 import { cancelRun, pause, progress, resume, wake, workflowIds } from '../../workflows/messages.js';
 import type { Pace, RunProgress, SyncRunInput } from '../../workflows/messages.js';
-import { dueRun, recoverRun, review, rollbackRun, settleRun, syncRun } from '../../workflows/index.js';
+import {
+  dueRun,
+  indexNames,
+  liveSync,
+  recoverRun,
+  review,
+  rollbackRun,
+  settleRun,
+  syncRun,
+} from '../../workflows/index.js';
 import { fakeActivities, partitions, refusal, summaryOf } from './fake-activities.js';
 import type { FakeActivities } from './fake-activities.js';
 
@@ -42,6 +51,13 @@ const startSync = (stage: Stage, input: Partial<SyncRunInput> = {}): Promise<Han
     workflowId: workflowIds.syncRun(stage.number, 'key', stage.scope),
     queue: 'sync-io',
     args: [{ ...ours(stage), actor: 'key:1', asOf: '2026-09-01', ...input }],
+  });
+
+const startLive = (stage: Stage): Promise<Handle> =>
+  stage.start(liveSync, {
+    workflowId: workflowIds.liveSync('5012', `key-${stage.number}`, stage.scope),
+    queue: 'sync-interactive',
+    args: [{ ...ours(stage), subjectKey: '5012', actor: 'key:1', asOf: '2026-09-01' }],
   });
 
 const startReview = (stage: Stage, historyEvents = 2_000): Promise<Handle> =>
@@ -242,6 +258,30 @@ export const scenarios = listed([
         workflowId: workflowIds.dueRun(stage.number, '2026-09-04', stage.scope),
         queue: 'sync-io',
         args: [{ institutionId: stage.number, actor: 'schedule', asOf: '2026-09-04', pace }],
+      }),
+  },
+  {
+    name: 'live',
+    fake: () => fakeActivities(),
+    play: (stage) => startLive(stage),
+  },
+  {
+    name: 'live-nobody-asked',
+    fake: () =>
+      fakeActivities({
+        planLive: () =>
+          Promise.resolve({ rows: 0, sources: 0, dropped: [{ name: 'hr.staff', code: 'source_reads_no_keys' }] }),
+      }),
+    play: (stage) => startLive(stage),
+  },
+  {
+    name: 'names-indexed',
+    fake: () => fakeActivities(),
+    play: (stage) =>
+      stage.start(indexNames, {
+        workflowId: workflowIds.indexNames(stage.number, '7', stage.scope),
+        queue: 'sync-io',
+        args: [{ institutionId: stage.number, runId: '7', pace }],
       }),
   },
   {
