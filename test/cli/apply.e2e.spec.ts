@@ -32,6 +32,7 @@ const apply = async (...args: string[]): Promise<{ code: number | null; out: str
         TEMPORAL_ADDRESS: null,
         NODE_OPTIONS: null,
         JEST_WORKER_ID: null,
+        FORCE_COLOR: null, // which a test runner sets for its own workers
       }),
       stdio: ['ignore', 'pipe', 'pipe'],
     },
