@@ -8,12 +8,12 @@ import type { EntityTypeRef } from './context.js';
 export const recheckKnown = async (client: PoolClient, run: RunRef, type: EntityTypeRef): Promise<void> => {
   const schemes = type.definition.identifiers ?? [];
   if (type.definition.kind === 'reconciled' || schemes.length === 0) return;
-  const { canon, match } = stagingOf(run.runId);
+  const staging = stagingOf(run.runId);
   const shared = schemes.filter((scheme) => scheme.shared === true).map(({ scheme }) => scheme);
   await client.query(
-    `update ${match(type.id)} m set rival = x.rival from (
+    `update ${staging.match(type.id)} m set rival = x.rival from (
        select k.ord, min(i.golden_id) as rival
-       from known k join ${canon} c on c.ord = k.ord join record_images me on me.id = k.image_id
+       from known k join ${staging.canon} c on c.ord = k.ord join record_images me on me.id = k.image_id
        cross join lateral generate_series(0, cardinality(c.identifiers) / 2 - 1) n
        join record_identifiers d on d.entity_type_id = $1 and d.value = c.identifiers[n * 2 + 2] and d.scheme = c.identifiers[n * 2 + 1] and d.state = 'current'
        join record_images i on i.id = d.image_id and i.deleted_run is null and i.golden_id <> k.golden_id

@@ -335,7 +335,6 @@ const uniteTwo = async (uniting: Uniting, left: Held, right: Held): Promise<stri
 
 /** Makes one record refer to the survivor. Where another record has the same natural key then, they are one too. */
 const repoint = async (uniting: Uniting, id: string, from: string, to: string): Promise<void> => {
-  const { client } = uniting;
   const held = await hold(uniting, id);
   if (held === null || held.golden.status !== 'active') return;
   const tools = canonicalRecordTools(held.type.definition);

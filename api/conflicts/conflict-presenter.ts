@@ -24,7 +24,7 @@ export const toConflict = (row: ConflictRow, role: Role): Plain<ConflictView> =>
     reason: reasonOf(row, candidates),
     base: masked ? null : shown(row, row.base, role),
     candidates: candidates.map((candidate) => toCandidate(row, candidate, masked, role)),
-    otherGoldenId: row.kind === 'duplicate' ? rivalOf(candidates) : null,
+    otherGoldenId: row.other_id,
     masked,
     suggestion: masked ? null : objectOf(row.suggestion),
     impact: objectOf(row.impact) ?? {},
@@ -39,7 +39,7 @@ export const toConflict = (row: ConflictRow, role: Role): Plain<ConflictView> =>
       ...(row.state === 'open' ? { decision: `${self}/decision`, assignee: `${self}/assignee` } : {}),
       ...(row.state === 'decided' || row.state === 'settled' ? { takeBack: `${self}/decision/take-back` } : {}),
       goldenRecord: linkTo(`golden-records/${row.golden_id}`),
-      ...(row.kind === 'duplicate' ? { otherRecord: linkTo(`golden-records/${rivalOf(candidates) ?? ''}`) } : {}),
+      ...(row.other_id === null ? {} : { otherRecord: linkTo(`golden-records/${row.other_id}`) }),
       run: linkTo(`runs/${row.opened_run}`),
       ...(row.batch_id === null ? {} : { batch: linkTo(`decisions/${row.batch_id}`) }),
     },
@@ -57,10 +57,11 @@ const toCandidate = (
   empty: value === EMPTY,
 });
 
-/** Of a whole record, what the role may see of each group. */
+/** Of a whole record, what the role may see of each group; of a possible duplicate, the other record if it is seen. */
 const shown = (row: ConflictRow, value: string | null, role: Role): unknown => {
+  if (row.kind === 'duplicate') return row.other_id;
   const read = jsonOf(value);
-  if (row.kind !== 'identity') return read;
+  if (row.kind === 'value') return read;
   return Object.fromEntries(
     Object.entries(objectOf(read) ?? {}).map(([name, said]): [string, unknown] => [
       name,
@@ -72,12 +73,6 @@ const shown = (row: ConflictRow, value: string | null, role: Role): unknown => {
         : said,
     ]),
   );
-};
-
-/** The record that may be the same. */
-const rivalOf = ([candidate]: readonly Candidate[]): string | null => {
-  const rival = candidate === undefined ? null : jsonOf(candidate.value);
-  return typeof rival === 'string' ? rival : null;
 };
 
 const decidedOf = (row: ConflictRow, masked: boolean): Plain<DecidedView> | null => {

@@ -103,7 +103,11 @@ export class ConflictView {
   @ListOf(() => CandidateView, { max: 1000, description: 'What is said, by system.' })
   candidates: CandidateView[];
 
-  @Id({ nullable: true, description: 'Of a possible duplicate: the record that may be the same.', example: null })
+  @Id({
+    nullable: true,
+    description: 'Of a possible duplicate: the record that may be the same; null where you do not see it.',
+    example: null,
+  })
   otherGoldenId: string | null;
 
   @Flag({ description: 'Your role may not see the values.', example: false })

@@ -162,6 +162,10 @@ function judge(row: ConflictRow | undefined, asked: Asked, caller: Caller): Verd
     const detail = `The role ${caller.role} sees these values masked; a steward decides this question.`;
     return { result: 'choice_not_possible', row, detail };
   }
+  if (row.kind === 'duplicate' && row.other_id === null) {
+    const detail = 'You do not see the other record; whoever sees both decides this question.';
+    return { result: 'choice_not_possible', row, detail };
+  }
   if (row.job_id === null)
     return { result: 'state_forbids', row, detail: 'No job carries decisions of this question out.' };
   const read = checkChoice(

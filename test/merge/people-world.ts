@@ -1,6 +1,7 @@
 import pg from 'pg';
 import { Decide } from '../../api/conflicts/decide.js';
 import type { DecisionChoice } from '../../api/conflicts/choice.js';
+import { ChoiceBody } from '../../api/conflicts/conflict.dto.js';
 import { applyConfiguration, loadConfiguration } from '../../database/configuration-store.js';
 import { createHub, type Hub } from '../../database/hub.js';
 import type { Configuration } from '../../domain/job-definition.js';
@@ -204,7 +205,10 @@ export class PeopleWorld {
       role: 'steward' as const,
       organisations: [],
     };
-    const { batchId } = await new Decide(this.hub).one(caller, question.id, { version: question.version, choice });
+    const { batchId } = await new Decide(this.hub).one(caller, question.id, {
+      version: question.version,
+      choice: Object.assign(new ChoiceBody(), choice),
+    });
     const kind = question.kind === 'identity' ? 'release' : 'decision';
     return this.conductor.settle(this.institutionId, this.jobId, batchId, kind);
   }
