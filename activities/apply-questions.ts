@@ -29,18 +29,21 @@ const judgeDuplicates = async (client: PoolClient): Promise<void> => {
         where o.golden_id = trim(both '"' from q.candidates #>> '{0,value}')::bigint and o.deleted_run is null and o.read_run is not null) as others
      from next_questions q join record_images i on i.id = q.image where q.kind = 'duplicate' and q.candidates is not null`,
   );
-  for (const { golden, image, rival, own, others } of rows) {
-    const suggestion = suggestDuplicate(evidenceOf([own], others ?? []));
-    await client.query(
-      `update next_questions set hash = $3, suggestion = $4 where golden_id = $1 and image = $2 and kind = 'duplicate'`,
-      [
-        golden,
-        image,
-        hash128(JSON.stringify(['duplicate', rival, own, others])),
-        suggestion === null ? null : JSON.stringify(suggestion),
-      ],
-    );
-  }
+  const judged = rows.map(({ rival, own, others }) => ({
+    hash: hash128(JSON.stringify(['duplicate', rival, own, others])),
+    suggestion: JSON.stringify(suggestDuplicate(evidenceOf([own], others ?? []))),
+  }));
+  await client.query(
+    `update next_questions q set hash = j.hash, suggestion = nullif(j.suggestion, 'null')
+     from unnest($1::bigint[], $2::bigint[], $3::uuid[], $4::jsonb[]) as j (golden, image, hash, suggestion)
+     where q.kind = 'duplicate' and q.golden_id = j.golden and q.image = j.image`,
+    [
+      rows.map(({ golden }) => golden),
+      rows.map(({ image }) => image),
+      judged.map(({ hash }) => hash),
+      judged.map(({ suggestion }) => suggestion),
+    ],
+  );
 };
 
 /** Opens, changes and closes questions that the plans of a batch hold. The same question is not asked twice while its inputs

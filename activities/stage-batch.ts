@@ -23,6 +23,7 @@ import type { ActivityDependencies } from './dependencies.js';
 import { missingHash } from './diff.js';
 import { stageIdentityRows } from './identity.js';
 import { fenced, takeLease, type Lease } from './lease.js';
+import { heldTargets, postHeld } from './post-held.js';
 import {
   addPlan,
   finishPlans,
@@ -261,7 +262,9 @@ const stageHeldRows = async (
   context: InstitutionContext,
   batch: Batch,
 ): Promise<number[]> => {
-  const held = `select r.* from held_rows r join held_changes h on h.id = r.held_id where h.batch_id = ${BigInt(batch.id)} and h.state = 'released'`;
+  const posted = await heldTargets(client, context, batch.id);
+  const held = `select r.* from held_rows r join held_changes h on h.id = r.held_id where h.batch_id = ${BigInt(batch.id)} and h.state = 'released'
+    and r.mapping_id <> all ('{${posted.map(({ id }) => id).join(',')}}'::integer[])`;
   const { rows } = await client.query<{ id: number }>(`select distinct mapping_id as id from (${held}) r order by 1`);
   const staging = stagingOf(run.runId);
   for (const { id } of rows) {
@@ -439,6 +442,8 @@ export const createStageBatch = (dependencies: ActivityDependencies) => ({
     const batch = await hub.read(run.institutionId, (client) => batchOf(client, run));
     if (batch === null) return { entityTypes: [], nothingToDo: true };
     if (batch.kind === 'release' || batch.kind === 'replay') {
+      const targets = await hub.read(run.institutionId, (client) => heldTargets(client, context, batch.id));
+      for (const mapping of targets) await postHeld(dependencies, { run, lease, context, batchId: batch.id, mapping });
       const stage = batch.kind === 'release' ? stageReleased : stageReplayedRows;
       const mappings = await fenced(hub, lease, (client) => stage(client, run, lease, context, batch), 'bulk');
       return standardizeStaged(

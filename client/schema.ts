@@ -3786,7 +3786,7 @@ export interface components {
             /** @description What is said, by system. */
             candidates: components["schemas"]["CandidateView"][];
             /**
-             * @description Of a possible duplicate: the record that may be the same.
+             * @description Of a possible duplicate: the record that may be the same; null where you do not see it.
              * @example null
              */
             otherGoldenId: string | null;

@@ -170,6 +170,15 @@ const whatStays = async (
   return found;
 };
 
+/** Rows of posted types that can be taken back, and rows that a rollback took back so. A part of theirs ends with the target. */
+const postedRows = `select m.id, sum((c.counts #>> '{outcome,new}')::bigint) from run_chunks c
+    join cross_system_mappings m on m.id = split_part(c.part, '/', -1)::integer
+  where c.run_id = any ($1::bigint[]) and c.step = 'post' and (c.counts #>> '{outcome,new}')::bigint > 0
+    and m.definition #>> '{target,rollback}' in ('restore', 'compensate') group by 1
+  union all
+  select split_part(c.part, '/', -1)::integer, sum((c.counts ->> 'reversed')::bigint) from run_chunks c
+  where c.run_id = any ($1::bigint[]) and c.step = 'rollback' and (c.counts ->> 'reversed')::bigint > 0 and c.counts ->> 'deed' is not null group by 1`;
+
 /** Previews the rollback of a run with the settle runs of its questions. Reads only. `asOf`: the date of the rollback, by which
  *  restrictions hold. What is kept is decided by the plans of the deed itself. */
 export const previewRollback = async (
@@ -192,9 +201,12 @@ export const previewRollback = async (
       number(`select count(*) from golden_records g where g.id = any ($2::bigint[]) and ${changedBy}`, ids),
     );
     const targets = await client.query<{ mapping: string; rows: string }>(
-      `select m.name as mapping, count(*) as rows from (
-         select mapping_id, row_id from change_set_entries where run_id = any ($1::bigint[]) and kind = 'target' and outcome in ('written', 'intended')
-         union select mapping_id, golden_id from record_images where created_run = any ($1::bigint[]) and read_run is null and deleted_run is null) x
+      `select m.name as mapping, sum(x.rows) as rows from (
+         select mapping_id, count(*) as rows from (
+           select mapping_id, row_id from change_set_entries where run_id = any ($1::bigint[]) and kind = 'target' and outcome in ('written', 'intended')
+           union select mapping_id, golden_id from record_images where created_run = any ($1::bigint[]) and read_run is null and deleted_run is null) w
+         group by 1
+         union all ${postedRows}) x
        join cross_system_mappings m on m.id = x.mapping_id group by 1 order by 1`,
       [runIds],
     );

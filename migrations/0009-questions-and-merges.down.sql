@@ -1,3 +1,6 @@
+drop trigger tell on concord.run_chunks;
+create trigger tell after insert or update on concord.run_chunks
+  for each row when (new.state = 'done' and new.step not in ('plan', 'dispositions')) execute function concord.tell_chunk();
 drop index concord.sync_conflict_resolutions_golden;
 drop index concord.sync_conflict_resolutions_one_open;
 create unique index sync_conflict_resolutions_one_open

@@ -35,3 +35,8 @@ alter table concord.run_requests enable row level security;
 create policy institution on concord.run_requests
   using (institution_id = (select nullif(current_setting('concord.institution', true), '')::integer));
 grant select, insert, update, delete on concord.run_requests to concord_worker, concord_api;
+
+-- By which version a source is derived, and which rows are about to be taken back, is nobody's news.
+drop trigger tell on concord.run_chunks;
+create trigger tell after insert or update on concord.run_chunks
+  for each row when (new.state = 'done' and new.step not in ('plan', 'dispositions', 'mapped', 'post_rows')) execute function concord.tell_chunk();

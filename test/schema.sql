@@ -979,7 +979,7 @@ create policy institution on concord.webhook_receipts for all to public using ((
 CREATE TRIGGER tell AFTER INSERT OR UPDATE ON concord.deliveries FOR EACH ROW EXECUTE FUNCTION concord.tell_delivery();
 CREATE CONSTRAINT TRIGGER number_at_commit AFTER INSERT ON concord.events DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION concord.number_event();
 CREATE TRIGGER tell AFTER INSERT OR UPDATE ON concord.held_changes FOR EACH ROW EXECUTE FUNCTION concord.tell_held();
-CREATE TRIGGER tell AFTER INSERT OR UPDATE ON concord.run_chunks FOR EACH ROW WHEN (((new.state = 'done'::text) AND (new.step <> ALL (ARRAY['plan'::text, 'dispositions'::text])))) EXECUTE FUNCTION concord.tell_chunk();
+CREATE TRIGGER tell AFTER INSERT OR UPDATE ON concord.run_chunks FOR EACH ROW WHEN (((new.state = 'done'::text) AND (new.step <> ALL (ARRAY['plan'::text, 'dispositions'::text, 'mapped'::text, 'post_rows'::text])))) EXECUTE FUNCTION concord.tell_chunk();
 CREATE TRIGGER tell_changed AFTER UPDATE ON concord.sync_conflict_resolutions REFERENCING OLD TABLE AS was NEW TABLE AS became FOR EACH STATEMENT EXECUTE FUNCTION concord.tell_changed_questions();
 CREATE TRIGGER tell_opened AFTER INSERT ON concord.sync_conflict_resolutions REFERENCING NEW TABLE AS made FOR EACH STATEMENT EXECUTE FUNCTION concord.tell_opened_questions();
 CREATE TRIGGER measure AFTER INSERT OR UPDATE OF finished_at ON concord.sync_runs FOR EACH ROW EXECUTE FUNCTION concord.measure_run();

@@ -34,7 +34,7 @@ const columns = `q.id, q.kind, q.state, q.version, t.name as entity_type, t.defi
   q.suggestion, q.impact, q.job_id, q.opened_run, q.created_at, q.due_at, coalesce(q.due_at, 'infinity')::text as due_key, q.assignee,
   q.decision, q.decided_by, q.decided_at, q.batch_id, q.settle_run_id,
   case when q.kind = 'duplicate' then (select o.id from concord.golden_records o
-    where o.id = trim(both '"' from q.candidates #>> '{0,value}')::bigint) end as other_id`;
+    where o.id = substring(q.candidates #>> '{0,value}' from '^"(\\d{1,18})"$')::bigint) end as other_id`;
 export const conflictTables = `concord.sync_conflict_resolutions q join concord.entity_types t on t.id = q.entity_type_id`;
 
 export interface ConflictFilter {

@@ -622,6 +622,7 @@ export const configurationOf = (places: Places): Configuration => ({
         ],
         recipientClass: 'finance',
         rollback: 'compensate',
+        compensation: { key: { column: 'no', suffix: '-R' }, negate: ['amount'] },
       },
     },
     {
