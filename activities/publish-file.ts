@@ -13,6 +13,8 @@ const batch = 2_000;
 /** One write that waits in staging: what is to stand under a key, and the hash of what we last saw there. */
 interface FileWrite {
   readonly key: string;
+  /** The row under this key is taken away: of a change that ends it, or that moves it to another key. */
+  readonly removes: boolean;
   readonly change: TargetChange;
   readonly ours: boolean;
 }
@@ -56,21 +58,22 @@ async function* stagedWrites(publishing: Publishing): AsyncGenerator<readonly Fi
   const { dependencies, run, mapping } = publishing;
   const table = stagingOf(run.runId).target(mapping.id);
   // Read in portions by key, so that no transaction stays open while the file is written.
-  let after: string | null = null;
+  let after: readonly [key: string | null, removes: boolean] = [null, true];
   for (;;) {
     const rows: FileWrite[] = await dependencies.hub.read(run.institutionId, async (client) => {
       const page = await client.query<{ key: string; removes: boolean; change: string }>(
-        `select key, removes, change from ${table} where $1::text is null or key > $1 order by key, removes desc limit ${batch}`,
-        [after],
+        `select key, removes, change from ${table} where $1::text is null or key > $1 or key = $1 and removes < $2
+         order by key, removes desc limit ${batch}`,
+        [...after],
       );
       return page.rows.map(({ key, removes, change }) => {
         const read = JSON.parse(change) as TargetChange;
-        return { key, change: removes ? { ...read, row: null } : read, ours: !removes || read.row === null };
+        return { key, removes, change: removes ? { ...read, row: null } : read, ours: !removes || read.row === null };
       });
     });
     const last = rows.at(-1);
     if (last === undefined) return;
-    after = last.key;
+    after = [last.key, last.removes];
     yield rows;
   }
 }

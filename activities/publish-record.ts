@@ -143,6 +143,12 @@ const tellPure = async (
   const kept = done.filter(({ change }) => change.row !== null);
   const gone = done.filter(({ change }) => change.row === null && change.image !== null);
   const root = context.entityTypeNamed(mapping.definition.target?.root ?? '').id;
+  if (gone.length > 0) {
+    await client.query(
+      `update record_images set deleted_run = $1, last_run = $1, untold = false where id = any ($2::bigint[])`,
+      [run.runId, gone.map(({ change }) => change.image?.[0] ?? null)],
+    );
+  }
   // A row that was taken away holds its key no longer: another record's row may come under it.
   const renamed = kept.filter(({ change }) => change.image !== null && change.image[1] !== change.keyText);
   if (renamed.length > 0) {
@@ -197,12 +203,6 @@ const tellPure = async (
       ),
     ],
   );
-  if (gone.length > 0) {
-    await client.query(
-      `update record_images set deleted_run = $1, last_run = $1, untold = false where id = any ($2::bigint[])`,
-      [run.runId, gone.map(({ change }) => change.image?.[0] ?? null)],
-    );
-  }
   await learnPure(client, { run, mapping, context }, outcomes, root);
 };
 

@@ -67,11 +67,13 @@ const owed = (column: string): string =>
   `coalesce((select (w.before ->> '${column}')::bigint from change_set_entries w
      where w.run_id = any ($2::bigint[]) and w.kind = 'question' and w.row_id = q.id order by w.run_id limit 1), q.${column})`;
 
-/** Another image that stands has the key of the one that is to come back. */
+/** Another image that stands has the key of the one that is to come back, and not by this run: it does not give it up. */
 const keyTaken = `exists (select 1 from record_images o
   where o.mapping_id = (x.before ->> 'mapping_id')::integer and o.entity_type_id = (x.before ->> 'entity_type_id')::integer
     and o.source_key = x.before ->> 'source_key' and o.sub_key = x.before ->> 'sub_key' and o.id <> x.row_id
-    and o.created_run <> all ($2::bigint[]))`;
+    and o.created_run <> all ($2::bigint[])
+    and not exists (select 1 from change_set_entries y where y.run_id = $1 and y.kind = 'image' and y.mapping_id = 0 and y.row_id = o.id
+                      and y.before ->> 'source_key' <> o.source_key))`;
 
 const imageJson = `to_jsonb(i) || jsonb_build_object('identifiers', (select jsonb_agg(to_jsonb(d)) from record_identifiers d where d.image_id = i.id))`;
 

@@ -281,3 +281,32 @@ describe('a known key that comes with another name and birth date', () => {
     });
   });
 });
+
+describe('who is who, decided again and again', () => {
+  test('the row of one comes under the key of the other at a target, and everything is taken back in turn', async () => {
+    await inWorld(async (world) => {
+      await world.put('one', ann);
+      await world.put('two', { ...ann, id: 'b1', name: 'Anna Roe', born: '2004-02-29' });
+      await world.sync();
+      const apart = await world.stores();
+      const united = await world.decide(await only(world, 'duplicate'), { same: true });
+      expect((await world.stores())['members']).toEqual([{ name: 'Ann Lee', org: 'choir', role: 'singer' }]);
+      const differs = await world.hub.read(world.institutionId, (client) =>
+        client.query(`select 1 from findings where kind = 'update_origin_differs'`),
+      );
+      expect(differs.rowCount).toBe(0);
+
+      await world.put('one', { ...ann, name: 'Bob Roe', born: '2001-01-01' });
+      await world.sync();
+      const one = await world.stores();
+      const parted = await world.decide(await only(world, 'identity'), { same: false });
+      expect(await world.people()).toHaveLength(2);
+      await world.rollback(parted);
+      expect(await world.stores()).toEqual(one);
+      await world.put('one', ann);
+      await world.sync();
+      await world.rollback(united);
+      expect(await world.stores()).toEqual(apart);
+    });
+  });
+});
