@@ -105,8 +105,13 @@ export async function* existingRows(rewriting: Rewriting): AsyncGenerator<readon
         'place bigint generated always as identity, key text collate "C" not null, row text not null',
       );
       const sink = new CopySink(client, `copy ${table} (key, row) from stdin`);
-      for await (const rows of file.readWhole(target)) {
-        for (const row of rows) await sink.add([keyOfRow(row), JSON.stringify(row)]);
+      try {
+        for await (const rows of file.readWhole(target)) {
+          for (const row of rows) await sink.add([keyOfRow(row), JSON.stringify(row)]);
+        }
+      } catch (error) {
+        sink.abandon();
+        throw error;
       }
       await sink.finish();
       await client.query(`create index on ${table} (key, place)`);

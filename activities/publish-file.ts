@@ -24,28 +24,36 @@ const stageChanges = async (publishing: Publishing, counts: PublishCounts): Prom
   const { dependencies, run, lease, mapping } = publishing;
   const table = stagingOf(run.runId).target(mapping.id);
   const noted: (Judged & { goldenId: string })[] = [];
-  const staged = await fenced(
-    dependencies.hub,
-    lease,
-    async (client) => {
-      await recreate(client, table, 'key text collate "C" not null, removes boolean not null, change text not null');
-      const sink = new CopySink(client, `copy ${table} (key, removes, change) from stdin`);
-      for await (const judged of judgedPages(publishing, batch)) {
-        if (judged.nextDue !== null || judged.problems.length > 0) noted.push(judged);
-        if (judged.problems.length > 0) counts.withheld += 1;
-        const { change } = judged;
-        if (change === null) continue;
-        const former = change.image?.[1] ?? null;
-        const text = JSON.stringify(change);
-        // A row whose key changed is taken away under the old one and set under the new.
-        if (former !== null && former !== change.keyText) await sink.add([former, 't', text]);
-        await sink.add([change.keyText, change.row === null ? 't' : 'f', text]);
-      }
-      await sink.finish();
-      return sink.rows;
-    },
-    'bulk',
+  await fenced(dependencies.hub, lease, (client) =>
+    recreate(client, table, 'key text collate "C" not null, removes boolean not null, change text not null'),
   );
+  let [staged, page]: [number, [key: string, removes: 't' | 'f', change: string][]] = [0, []];
+  // A transaction a page: one that read on while it is open could wait for a connection, or keep its lease from the next attempt.
+  const flush = async (): Promise<void> => {
+    const lines = page;
+    page = [];
+    if (lines.length === 0) return;
+    await fenced(dependencies.hub, lease, async (client) => {
+      const sink = new CopySink(client, `copy ${table} (key, removes, change) from stdin`);
+      for (const line of lines) await sink.add(line);
+      await sink.finish();
+    });
+    staged += lines.length;
+    dependencies.heartbeat();
+  };
+  for await (const judged of judgedPages(publishing, batch)) {
+    if (judged.nextDue !== null || judged.problems.length > 0) noted.push(judged);
+    if (judged.problems.length > 0) counts.withheld += 1;
+    const { change } = judged;
+    if (change === null) continue;
+    const former = change.image?.[1] ?? null;
+    const text = JSON.stringify(change);
+    // A row whose key changed is taken away under the old one and set under the new.
+    if (former !== null && former !== change.keyText) page.push([former, 't', text]);
+    page.push([change.keyText, change.row === null ? 't' : 'f', text]);
+    if (page.length >= batch) await flush();
+  }
+  await flush();
   await fenced(dependencies.hub, lease, async (client) => {
     await noteDue(client, run, mapping, noted);
     await noteProblems(client, run, mapping, noted);
