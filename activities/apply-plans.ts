@@ -2,6 +2,7 @@ import type { PoolClient } from 'pg';
 import { stagingOf } from '../database/staging.js';
 import type { RunRef } from '../domain/run.js';
 import { insertIdentifiers } from './apply-lone.js';
+import { writeQuestions } from './apply-questions.js';
 import type { EntityTypeRef, InstitutionContext } from './context.js';
 import { imagesStamp } from './merge.js';
 
@@ -119,6 +120,10 @@ const writeImages = async (client: PoolClient, run: RunRef, type: EntityTypeRef)
        g.subject_key, exists (select 1 from record_images i where i.id = n.id) as there
      from planned_images n left join ${from} c on c.ord = n.ord join golden_records g on g.id = n.golden_id`,
   );
+  // An image that is of another record already was taken over: it is not gone.
+  await client.query(
+    'delete from next_images n using record_images i where i.id = n.id and n.deleted and i.golden_id <> n.golden_id',
+  );
   await client.query('analyze next_images');
   await recordImages(client, run, 'before');
   await client.query(
@@ -139,7 +144,7 @@ const writeImages = async (client: PoolClient, run: RunRef, type: EntityTypeRef)
        match_birth = case when n.ord is null then i.match_birth else n.match_birth end,
        golden_id = n.golden_id, subject_key = coalesce(n.subject_key, i.subject_key),
        read_run = case when n.ord is null then i.read_run else $1 end,
-       published_version = case when i.deleted_run is null then i.published_version else 0 end
+       published_version = case when i.deleted_run is null and i.golden_id = n.golden_id then i.published_version else 0 end
      from next_images n left join cross_system_mappings p on p.id = n.mapping_id
      where i.id = n.id and n.there and not n.deleted`,
     [run.runId],
@@ -162,52 +167,6 @@ const writeImages = async (client: PoolClient, run: RunRef, type: EntityTypeRef)
     run,
     type,
     'select n.ord, n.id as image_id, n.subject_key as subject from next_images n where n.ord is not null and not n.deleted',
-  );
-};
-
-/** Opens, changes and closes questions. The same question is not asked twice while its inputs stand. */
-const writeQuestions = async (
-  client: PoolClient,
-  run: RunRef,
-  context: InstitutionContext,
-  type: EntityTypeRef,
-): Promise<void> => {
-  const { rowCount } = await client.query(
-    `create temp table next_questions on commit drop as
-     select b.golden_id, g.subject_key, q.kind, q."group" as group_name, q.base, q.candidates, q.hash
-     from batch b join golden_records g on g.id = b.golden_id
-     cross join lateral jsonb_to_recordset(b.questions) as q (kind text, "group" text, base text, candidates jsonb, hash uuid) where b.questions is not null`,
-  );
-  if ((rowCount ?? 0) === 0) return;
-  await client.query(
-    `insert into change_set_entries (run_id, kind, row_id, institution_id, before, outcome, subject_key)
-     select $1, 'question', c.id, $2, to_jsonb(c), 'written', c.subject_key
-     from sync_conflict_resolutions c join next_questions q on q.golden_id = c.golden_id and q.kind = c.kind and q.group_name = c.group_name and c.state = 'open'
-     where c.input_hash is distinct from q.hash on conflict do nothing`,
-    [run.runId, run.institutionId],
-  );
-  await client.query(
-    `update sync_conflict_resolutions c set state = 'agreed', changed_run = $1, version = c.version + 1
-     from next_questions q where q.golden_id = c.golden_id and q.kind = c.kind and q.group_name = c.group_name and c.state = 'open' and q.candidates is null`,
-    [run.runId],
-  );
-  await client.query(
-    `update sync_conflict_resolutions c set candidates = q.candidates, base = q.base, input_hash = q.hash, changed_run = $1, version = c.version + 1
-     from next_questions q where q.golden_id = c.golden_id and q.kind = c.kind and q.group_name = c.group_name and c.state = 'open'
-       and q.candidates is not null and c.input_hash <> q.hash`,
-    [run.runId],
-  );
-  const dueDays = run.jobId === null ? 7 : (context.job(run.jobId).definition.review?.dueDays ?? 7);
-  await client.query(
-    `insert into sync_conflict_resolutions (institution_id, job_id, opened_run, changed_run, kind, entity_type_id, golden_id, group_name, base, candidates,
-       input_hash, due_at, subject_key)
-     select $2, $3, coalesce(r.parent_run_id, r.id), $1, q.kind, $4, q.golden_id, q.group_name, q.base, q.candidates, q.hash,
-       r.started_at + make_interval(days => $5), q.subject_key
-     from next_questions q, sync_runs r
-     where r.id = $1 and q.candidates is not null
-       and not exists (select 1 from sync_conflict_resolutions c where c.golden_id = q.golden_id and c.kind = q.kind and c.group_name = q.group_name
-                         and (c.state = 'open' or (q.kind = 'duplicate' and c.input_hash = q.hash)))`,
-    [run.runId, run.institutionId, run.jobId, type.id, dueDays],
   );
 };
 

@@ -4,6 +4,7 @@ import { SyncError } from '../domain/errors.js';
 import type { RunRef } from '../domain/run.js';
 import { applyLone } from './apply-lone.js';
 import { applyPlans } from './apply-plans.js';
+import { noteImpacts } from './apply-questions.js';
 import { holdingCreation, lockCreation } from './creation-lock.js';
 import { inLanes } from './lanes.js';
 import type { StepCounts } from './contract.js';
@@ -13,8 +14,10 @@ import { recordDispositions } from './dispositions.js';
 import { fenced, readChunks, recordChunk, takeLease, type Lease } from './lease.js';
 import { matchType, naturalKeyScheme } from './match.js';
 import { lonePathHolds, mergeType, standingPlans } from './merge.js';
+import { redirectMerged } from './redirect.js';
 import { placeRestrictions } from './restrict.js';
 import { restageChoices } from './stage-batch.js';
+import { uniteDecided } from './unite.js';
 
 const loneBatch = 50_000;
 const loneLanes = 2;
@@ -69,13 +72,13 @@ const collides = async (client: PoolClient, run: RunRef, type: EntityTypeRef): P
   const staging = stagingOf(run.runId);
   const own =
     type.definition.kind === 'reconciled'
-      ? `select m.golden_id, '${naturalKeyScheme}' as scheme, r.natural_key as value from ${staging.match(type.id)} m join ${staging.resolved(type.id)} r on r.ord = m.ord where m.new_golden`
-      : `select m.golden_id, c.identifiers[n * 2 + 1] as scheme, c.identifiers[n * 2 + 2] as value
+      ? `select m.golden_id, m.image_id, '${naturalKeyScheme}' as scheme, r.natural_key as value from ${staging.match(type.id)} m join ${staging.resolved(type.id)} r on r.ord = m.ord where m.new_golden`
+      : `select m.golden_id, m.image_id, c.identifiers[n * 2 + 1] as scheme, c.identifiers[n * 2 + 2] as value
          from ${staging.match(type.id)} m join ${staging.canon} c on c.ord = m.ord
          cross join lateral generate_series(0, cardinality(c.identifiers) / 2 - 1) n where m.new_golden and c.identifiers is not null and m.rival is null`;
   const { rowCount } = await client.query(
     `select 1 from (${own}) o join record_identifiers d on d.entity_type_id = $1 and d.value = o.value and d.scheme = o.scheme
-     join record_images i on i.id = d.image_id and i.deleted_run is null and i.created_run <> $2 and i.golden_id <> o.golden_id
+     join record_images i on i.id = d.image_id and i.deleted_run is null and i.created_run <> $2 and i.golden_id <> o.golden_id and i.id <> o.image_id
      where not exists (select 1 from golden_records g where g.id = o.golden_id) limit 1`,
     [type.id, run.runId],
   );
@@ -182,7 +185,10 @@ export const createApply = (dependencies: ActivityDependencies) => {
       });
       if (moved.length > 0) {
         if (run.kind === 'decision') await restageChoices(dependencies, run, lease, context, type, moved);
-        else await mergeType(dependencies, run, lease, context, type, moved);
+        else {
+          const again = await fenced(hub, lease, (client) => redirectMerged(client, run, type, moved));
+          await mergeType(dependencies, run, lease, context, type, again);
+        }
       }
       heartbeat();
       cancelled()?.throwIfAborted();
@@ -204,14 +210,16 @@ export const createApply = (dependencies: ActivityDependencies) => {
           const created = await applyLoneBatches(run, lease, type);
           const planned = await applyPlanBatches(run, lease, context, type);
           await checkPlanned(dependencies, run, type);
+          const united = run.kind === 'decision' ? await uniteDecided(dependencies, run, lease, context, type) : 0;
           return await fenced(
             hub,
             lease,
             async (client) => {
               const restricted = await placeRestrictions(client, run, type);
+              await noteImpacts(client, run, context);
               if (run.kind === 'sync' || run.kind === 'release') await recordDispositions(client, run, context);
               await analyse(client, created + planned);
-              return { created, planned, restricted };
+              return { created, planned, restricted, united };
             },
             'bulk',
           );

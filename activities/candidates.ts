@@ -1,11 +1,11 @@
 import type { PoolClient } from 'pg';
 import { DatabaseUnreachable } from '../database/hub.js';
+import { goldenJson, type GoldenJson } from '../database/golden-rows.js';
 import { isAlive, markAlive, recreate, stagingOf } from '../database/staging.js';
 import type { NeededReference } from '../domain/projection-paths.js';
 import type { RunRef } from '../domain/run.js';
 import type { InstitutionContext, MappingRef } from './context.js';
 import { recordsOf } from './diff.js';
-import { goldenJson, type GoldenJson } from './merge.js';
 
 /** What a target has not been offered yet: runs that are through with their golden writes, and this one. */
 export const pendingRuns = async (client: PoolClient, run: RunRef, mapping: MappingRef): Promise<string[]> => {
@@ -23,6 +23,24 @@ export const hasBaseline = async (client: PoolClient, mapping: MappingRef): Prom
   ]);
   return (rowCount ?? 0) > 0;
 };
+
+/** Whether all rows were judged by another version of the mapping (or of the code tables that it writes by). */
+const projectsAnew = async (client: PoolClient, mapping: MappingRef): Promise<boolean> => {
+  const { rowCount } = await client.query(
+    `select 1 from watermarks where mapping_id = $1 and kind = 'projected' and value <> $2`,
+    [mapping.id, String(mapping.version)],
+  );
+  return (rowCount ?? 0) > 0;
+};
+
+/** All rows were judged by this version. */
+export const noteProjected = (client: PoolClient, run: RunRef, mapping: MappingRef): Promise<unknown> =>
+  client.query(
+    `insert into watermarks (mapping_id, kind, institution_id, value, run_id) values ($1, 'projected', $2, $3, $4)
+     on conflict (mapping_id, kind) do update set value = excluded.value, run_id = excluded.run_id
+     where watermarks.value <> excluded.value`,
+    [mapping.id, run.institutionId, String(mapping.version), run.runId],
+  );
 
 /** A golden record and the records it reads, by way of references. */
 const rootsReading = (references: readonly NeededReference[], touched: string): string[] =>
@@ -62,7 +80,7 @@ export const collectCandidates = async (
   const root = context.entityTypeNamed(target.root).id;
   const { subjectKey } = run;
   await recreate(client, table, 'golden_id bigint not null');
-  if (!(await hasBaseline(client, mapping))) {
+  if (!(await hasBaseline(client, mapping)) || (await projectsAnew(client, mapping))) {
     await client.query(`insert into ${table} select id from golden_records where entity_type_id = $1`, [root]);
   } else {
     const touched = `exists (select 1 from golden_records t where t.id = GOLDEN and t.updated_run = any ($3::bigint[]))`;
@@ -124,13 +142,26 @@ export interface Candidate {
 const imageJson = `json_build_array(i.id::text, i.source_key, i.raw_hash, i.raw, i.mapping_version, i.statements, i.states, i.settled_version,
   i.settled, i.published_version, i.untold, i.deleted_run is not null, i.read_run is not null, i.told_hash)`;
 
+const isMerged = `exists (select 1 from golden_records m where m.id = k.golden_id and m.status = 'merged')`;
+
+/** Whether records among the candidates became part of others. */
+export const hasMerged = async (client: PoolClient, run: RunRef, mapping: MappingRef): Promise<boolean> => {
+  const { rowCount } = await client.query(
+    `select 1 from ${stagingOf(run.runId).candidates(mapping.id)} k where ${isMerged} limit 1`,
+  );
+  return (rowCount ?? 0) > 0;
+};
+
 /** A query of candidates with everything that a projection reads, in the order of golden ids. */
 export const candidateQuery = (
   run: RunRef,
   context: InstitutionContext,
   mapping: MappingRef,
-  after: string,
-  most: number,
+  {
+    after,
+    most,
+    which,
+  }: { readonly after: string; readonly most: number; readonly which: 'merged' | 'others' | 'all' },
 ): string => {
   const target = context.target(mapping);
   const aliases = new Map<string, string>([['', 'g.id']]);
@@ -156,9 +187,10 @@ export const candidateQuery = (
       (select json_agg(json_build_array(h.recipient_class, h.valid_from, h.valid_to)) from restrictions h
        where h.golden_id in (${subjects}) and h.released_at is null),
       ${identifiers}
-    from (select golden_id from ${stagingOf(run.runId).candidates(mapping.id)} where golden_id > ${BigInt(after)} order by golden_id limit ${most}) c
+    from (select golden_id from ${stagingOf(run.runId).candidates(mapping.id)} k where golden_id > ${BigInt(after)}
+      ${which === 'all' ? '' : which === 'merged' ? `and ${isMerged}` : `and not ${isMerged}`} order by golden_id limit ${most}) c
     join golden_records g on g.id = c.golden_id
     ${joins.join('\n')}
     left join record_images i on i.golden_id = g.id and i.mapping_id = ${mapping.id} and i.sub_key = '' and i.entity_type_id = g.entity_type_id
-    order by c.golden_id) to stdout`;
+    order by c.golden_id, i.deleted_run is not null, i.id) to stdout`;
 };

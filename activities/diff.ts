@@ -8,6 +8,7 @@ import type { ActivityDependencies } from './dependencies.js';
 import { readSourcePlans, type SourcePlan } from './extract.js';
 import { fenced, readChunks, recordChunk, takeLease } from './lease.js';
 import { addFinding } from './problems.js';
+import { noteMapped, stageStale } from './remap.js';
 import { spareUnreadable } from './unreadable-rows.js';
 
 /** Keys that stand for "the row is not there" among hashes of rolled back inputs. */
@@ -201,7 +202,10 @@ export const createDiff = ({ hub, configurations, heartbeat, cancelled, crashPoi
     }
     const { subjectKey } = run;
     if (subjectKey !== undefined) await insertGone(client, run, mapping, subjectKey, recipientClasses);
-    const rejoined = subjectKey === undefined ? await rejoinWaiting(client, run, mapping) : 0;
+    const rejoined =
+      subjectKey === undefined
+        ? (await rejoinWaiting(client, run, mapping)) + (await stageStale(client, run, mapping, plan, rejoinedPart))
+        : 0;
     await client.query(`analyze ${staging.delta(mapping.id)}`);
     await markAlive(client, staging.delta(mapping.id));
     const { rows } = await client.query<{ class: string; count: string }>(
@@ -258,6 +262,7 @@ export const createDiff = ({ hub, configurations, heartbeat, cancelled, crashPoi
               return;
             }
             await recordChunk(client, { ...lease, part: String(mappingId) }, 0, { counts });
+            await noteMapped(client, run, mapping);
             count(counts);
           },
           'bulk',

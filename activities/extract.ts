@@ -8,6 +8,8 @@ import type { MappingRef } from './context.js';
 import type { ActivityDependencies } from './dependencies.js';
 import { fenced, readAgain, readChunks, recordChunk, takeLease, type Lease } from './lease.js';
 import { addFinding, addRejected } from './problems.js';
+import { needsRemap } from './remap.js';
+import { unreadPlan } from './staged-source.js';
 import { extractChanges } from './extract-changes.js';
 import { RawChunk } from './raw-chunk.js';
 
@@ -68,7 +70,7 @@ export const retried = async <T>(deed: () => Promise<T>): Promise<T> => {
 /** Forgets what a run has read, so that it reads again. */
 export const resetReading = async (client: PoolClient, run: RunRef): Promise<void> => {
   await client.query(
-    `delete from run_chunks where run_id = $1 and step in ('plan', 'extract', 'diff', 'guard', 'standardize', 'match', 'merge', 'apply')`,
+    `delete from run_chunks where run_id = $1 and step in ('plan', 'extract', 'diff', 'mapped', 'guard', 'standardize', 'match', 'merge', 'apply')`,
     [run.runId],
   );
   await client.query(`delete from rejected_records where run_id = $1`, [run.runId]);
@@ -262,7 +264,7 @@ export const createExtract = (dependencies: ActivityDependencies) => {
           for (const mapping of group) {
             heartbeat();
             try {
-              const source = await retried(() =>
+              const news = await retried(() =>
                 planSource(run, lease, mapping, {
                   connector,
                   delivery,
@@ -270,6 +272,11 @@ export const createExtract = (dependencies: ActivityDependencies) => {
                   wanted: job.partitions ?? 2,
                 }),
               );
+              const stale =
+                news === null &&
+                !context.isPosted(mapping) &&
+                (await hub.read(run.institutionId, (client) => needsRemap(client, run, mapping)));
+              const source = stale ? unreadPlan : news;
               if (source === null) continue;
               await fenced(hub, lease, async (client) => {
                 await recreate(client, stagingOf(run.runId).raw(mapping.id), stagingColumns.raw);

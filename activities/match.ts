@@ -1,5 +1,6 @@
 import type { PoolClient } from 'pg';
 import { indexByPlace, isAlive, recreate, stagingColumns, stagingOf } from '../database/staging.js';
+import { recheckKnown } from './recheck.js';
 import { canonicalRecordTools } from './references.js';
 import { SyncError } from '../domain/errors.js';
 import type { RunRef } from '../domain/run.js';
@@ -8,6 +9,7 @@ import { CopySink, decodeTextArray, encodeTextArray } from '../platform/copy-sin
 import type { StepCounts } from './contract.js';
 import type { EntityTypeRef, InstitutionContext } from './context.js';
 import type { ActivityDependencies } from './dependencies.js';
+import { apartTable, hasApart } from './identity.js';
 import { fenced, readChunks, recordChunk, takeLease, type Lease } from './lease.js';
 
 /** The scheme under which the natural key of a reconciled record is kept among identifiers. */
@@ -108,9 +110,13 @@ const joinCrosswalk = async (
   const only = reconciled
     ? `and (c.op = 'd' or exists (select 1 from ${staging.resolved(type.id)} r where r.ord = c.ord))`
     : '';
+  // A key that a person gave to somebody else keeps its image; which record it is of is found as for a new one.
+  const apart = (await hasApart(client, run))
+    ? `c.op = 'u' and exists (select 1 from ${apartTable(run)} a where a.mapping_id = c.mapping_id and a.key = c.key)`
+    : 'false';
   await client.query(
     `create temp table known on commit drop as
-     select c.ord, c.op, c.mapping_id, c.key, i.id as image_id, i.golden_id
+     select c.ord, c.op, c.mapping_id, c.key, i.id as image_id, case when not (${apart}) then i.golden_id end as golden_id
      from ${staging.canon} c
      left join record_images i on i.mapping_id = c.mapping_id and i.entity_type_id = c.entity_type_id
        and i.source_key = c.key and i.sub_key = c.sub_key
@@ -126,7 +132,7 @@ const canLink = async (client: PoolClient, type: EntityTypeRef): Promise<boolean
   if ((type.definition.identifiers ?? []).length === 0) return false;
   const { rows } = await client.query<{ possible: boolean }>(
     `select exists (select 1 from record_identifiers where entity_type_id = $1)
-       or (select count(distinct mapping_id) > 1 from known where image_id is null) as possible`,
+       or (select count(distinct mapping_id) > 1 from known where golden_id is null) as possible`,
     [type.id],
   );
   return rows[0]?.possible === true;
@@ -143,12 +149,12 @@ const collectIdentifiers = async (
   const staging = stagingOf(run.runId);
   const own = reconciled
     ? `select k.ord, k.mapping_id, '${naturalKeyScheme}' as scheme, r.natural_key as value, null::text as name, null::text as birth, true as sure, false as shared
-       from known k join ${staging.resolved(type.id)} r on r.ord = k.ord where k.image_id is null and r.natural_key is not null`
+       from known k join ${staging.resolved(type.id)} r on r.ord = k.ord where k.golden_id is null and r.natural_key is not null`
     : `select k.ord, k.mapping_id, c.identifiers[n * 2 + 1] as scheme, c.identifiers[n * 2 + 2] as value,
          c.match_name as name, c.match_birth as birth, false as sure, c.identifiers[n * 2 + 1] = any ($1::text[]) as shared
        from known k join ${staging.canon} c on c.ord = k.ord
        cross join lateral generate_series(0, cardinality(c.identifiers) / 2 - 1) n
-       where k.image_id is null and c.identifiers is not null`;
+       where k.golden_id is null and c.identifiers is not null`;
   const shared = (type.definition.identifiers ?? [])
     .filter((scheme) => scheme.shared === true)
     .map(({ scheme }) => scheme);
@@ -189,7 +195,8 @@ const linkToKnown = async (client: PoolClient, type: EntityTypeRef): Promise<voi
      from offered o
      join record_identifiers d on d.entity_type_id = $1 and d.value = o.value and d.scheme = o.scheme and d.state = 'current'
      join record_images i on i.id = d.image_id and i.deleted_run is null
-     where not o.shared or ${halfAgrees('i.match_name', 'i.match_birth')}
+     where (not o.shared or ${halfAgrees('i.match_name', 'i.match_birth')})
+       and not exists (select 1 from known k where k.image_id = i.id and k.golden_id is null)
      group by o.ord, i.golden_id`,
     [type.id],
   );
@@ -257,7 +264,7 @@ const assign = async (
     await client.query(
       `insert into ${table} (ord, op, image_id, new_image, golden_id, new_golden, lone, rival)
        select ord, op, coalesce(image_id, nextval('image_ids')), image_id is null, coalesce(golden_id, nextval('golden_ids')),
-         golden_id is null, golden_id is null, null from known order by ord`,
+         golden_id is null, golden_id is null and image_id is null, null from known order by ord`,
     );
     return;
   }
@@ -270,7 +277,7 @@ const assign = async (
     `create temp table clusters on commit drop as
      select x.label, coalesce(min(c.golden_id), nextval('golden_ids')) as golden_id, min(c.golden_id) is null as is_new, min(x.size) as size
      from (select coalesce(l.label, k.ord) as label, count(*) as size from known k left join labels l on l.ord = k.ord
-           where k.image_id is null group by 1 order by 1) x
+           where k.golden_id is null group by 1 order by 1) x
      left join chosen c on c.label = x.label group by x.label`,
   );
   await client.query('create unique index on clusters (label)');
@@ -279,7 +286,7 @@ const assign = async (
   await client.query(
     `insert into ${table} (ord, op, image_id, new_image, golden_id, new_golden, lone, rival)
      select k.ord, k.op, coalesce(k.image_id, nextval('image_ids')), k.image_id is null, coalesce(k.golden_id, c.golden_id),
-       k.golden_id is null and c.is_new, k.golden_id is null and c.is_new and c.size = 1,
+       k.golden_id is null and c.is_new, k.golden_id is null and k.image_id is null and c.is_new and c.size = 1,
        case when k.golden_id is null then coalesce(
          (select min(h.golden_id) from hits h where h.ord = k.ord and h.golden_id <> c.golden_id and (not h.corroborated or h.occupied or not c.is_new)),
          (select r.golden_id from clusters r where r.label = ${apart}),
@@ -338,6 +345,7 @@ export const matchType = async (
         await splitContradictions(client, reconciled);
       }
       await assign(client, run, type, reconciled, offered > 0);
+      await recheckKnown(client, run, type);
       const table = stagingOf(run.runId).match(type.id);
       await indexByPlace(client, table);
       await client.query(`analyze ${table}`);

@@ -1,4 +1,5 @@
 import type { PoolClient } from 'pg';
+import { goldenJson, readGolden, type GoldenJson } from '../database/golden-rows.js';
 import { isAlive, markAlive, recreate, stagingColumns, stagingOf } from '../database/staging.js';
 import type { Stated } from '../domain/canonical.js';
 import { compilePolicies, type PolicyReader } from '../domain/authority.js';
@@ -16,13 +17,13 @@ import type { RawRow } from '../domain/rows.js';
 import type { RunRef } from '../domain/run.js';
 import { copyOut } from '../platform/copy.js';
 import { CopySink } from '../platform/copy-sink.js';
-import { hash128 } from '../platform/hash.js';
 import type { StepCounts } from './contract.js';
 import type { EntityTypeRef, InstitutionContext, MappingRef } from './context.js';
 import { readRun } from './context.js';
 import type { ActivityDependencies } from './dependencies.js';
 import { fenced, readChunks, recordChunk, takeLease, type Chunk, type Lease } from './lease.js';
 import { checkCanon } from './match.js';
+import { rivalQuestions, valueQuestions } from './questions.js';
 import { canonicalRecordTools, type RecordTools } from './references.js';
 
 /** An image as the merge query gives it. */
@@ -38,17 +39,7 @@ export type ImageJson = readonly [
   settledVersion: number,
   settled: readonly number[] | null,
   deleted: boolean,
-];
-
-/** A golden record as the merge query gives it. */
-export type GoldenJson = readonly [
-  version: number,
-  values: readonly (string | null)[],
-  versions: readonly number[] | null,
-  originImage: string | null,
-  origins: readonly (string | null)[] | null,
-  sticky: readonly number[] | null,
-  status: 'active' | 'ended' | 'merged',
+  effectiveAt: string | null,
 ];
 
 type IncomingJson = readonly [
@@ -61,30 +52,14 @@ type IncomingJson = readonly [
   rival: string | null,
 ];
 
-export const goldenJson = `json_build_array(g.version, g.values, g.versions, g.origin_image::text, g.origins::text[], g.sticky, g.status)`;
-
 export const imagesJson = (golden: string): string =>
   `(select json_agg(json_build_array(i.id::text, i.mapping_id, i.source_key, i.sub_key, i.raw, i.mapping_version, i.statements, i.states,
-      i.settled_version, i.settled, i.deleted_run is not null) order by i.id)
+      i.settled_version, i.settled, i.deleted_run is not null, i.effective_at) order by i.id)
     from record_images i where i.golden_id = ${golden})`;
 
 /** Tells whether any image of a golden record was touched since: golden may stand still while a statement moves. */
 export const imagesStamp = (golden: string): string =>
   `(select md5(string_agg(s.id || ':' || s.last_run || ':' || s.published_version, ',' order by s.id)) from record_images s where s.golden_id = ${golden})`;
-
-/** The golden record as the core sees it. */
-export const readGolden = (json: GoldenJson | null): GoldenState | null => {
-  if (json === null) return null;
-  const [version, values, versions, originImage, origins, sticky, status] = json;
-  return {
-    version,
-    values,
-    versions: versions ?? values.map((value) => (value === null ? 0 : 1)),
-    origins: origins ?? values.map((value) => (value === null ? null : originImage)),
-    sticky: sticky ?? [],
-    status: status === 'active' ? 'active' : 'ended',
-  };
-};
 
 /** Whether a mapping reads records of this kind: images of pure targets take no part in a merge. */
 const reads = (mapping: MappingRef, type: EntityTypeRef): boolean =>
@@ -111,13 +86,14 @@ export class ImageReader {
     for (const image of images ?? []) {
       const mapping = this.context.mapping(image[1]);
       if (!reads(mapping, this.type)) continue;
-      const [id, , , , , , , states, settledVersion, settled, deleted] = image;
+      const [id, , , , , , , states, settledVersion, settled, deleted, effectiveAt] = image;
       const statements = deleted ? [] : await this.statements(mapping, image);
       found.push({
         id,
         system: mapping.system.name,
         target: writes(this.context, mapping, this.type),
         deleted,
+        effectiveAt,
         statements: unpackStatements({ statements, states, settledVersion, settled }),
       });
     }
@@ -198,39 +174,6 @@ const renamed = (packed: ReturnType<typeof packStatements>): object => ({
   settled: packed.settled,
 });
 
-/** Questions with the systems behind each candidate. */
-const questionsPlan = (plan: RecordPlan, type: EntityTypeRef, systems: ReadonlyMap<string, string>): object[] =>
-  plan.questions.map(({ group, candidates, base }) => {
-    const told =
-      candidates?.map(({ value, images }) => ({
-        value,
-        images,
-        systems: [...new Set(images.map((id) => systems.get(id) ?? ''))].sort(),
-      })) ?? null;
-    const name = type.definition.groups[group]?.name ?? '';
-    return { kind: 'value', group: name, base, candidates: told, hash: hash128(JSON.stringify([name, base, told])) };
-  });
-
-/** A record that may be a duplicate of another: asked of a person, never linked. */
-const rivalQuestions = (
-  goldenId: string,
-  incoming: readonly IncomingJson[],
-  systems: ReadonlyMap<string, string>,
-): object[] =>
-  incoming
-    .filter(([, , , , , , rival]) => rival !== null && rival !== goldenId)
-    .slice(0, 1)
-    .map(([, imageId, , , , , rival]) => {
-      const candidates = [{ value: JSON.stringify(rival), images: [imageId], systems: [systems.get(imageId) ?? ''] }];
-      return {
-        kind: 'duplicate',
-        group: '',
-        base: null,
-        candidates,
-        hash: hash128(JSON.stringify(['duplicate', rival, imageId])),
-      };
-    });
-
 export interface PlannedRow {
   readonly goldenId: string;
   readonly basedOn: number;
@@ -278,15 +221,23 @@ const mergeOne = async (
     return { id, system: mapping.system.name, target, values: op === 'd' ? null : (values ?? null), effectiveAt };
   });
   const said = golden?.values ?? incoming.find(({ values }) => values !== null)?.values ?? [];
-  const plan = planRecord(golden, known, incoming, policies(said, asOf));
+  const ruling = policies(said, asOf);
+  const plan = planRecord(golden, known, incoming, ruling);
   const ords = new Map(incomingRows.map(([ord, id]) => [id, ord]));
-  const systems = new Map([...known, ...incoming].map(({ id, system }) => [id, system]));
+  const rivals = incomingRows.map(([, imageId, , mappingId, , , rival]) => ({
+    imageId,
+    system: context.mapping(mappingId).system.name,
+    rival,
+  }));
   return {
     goldenId,
     basedOn: golden?.version ?? 0,
     golden: plan.changed ? goldenPlanOf(plan.golden, tools) : null,
     images: imagesPlan(plan, ords),
-    questions: [...questionsPlan(plan, type, systems), ...rivalQuestions(goldenId, incomingRows, systems)],
+    questions: [
+      ...valueQuestions(plan, type, { known, incoming, policies: ruling }),
+      ...rivalQuestions(goldenId, rivals),
+    ],
     findings: findingsJson(plan, type),
   };
 };

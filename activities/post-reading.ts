@@ -93,6 +93,13 @@ class TargetEncoder {
   }
 }
 
+/** Rows as a chunk; null: there are none. */
+export const encodeRows = (rows: readonly RawRow[]): TargetRows | null => {
+  const encoder = new TargetEncoder();
+  for (const row of rows) encoder.add(row);
+  return encoder.take();
+};
+
 class ChunkBuilder {
   private held: Held[] = [];
   private rejected: RejectedRow[] = [];

@@ -93,9 +93,14 @@ export class PostTarget {
     this.keyPlaces = target.keyColumns.map((column) => target.columns.indexOf(column));
   }
 
-  /** Whether a run's rows are to be kept so that they can be taken out again. */
-  get restores(): boolean {
-    return this.mapping.definition.target?.rollback === 'restore';
+  /** Whether a run's rows are to be kept so that they can be taken back. */
+  get isReversible(): boolean {
+    return (this.mapping.definition.target?.rollback ?? 'impossible') !== 'impossible';
+  }
+
+  /** Whether an entry is taken back by another one. */
+  get compensates(): boolean {
+    return this.mapping.definition.target?.compensation !== undefined;
   }
 
   /** Finds out how the chunk is to be written, and logs that it will be, so that the next chunk is ready when the target is.
@@ -127,7 +132,7 @@ export class PostTarget {
     return () => this.compare(chunk, bounds, null, store);
   }
 
-  private keyIn(row: RawRow): RawRow {
+  keyIn(row: RawRow): RawRow {
     return this.keyPlaces.map((place) => row[place] ?? null);
   }
 
@@ -161,7 +166,7 @@ export class PostTarget {
       outcome: null,
       standing: null,
     };
-    const kept = this.restores ? { more: false, rows: [...decodeRows(chunk.text)].flat() } : null;
+    const kept = this.isReversible ? { more: false, rows: [...decodeRows(chunk.text)].flat() } : null;
     await store.intend(intended, chunk.digest, kept);
     this.crashPoint();
     return intended;
@@ -199,7 +204,7 @@ export class PostTarget {
       outcome: null,
       standing: null,
     };
-    await store.intend(intended, chunk.digest, this.restores ? { more: before !== null, rows: absent } : null);
+    await store.intend(intended, chunk.digest, this.isReversible ? { more: before !== null, rows: absent } : null);
     this.crashPoint();
     const writes = todo.map((row) => this.creation(row));
     const outcomes = writes.length === 0 ? [] : await this.rows.writeRows(this.entity, writes);

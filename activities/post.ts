@@ -23,10 +23,11 @@ import {
 } from './post-target.js';
 import { brokenValues } from './post-set-rules.js';
 import { addRejected } from './problems.js';
+import { divideTakenBack, hasTakenBack, holdTakenBack, tellTakenBack, type Divided } from './taken-back.js';
 
 /** Steps under which `run_chunks` keeps what was posted. `post`: a chunk at one target (part mapping/partition/target);
  *  `post_read`: a chunk that every target has (part mapping/partition), with the cursor from which a retry goes on;
- *  `post_rows`: the rows of a chunk, where the target says that they can be taken out again. */
+ *  `post_rows`: the rows of a chunk, where the target says that they can be taken back. */
 export const postSteps = { target: 'post', read: 'post_read', rows: 'post_rows' } as const;
 
 export interface PostOptions {
@@ -45,10 +46,13 @@ interface ReadCounts {
   readonly no_effect: number;
   readonly rejected: number;
   readonly filtered: number;
+  readonly held: number;
 }
 
 interface TargetAtWork {
   readonly target: PostTarget;
+  /** Whether a rollback took rows back there: what comes again is looked at. */
+  readonly looksBack: boolean;
   /** What an earlier run left there, by the digest of what it wrote. */
   readonly standing: ReadonlyMap<string, ChunkFacts>;
   readonly intended: ReadonlyMap<number, StoredChunk>;
@@ -72,7 +76,7 @@ const targetsOf = (context: InstitutionContext, run: RunRef, source: MappingRef)
     .filter(({ definition }) => definition.target?.root === context.mainType(source).definition.name);
 
 /** Writes a chunk row of one of `postSteps`, in the transaction of its lease. */
-const recordPosted = async (
+export const recordPosted = async (
   client: PoolClient,
   run: RunRef,
   row: {
@@ -105,7 +109,7 @@ const recordPosted = async (
 };
 
 /** Keeps the rows that are about to be written; `more`: besides those of an earlier attempt that took place. */
-const keepRows = async (
+export const keepRows = async (
   client: PoolClient,
   run: RunRef,
   at: { readonly part: string; readonly chunk: number },
@@ -143,7 +147,7 @@ const addProblems = async (
 };
 
 /** A key of the target with another content is told and left alone; a row that the target refuses is set aside. */
-const addExceptions = async (
+export const addExceptions = async (
   client: PoolClient,
   run: RunRef,
   target: MappingRef,
@@ -169,11 +173,12 @@ const sumReads = (chunks: readonly { readonly counts: Readonly<Record<string, un
     no_effect: sum('no_effect'),
     rejected: sum('rejected'),
     filtered: sum('filtered'),
+    held: sum('held'),
   };
 };
 
 /** The dispositions of the mapping's rows so far. One partition after the other: the plan's row is held. */
-const recordSums = async (client: PoolClient, run: RunRef, mappingId: number): Promise<void> => {
+export const recordSums = async (client: PoolClient, run: RunRef, mappingId: number): Promise<void> => {
   await client.query(`select 1 from run_chunks where run_id = $1 and step = 'plan' and part = $2 for update`, [
     run.runId,
     String(mappingId),
@@ -182,7 +187,7 @@ const recordSums = async (client: PoolClient, run: RunRef, mappingId: number): P
     `insert into run_chunks (run_id, step, part, chunk, institution_id, counts)
      select $1, 'dispositions', $2, 0, $3, jsonb_object_agg(name, total) from (
        select n.name, coalesce(sum((c.counts ->> n.name)::bigint), 0) as total
-       from unnest(array['extracted', 'new', 'unchanged', 'no_effect', 'rejected', 'filtered']) as n (name)
+       from unnest(array['extracted', 'new', 'unchanged', 'no_effect', 'rejected', 'filtered', 'held']) as n (name)
        left join run_chunks c on c.run_id = $1 and c.step = 'post_read' and split_part(c.part, '/', 1) = $2
        group by n.name) sums
      on conflict (run_id, step, part, chunk) do update set counts = excluded.counts`,
@@ -221,6 +226,14 @@ interface PreparedChunk {
   readonly posted: PostedChunk;
   readonly chunk: number;
   readonly writes: readonly (Omit<WrittenAt, 'written'> & { readonly write: Write })[];
+  readonly again: readonly ComeAgain[];
+}
+
+/** Rows of a chunk that a rollback took back at a target. */
+interface ComeAgain {
+  readonly place: number;
+  readonly target: PostTarget;
+  readonly rows: Divided['again'];
 }
 
 interface WrittenAt {
@@ -230,8 +243,12 @@ interface WrittenAt {
   readonly written: WrittenChunk;
 }
 
-const countsOf = (posted: PostedChunk, outcome: ChunkFacts['outcome']): ReadCounts => ({
+/** What stands with its opposite is compared as ever; what was taken out is held. */
+const isHeld = ({ target }: ComeAgain): boolean => !target.compensates;
+
+const countsOf = (posted: PostedChunk, outcome: ChunkFacts['outcome'], again: readonly ComeAgain[]): ReadCounts => ({
   extracted: posted.extracted,
+  held: again.filter((one) => one.place === 0 && isHeld(one)).reduce((total, { rows }) => total + rows.length, 0),
   new: outcome?.new ?? 0,
   unchanged: outcome?.unchanged ?? 0,
   no_effect: outcome?.differs ?? 0,
@@ -263,6 +280,15 @@ export const createPost = (dependencies: ActivityDependencies, options: PostOpti
     });
   };
 
+  /** What is to be written of a chunk, and what of it came again. */
+  const divide = async ({ run }: Posting, { target, looksBack }: TargetAtWork, rows: TargetRows): Promise<Divided> => {
+    if (!looksBack) return { rest: rows, again: [] };
+    const divided = await hub.read(run.institutionId, (client) =>
+      divideTakenBack(client, target.mapping, rows, (row) => target.keyIn(row)),
+    );
+    return target.compensates ? { rest: rows, again: divided.again } : divided;
+  };
+
   /** Logs for every target what is about to be written; what an earlier attempt wrote is found out and not written again. */
   async function* prepareAll(
     posting: Posting,
@@ -272,13 +298,17 @@ export const createPost = (dependencies: ActivityDependencies, options: PostOpti
     let chunk = from;
     for await (const posted of chunks) {
       const writes: PreparedChunk['writes'][number][] = [];
-      for (const [place, target] of posting.targets.entries()) {
+      const again: ComeAgain[] = [];
+      for (const [place, site] of posting.targets.entries()) {
         const rows = posted.targets[place] ?? null;
         if (rows === null) continue;
-        const write = await prepareAt(posting, target, rows, chunk);
-        writes.push({ place, target: target.target, digest: rows.digest, write });
+        const divided = await divide(posting, site, rows);
+        if (divided.again.length > 0) again.push({ place, target: site.target, rows: divided.again });
+        if (divided.rest === null) continue;
+        const write = await prepareAt(posting, site, divided.rest, chunk);
+        writes.push({ place, target: site.target, digest: divided.rest.digest, write });
       }
-      yield { posted, chunk, writes };
+      yield { posted, chunk, writes, again };
       chunk += 1;
     }
   }
@@ -295,18 +325,21 @@ export const createPost = (dependencies: ActivityDependencies, options: PostOpti
   /** Records what became of a chunk: from here on it is not read again. */
   const settle = async (
     { run, lease, mapping, part }: Posting,
-    posted: PostedChunk,
-    chunk: number,
+    { posted, chunk, again }: PreparedChunk,
     writtenAt: readonly WrittenAt[],
   ): Promise<ReadCounts> => {
     const settled: WrittenAt[] = [];
     for (const at of writtenAt) settled.push({ ...at, written: await at.target.settle(at.written) });
-    const counts = countsOf(posted, settled.find(({ place }) => place === 0)?.written.facts.outcome ?? null);
+    const counts = countsOf(posted, settled.find(({ place }) => place === 0)?.written.facts.outcome ?? null, again);
     await fenced(hub, lease, async (client) => {
       for (const { target, digest, written } of settled) {
         const at = { step: postSteps.target, part: targetPart(part, target), chunk, state: 'done' } as const;
         await recordPosted(client, run, { ...at, counts: written.facts, digest });
         await addExceptions(client, run, target.mapping, written.exceptions);
+      }
+      for (const one of again) {
+        if (isHeld(one)) await holdTakenBack(client, run, one.target.mapping, one.rows);
+        else await tellTakenBack(client, run, one.target.mapping, one.rows.length);
       }
       await addRejected(client, run, mapping.id, posted.rejected);
       await addProblems(client, run, mapping.id, posted.problems);
@@ -330,7 +363,7 @@ export const createPost = (dependencies: ActivityDependencies, options: PostOpti
       for await (const prepared of ahead(prepareAll(posting, ahead(chunks, 1), from), 1)) {
         const written = await writeToAll(prepared);
         await settling;
-        settling = settle(posting, prepared.posted, prepared.chunk, written).then((told) => counts.push(told));
+        settling = settle(posting, prepared, written).then((told) => counts.push(told));
         // Told where it is awaited; until then it is no unhandled rejection.
         settling.catch(() => undefined);
       }
@@ -398,10 +431,11 @@ export const createPost = (dependencies: ActivityDependencies, options: PostOpti
         const targets: TargetAtWork[] = [];
         for (const known of targetsOf(context, run, mapping)) {
           const target = new PostTarget(known, context.target(known), opened(known.system), crash);
-          const standing = await hub.read(run.institutionId, (client) =>
-            readStanding(client, run, mapping.id, known.id),
-          );
-          targets.push({ target, standing, intended: await intendedChunks(hub, run, part, target) });
+          const [standing, looksBack] = await hub.read(run.institutionId, async (client) => [
+            await readStanding(client, run, mapping.id, known.id),
+            await hasTakenBack(client, known),
+          ]);
+          targets.push({ target, standing, looksBack, intended: await intendedChunks(hub, run, part, target) });
         }
         return {
           ...(await postPartition({ run, lease, mapping, part, targets }, { context, plan, partition }, source)),

@@ -1,3 +1,4 @@
+import { readGolden } from '../database/golden-rows.js';
 import type { Stated, Statement } from '../domain/canonical.js';
 import { desiredValue } from '../domain/publish.js';
 import { unpackStatements } from '../domain/record-merge.js';
@@ -6,7 +7,6 @@ import { keyOf, keySeparator, type Cell, type RawRow } from '../domain/rows.js';
 import { hash128 } from '../platform/hash.js';
 import type { Candidate, TargetImageJson } from './candidates.js';
 import type { InstitutionContext, MappingRef } from './context.js';
-import { readGolden } from './merge.js';
 
 /** One write that a target is to receive. */
 export interface TargetChange {
@@ -70,7 +70,6 @@ export class TargetJudge {
   judge(candidate: Candidate): Judged {
     const image = candidate.image?.[11] === false ? candidate.image : null;
     const golden = readGolden(candidate.golden);
-    if (golden === null) return quiet;
     // A row that a person deleted in a system that we read is not created there again.
     if (this.shared && candidate.image?.[11] === true) return quiet;
     const statements = image === null ? null : statementsOf(image);
@@ -78,7 +77,9 @@ export class TargetJudge {
       desiredValue({ value, version: 0, origin: null, sticky: false }, statements?.[index] ?? null),
     );
     const ended = golden.status !== 'active';
-    if (ended && (this.target.target.onEnd ?? this.endDefault()) === 'keep') return quiet;
+    // What became part of another record is told with that one: a row of its own would stand for nobody.
+    const keeps = golden.status !== 'merged' && (this.target.target.onEnd ?? this.endDefault()) === 'keep';
+    if (ended && keeps) return quiet;
     const current = image === null ? null : this.currentRow(image);
     const projected =
       ended || !this.allowed(candidate)

@@ -1,9 +1,8 @@
-import type { WholeFileTarget } from '../connectors/capabilities.js';
 import { recreate, stagingOf } from '../database/staging.js';
 import { SyncError } from '../domain/errors.js';
-import { keyOf, type RawRow } from '../domain/rows.js';
-import { copyOut } from '../platform/copy.js';
+import type { RawRow } from '../domain/rows.js';
 import { CopySink } from '../platform/copy-sink.js';
+import { existingRows, keyReaderOf, mergedRows } from './file-rewrite.js';
 import { fenced, readChunks, recordChunk } from './lease.js';
 import { asFileRow, hashOfRow, type Judged, type TargetChange } from './projecting.js';
 import { judgedPages, type PublishCounts, type Publishing } from './publishing.js';
@@ -14,6 +13,8 @@ const batch = 2_000;
 /** One write that waits in staging: what is to stand under a key, and the hash of what we last saw there. */
 interface FileWrite {
   readonly key: string;
+  /** The row under this key is taken away: of a change that ends it, or that moves it to another key. */
+  readonly removes: boolean;
   readonly change: TargetChange;
   readonly ours: boolean;
 }
@@ -23,28 +24,36 @@ const stageChanges = async (publishing: Publishing, counts: PublishCounts): Prom
   const { dependencies, run, lease, mapping } = publishing;
   const table = stagingOf(run.runId).target(mapping.id);
   const noted: (Judged & { goldenId: string })[] = [];
-  const staged = await fenced(
-    dependencies.hub,
-    lease,
-    async (client) => {
-      await recreate(client, table, 'key text collate "C" not null, removes boolean not null, change text not null');
-      const sink = new CopySink(client, `copy ${table} (key, removes, change) from stdin`);
-      for await (const judged of judgedPages(publishing, batch)) {
-        if (judged.nextDue !== null || judged.problems.length > 0) noted.push(judged);
-        if (judged.problems.length > 0) counts.withheld += 1;
-        const { change } = judged;
-        if (change === null) continue;
-        const former = change.image?.[1] ?? null;
-        const text = JSON.stringify(change);
-        // A row whose key changed is taken away under the old one and set under the new.
-        if (former !== null && former !== change.keyText) await sink.add([former, 't', text]);
-        await sink.add([change.keyText, change.row === null ? 't' : 'f', text]);
-      }
-      await sink.finish();
-      return sink.rows;
-    },
-    'bulk',
+  await fenced(dependencies.hub, lease, (client) =>
+    recreate(client, table, 'key text collate "C" not null, removes boolean not null, change text not null'),
   );
+  let [staged, page]: [number, [key: string, removes: 't' | 'f', change: string][]] = [0, []];
+  // A transaction a page: one that read on while it is open could wait for a connection, or keep its lease from the next attempt.
+  const flush = async (): Promise<void> => {
+    const lines = page;
+    page = [];
+    if (lines.length === 0) return;
+    await fenced(dependencies.hub, lease, async (client) => {
+      const sink = new CopySink(client, `copy ${table} (key, removes, change) from stdin`);
+      for (const line of lines) await sink.add(line);
+      await sink.finish();
+    });
+    staged += lines.length;
+    dependencies.heartbeat();
+  };
+  for await (const judged of judgedPages(publishing, batch)) {
+    if (judged.nextDue !== null || judged.problems.length > 0) noted.push(judged);
+    if (judged.problems.length > 0) counts.withheld += 1;
+    const { change } = judged;
+    if (change === null) continue;
+    const former = change.image?.[1] ?? null;
+    const text = JSON.stringify(change);
+    // A row whose key changed is taken away under the old one and set under the new.
+    if (former !== null && former !== change.keyText) page.push([former, 't', text]);
+    page.push([change.keyText, change.row === null ? 't' : 'f', text]);
+    if (page.length >= batch) await flush();
+  }
+  await flush();
   await fenced(dependencies.hub, lease, async (client) => {
     await noteDue(client, run, mapping, noted);
     await noteProblems(client, run, mapping, noted);
@@ -53,94 +62,29 @@ const stageChanges = async (publishing: Publishing, counts: PublishCounts): Prom
 };
 
 /** The staged writes in the order of keys. */
-async function* stagedWrites(publishing: Publishing): AsyncGenerator<FileWrite, void, undefined> {
+async function* stagedWrites(publishing: Publishing): AsyncGenerator<readonly FileWrite[], void, undefined> {
   const { dependencies, run, mapping } = publishing;
   const table = stagingOf(run.runId).target(mapping.id);
-  const found: FileWrite[] = [];
   // Read in portions by key, so that no transaction stays open while the file is written.
-  let after: string | null = null;
+  let after: readonly [key: string | null, removes: boolean] = [null, true];
   for (;;) {
     const rows: FileWrite[] = await dependencies.hub.read(run.institutionId, async (client) => {
       const page = await client.query<{ key: string; removes: boolean; change: string }>(
-        `select key, removes, change from ${table} where $1::text is null or key > $1 order by key, removes desc limit ${batch}`,
-        [after],
+        `select key, removes, change from ${table} where $1::text is null or key > $1 or key = $1 and removes < $2
+         order by key, removes desc limit ${batch}`,
+        [...after],
       );
       return page.rows.map(({ key, removes, change }) => {
         const read = JSON.parse(change) as TargetChange;
-        return { key, change: removes ? { ...read, row: null } : read, ours: !removes || read.row === null };
+        return { key, removes, change: removes ? { ...read, row: null } : read, ours: !removes || read.row === null };
       });
     });
-    found.length = 0;
     const last = rows.at(-1);
     if (last === undefined) return;
-    after = last.key;
-    yield* rows;
+    after = [last.key, last.removes];
+    yield rows;
   }
 }
-
-/** One row at a time out of batches, with a look ahead. */
-class Ahead<T> {
-  private buffer: readonly T[] = [];
-  private at = 0;
-
-  constructor(private readonly source: AsyncIterator<readonly T[]>) {}
-
-  async peek(): Promise<T | undefined> {
-    while (this.at >= this.buffer.length) {
-      const next = await this.source.next();
-      if (next.done === true) return undefined;
-      [this.buffer, this.at] = [next.value, 0];
-    }
-    return this.buffer[this.at];
-  }
-
-  skip(): void {
-    this.at += 1;
-  }
-}
-
-async function* singly<T>(items: AsyncIterable<T>): AsyncGenerator<readonly T[], void, undefined> {
-  for await (const item of items) yield [item];
-}
-
-type KeyReader = (row: RawRow) => string;
-
-/** The file as it is, with the writes merged in: both run in the order of keys. A row that is not what we last wrote keeps its
- *  bytes and is told in `outcomes`. */
-async function* mergedRows(
-  existing: AsyncIterable<readonly RawRow[]>,
-  writes: AsyncIterable<FileWrite>,
-  keyOfRow: KeyReader,
-  outcome: (outcome: TargetOutcome, ours: boolean) => void,
-): AsyncGenerator<readonly RawRow[], void, undefined> {
-  const rows = new Ahead(existing[Symbol.asyncIterator]());
-  const changes = new Ahead(singly(writes)[Symbol.asyncIterator]());
-  let page: RawRow[] = [];
-  for (;;) {
-    const [row, write] = [await rows.peek(), await changes.peek()];
-    if (row === undefined && write === undefined) break;
-    const order = row === undefined ? 1 : write === undefined ? -1 : compare(keyOfRow(row), write.key);
-    if (order < 0 && row !== undefined) {
-      page.push(row);
-      rows.skip();
-    } else if (write !== undefined) {
-      const actual = order === 0 && row !== undefined ? asFileRow(row) : null;
-      const after = decide(write, actual, outcome);
-      if (after !== null) page.push(after);
-      if (order === 0) rows.skip();
-      changes.skip();
-    }
-    if (page.length < batch) continue;
-    yield page;
-    page = [];
-  }
-  if (page.length > 0) yield page;
-}
-
-const compare = (left: string, right: string): number => {
-  const [a, b] = [Buffer.from(left), Buffer.from(right)];
-  return Buffer.compare(a, b);
-};
 
 /** What stands in the file after one write. */
 const decide = (
@@ -163,53 +107,6 @@ const decide = (
   return change.row;
 };
 
-/** A file that others reordered is read into staging and sorted, else as it stands. */
-async function* existingRows(
-  publishing: Publishing,
-  file: WholeFileTarget,
-  keyOfRow: KeyReader,
-): AsyncGenerator<readonly RawRow[], void, undefined> {
-  const { dependencies, run, mapping, target, lease } = publishing;
-  if (await isSorted(file, target, keyOfRow)) {
-    yield* file.readWhole(target);
-    return;
-  }
-  const table = `${stagingOf(run.runId).target(mapping.id)}_file`;
-  await fenced(
-    dependencies.hub,
-    lease,
-    async (client) => {
-      await recreate(client, table, 'key text collate "C" not null, row text not null');
-      const sink = new CopySink(client, `copy ${table} (key, row) from stdin`);
-      for await (const rows of file.readWhole(target)) {
-        for (const row of rows) await sink.add([keyOfRow(row), JSON.stringify(row)]);
-      }
-      await sink.finish();
-    },
-    'bulk',
-  );
-  const rows = await dependencies.hub.read(run.institutionId, async (client) => {
-    const sorted: RawRow[] = [];
-    for await (const lines of copyOut(client, `copy (select row from ${table} order by key) to stdout`)) {
-      for (const [row] of lines) sorted.push(JSON.parse(row ?? '[]') as RawRow);
-    }
-    return sorted;
-  });
-  yield rows;
-}
-
-const isSorted = async (file: WholeFileTarget, target: Publishing['target'], keyOfRow: KeyReader): Promise<boolean> => {
-  let last: string | null = null;
-  for await (const rows of file.readWhole(target)) {
-    for (const row of rows) {
-      const key = keyOfRow(row);
-      if (last !== null && compare(last, key) >= 0) return false;
-      last = key;
-    }
-  }
-  return true;
-};
-
 /** Publishes to a file that we own: the changes are merged into it by key and the whole is swapped in. Rows that did not change
  *  keep their bytes. */
 export const publishFile = async (publishing: Publishing): Promise<PublishCounts> => {
@@ -227,8 +124,14 @@ export const publishFile = async (publishing: Publishing): Promise<PublishCounts
     readChunks(client, run.runId, 'publish', part.part),
   );
   const first = there === null || begun.some(({ state }) => state === 'intended');
-  const places = target.key.map((column) => target.columns.indexOf(column));
-  const keyOfRow: KeyReader = (row) => keyOf(places.map((place) => row[place] ?? null)) ?? '';
+  const rewriting = {
+    dependencies,
+    run,
+    lease,
+    file,
+    target,
+    table: `${stagingOf(run.runId).target(mapping.id)}_file`,
+  };
   if (first) await fenced(dependencies.hub, lease, (client) => recordChunk(client, part, 0, { state: 'intended' }));
   else await intend(publishing);
   for (;;) {
@@ -237,7 +140,9 @@ export const publishFile = async (publishing: Publishing): Promise<PublishCounts
     const note = (outcome: TargetOutcome, ours: boolean): void => {
       if (ours) outcomes.push(outcome);
     };
-    const rows = mergedRows(existingRows(publishing, file, keyOfRow), stagedWrites(publishing), keyOfRow, note);
+    const rows = mergedRows(existingRows(rewriting), stagedWrites(publishing), keyReaderOf(target), (write, row) =>
+      decide(write, row === null ? null : asFileRow(row), note),
+    );
     dependencies.crashPoint('publish');
     const swapped = await file.replaceWhole(target, rows, before);
     dependencies.heartbeat();
@@ -267,11 +172,11 @@ export const publishFile = async (publishing: Publishing): Promise<PublishCounts
 /** Intents of all writes, with the rows that stand in the file under their keys as before-images. */
 const intend = async (publishing: Publishing): Promise<void> => {
   const { dependencies, connector, target, run, lease, mapping } = publishing;
-  const places = target.key.map((column) => target.columns.indexOf(column));
-  const keyOfRow: KeyReader = (row) => keyOf(places.map((place) => row[place] ?? null)) ?? '';
+  const keyOfRow = keyReaderOf(target);
   const wanted = new Map<string, RawRow>();
   const keys = new Set<string>();
-  for await (const { change } of stagedWrites(publishing)) keys.add(change.image?.[1] ?? change.keyText);
+  for await (const writes of stagedWrites(publishing))
+    for (const { change } of writes) keys.add(change.image?.[1] ?? change.keyText);
   for await (const rows of connector.file?.readWhole(target) ?? []) {
     for (const row of rows) if (keys.has(keyOfRow(row))) wanted.set(keyOfRow(row), asFileRow(row));
   }
@@ -280,10 +185,12 @@ const intend = async (publishing: Publishing): Promise<void> => {
     await fenced(dependencies.hub, lease, (client) => recordIntent(client, run, mapping, page));
     page = [];
   };
-  for await (const { change, ours } of stagedWrites(publishing)) {
-    if (!ours) continue;
-    page.push({ change, before: wanted.get(change.image?.[1] ?? change.keyText) ?? null });
-    if (page.length >= batch) await flush();
+  for await (const writes of stagedWrites(publishing)) {
+    for (const { change, ours } of writes) {
+      if (!ours) continue;
+      page.push({ change, before: wanted.get(change.image?.[1] ?? change.keyText) ?? null });
+      if (page.length >= batch) await flush();
+    }
   }
   if (page.length > 0) await flush();
 };

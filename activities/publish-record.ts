@@ -1,4 +1,5 @@
 import type { PoolClient } from 'pg';
+import { goldenJson, readGolden, type GoldenJson } from '../database/golden-rows.js';
 import { EMPTY, type Statement } from '../domain/canonical.js';
 import { afterRefusedWrite, afterTold } from '../domain/publish.js';
 import { packStatements, unpackStatements } from '../domain/record-merge.js';
@@ -6,7 +7,6 @@ import { keySeparator, type RawRow } from '../domain/rows.js';
 import type { RunRef } from '../domain/run.js';
 import { hash128 } from '../platform/hash.js';
 import type { InstitutionContext, MappingRef } from './context.js';
-import { goldenJson, readGolden, type GoldenJson } from './merge.js';
 import { hashOfRow, type Judged, type TargetChange } from './projecting.js';
 
 export interface TargetOutcome {
@@ -143,6 +143,21 @@ const tellPure = async (
   const kept = done.filter(({ change }) => change.row !== null);
   const gone = done.filter(({ change }) => change.row === null && change.image !== null);
   const root = context.entityTypeNamed(mapping.definition.target?.root ?? '').id;
+  if (gone.length > 0) {
+    await client.query(
+      `update record_images set deleted_run = $1, last_run = $1, untold = false where id = any ($2::bigint[])`,
+      [run.runId, gone.map(({ change }) => change.image?.[0] ?? null)],
+    );
+  }
+  // A row that was taken away holds its key no longer: another record's row may come under it.
+  const renamed = kept.filter(({ change }) => change.image !== null && change.image[1] !== change.keyText);
+  if (renamed.length > 0) {
+    await client.query(
+      `delete from record_images t using unnest($2::bigint[], $3::text[]) as k (id, key)
+       where t.mapping_id = $1 and t.source_key = k.key and t.sub_key = '' and t.deleted_run is not null and t.id <> k.id`,
+      [mapping.id, ...columnsOf(renamed, [({ change }) => change.image?.[0] ?? null, ({ change }) => change.keyText])],
+    );
+  }
   await client.query(
     `update record_images i set raw_hash = k.hash, told_hash = k.told, published_version = k.version, settled_version = k.version, untold = false, deleted_run = null,
        source_key = k.key, last_run = $1, mapping_version = $2
@@ -189,12 +204,6 @@ const tellPure = async (
       ),
     ],
   );
-  if (gone.length > 0) {
-    await client.query(
-      `update record_images set deleted_run = $1, last_run = $1, untold = false where id = any ($2::bigint[])`,
-      [run.runId, gone.map(({ change }) => change.image?.[0] ?? null)],
-    );
-  }
   await learnPure(client, { run, mapping, context }, outcomes, root);
 };
 
@@ -278,7 +287,6 @@ const tellOne = async (
   row: { readonly golden: GoldenJson; readonly subject: string | null },
 ): Promise<void> => {
   const golden = readGolden(row.golden);
-  if (golden === null) return;
   const compiled = context.target(mapping);
   const type = context.entityTypeNamed(compiled.root);
   const image = change.image;

@@ -3,9 +3,9 @@ import type { RowTarget, RowWrite, TargetEntity } from '../connectors/capabiliti
 import type { Hub } from '../database/hub.js';
 import { stagingOf } from '../database/staging.js';
 import { SyncError } from '../domain/errors.js';
-import { keySeparator, type RawRow } from '../domain/rows.js';
+import { keyOf, keySeparator, type RawRow } from '../domain/rows.js';
 import type { RunRef } from '../domain/run.js';
-import { checkCandidates, collectCandidates, hasBaseline, pendingRuns } from './candidates.js';
+import { checkCandidates, collectCandidates, hasBaseline, noteProjected, pendingRuns } from './candidates.js';
 import type { StepCounts, TargetRef } from './contract.js';
 import { readRun, type MappingRef } from './context.js';
 import type { ActivityDependencies } from './dependencies.js';
@@ -123,6 +123,7 @@ const finishTarget = async (
     `insert into watermarks (mapping_id, kind, institution_id, value, run_id) values ($1, 'baseline', $2, $3, $4) on conflict (mapping_id, kind) do nothing`,
     [mapping.id, run.institutionId, asOf, run.runId],
   );
+  await noteProjected(client, run, mapping);
   const before = await readChunks(client, run.runId, 'publish', `${mapping.id}/counts`);
   const former = before[0]?.counts ?? {};
   const total = Object.fromEntries(
@@ -283,7 +284,13 @@ const writePage = async (
   ];
   const there = await rows.readRows(target, keys.map(keyCellsOf));
   const known = await knownByFormerColumns(publishing, rows, changes, there);
-  const compared = known.map((change) => comparedWith(publishing, change, there));
+  const freed = new Set<string>();
+  const compared = known.map((change) => {
+    const one = comparedWith(publishing, change, there, freed);
+    // What is taken away makes room for the changes that follow.
+    if ('write' in one) for (const { key, after } of one.write) if (after === null) freed.add(keyOf(key) ?? '');
+    return one;
+  });
   const toWrite = compared.filter((one): one is Extract<Compared, { write: unknown }> => 'write' in one);
   const intents = [...toWrite, ...compared.flatMap((one) => foundThere(one, begun))];
   await fenced(dependencies.hub, lease, (client) =>
@@ -332,7 +339,8 @@ const readBack = async (
   );
   return told.map((outcome): TargetOutcome => {
     if (outcome.status === 'already') return { ...outcome, standing: outcome.actual };
-    return outcome.status === 'written' ? { ...outcome, standing: there.get(outcome.change.keyText) ?? null } : outcome;
+    if (outcome.status !== 'written' || outcome.change.row === null) return outcome;
+    return { ...outcome, standing: there.get(outcome.change.keyText) ?? null };
   });
 };
 
@@ -353,8 +361,14 @@ type Compared =
   | { readonly change: TargetChange; readonly before: RawRow | null; readonly write: readonly RowWrite[] };
 
 /** What is there against what we last saw there: equal, and it may be written; else it was edited. At the first publish to a
- *  target, what stands there is its baseline and may be written over: it has been read. */
-const comparedWith = (publishing: Publishing, change: TargetChange, there: ReadonlyMap<string, RawRow>): Compared => {
+ *  target, what stands there is its baseline and may be written over: it has been read. `freed`: keys whose rows changes before this
+ *  one take away. */
+const comparedWith = (
+  publishing: Publishing,
+  change: TargetChange,
+  there: ReadonlyMap<string, RawRow>,
+  freed: ReadonlySet<string>,
+): Compared => {
   const { judge, baseline } = publishing;
   const oldKey = change.image?.[1] ?? change.keyText;
   const actual = there.get(oldKey) ?? null;
@@ -369,7 +383,7 @@ const comparedWith = (publishing: Publishing, change: TargetChange, there: Reado
   if (oldKey === change.keyText) return { change, before: actual, write: [{ key, before: actual, after: change.row }] };
   const write = [
     { key: keyCellsOf(oldKey), before: actual, after: null },
-    { key, before: there.get(change.keyText) ?? null, after: change.row },
+    { key, before: freed.has(change.keyText) ? null : (there.get(change.keyText) ?? null), after: change.row },
   ];
   return { change, before: actual, write };
 };

@@ -2,7 +2,7 @@ import type { Connector, TargetEntity } from '../connectors/capabilities.js';
 import { SyncError } from '../domain/errors.js';
 import type { RunRef } from '../domain/run.js';
 import { copyOut } from '../platform/copy.js';
-import { candidateQuery, type Candidate } from './candidates.js';
+import { candidateQuery, hasMerged, type Candidate } from './candidates.js';
 import type { InstitutionContext, MappingRef } from './context.js';
 import type { ActivityDependencies } from './dependencies.js';
 import type { Lease } from './lease.js';
@@ -40,11 +40,24 @@ export const isWithin = (goldenId: string, ranges: readonly GoldenRange[]): bool
   return ranges.some(([first, last]) => first <= id && id <= last);
 };
 
-/** Candidates in pages of golden ids, each judged; those in the ranges are done. */
+/** Candidates in pages of golden ids, each judged; those in the ranges are done. Records that became part of others come first:
+ *  their rows make room for those. */
 export async function* judgedPages(
   publishing: Publishing,
   size: number,
   done: readonly GoldenRange[] = [],
+): AsyncGenerator<Judged & { goldenId: string }, void, undefined> {
+  const { dependencies, run, mapping } = publishing;
+  const merged = await dependencies.hub.read(run.institutionId, (client) => hasMerged(client, run, mapping));
+  if (merged) yield* judgedOf(publishing, size, done, 'merged');
+  yield* judgedOf(publishing, size, done, merged ? 'others' : 'all');
+}
+
+async function* judgedOf(
+  publishing: Publishing,
+  size: number,
+  done: readonly GoldenRange[],
+  which: 'merged' | 'others' | 'all',
 ): AsyncGenerator<Judged & { goldenId: string }, void, undefined> {
   const { dependencies, run, context, mapping, judge } = publishing;
   let after = '0';
@@ -52,11 +65,13 @@ export async function* judgedPages(
     const page = await dependencies.hub.read(run.institutionId, async (client) => {
       const found: (Judged & { goldenId: string })[] = [];
       let last = after;
-      for await (const rows of copyOut(client, candidateQuery(run, context, mapping, after, size), {
+      for await (const rows of copyOut(client, candidateQuery(run, context, mapping, { after, most: size, which }), {
         signal: dependencies.cancelled(),
       })) {
         for (const row of rows) {
           const candidate = readCandidate(row);
+          // A record that stands under several keys in one system is told under the first.
+          if (candidate.goldenId === last) continue;
           last = candidate.goldenId;
           if (isWithin(last, done)) continue;
           const judged = judge.judge(candidate);

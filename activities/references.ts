@@ -35,6 +35,10 @@ export interface RecordTools {
     targets: readonly string[],
   ) => ResolvedRecord | null;
   readonly facts: (values: readonly (Stated | null)[]) => RecordFacts;
+  /** Null where the type has none, or a part of it is missing. */
+  readonly naturalKey: (values: readonly (Stated | null)[]) => string | null;
+  /** Values in which every reference to one record leads to another. */
+  readonly repointed: (values: readonly (Stated | null)[], from: string, to: string) => readonly (Stated | null)[];
 }
 
 /** Reads and sets the references of records of one type. */
@@ -54,6 +58,19 @@ export const canonicalRecordTools = (type: EntityTypeDefinition): RecordTools =>
       const target = read.text(values, null);
       return target === null ? [] : [{ path, target }];
     });
+  const naturalKeyOf = (values: readonly (Stated | null)[]): string | null => {
+    const parts = keys.map((key) => key.text(values, null));
+    return parts.length === 0 || parts.includes(null) ? null : parts.join(keySeparator);
+  };
+  const places = type.groups.flatMap((group, index) =>
+    group.attributes
+      .filter((attribute) => attribute.type === 'reference')
+      .map((attribute) => ({
+        index,
+        attribute: group.attributes.length === 1 ? null : attribute.name,
+        read: compilePath(type, group.attributes.length === 1 ? group.name : `${group.name}.${attribute.name}`),
+      })),
+  );
   const subjectOf = (references: readonly GoldenReference[]): string | null =>
     subjectPath === null ? null : (references.find(({ path }) => path === subjectPath)?.target ?? null);
   return {
@@ -65,14 +82,21 @@ export const canonicalRecordTools = (type: EntityTypeDefinition): RecordTools =>
         const attribute = references[index * 6 + 1] ?? '';
         filled[group] = withReference(filled[group] ?? null, attribute === '' ? null : attribute, targets[index] ?? '');
       }
-      const parts = keys.map((key) => key.text(filled, null));
       const found = referencesOf(filled);
       return {
         values: filled,
-        naturalKey: parts.length === 0 || parts.includes(null) ? null : parts.join(keySeparator),
+        naturalKey: naturalKeyOf(filled),
         references: found,
         subject: subjectOf(found),
       };
+    },
+    naturalKey: naturalKeyOf,
+    repointed: (values, from, to) => {
+      const after = [...values];
+      for (const { index, attribute, read } of places) {
+        if (read.text(after, null) === from) after[index] = withReference(after[index] ?? null, attribute, to);
+      }
+      return after;
     },
     facts: (values) => {
       const references = referencesOf(values);

@@ -1,51 +1,23 @@
 import type { PoolClient } from 'pg';
-import type { Connector, RowTarget, TargetEntity } from '../connectors/capabilities.js';
+import type { RowTarget, TargetEntity } from '../connectors/capabilities.js';
+import { movedRows, restrictedRow } from '../database/rollback-records.js';
 import { SyncError } from '../domain/errors.js';
 import { keySeparator, type RawRow } from '../domain/rows.js';
-import type { RunRef } from '../domain/run.js';
-import type { InstitutionContext, MappingRef } from './context.js';
 import type { ActivityDependencies } from './dependencies.js';
-import { fenced, type Lease } from './lease.js';
-import { asFileRow, hashOfRow } from './projecting.js';
-import { mergeIntoFile } from './file-merge.js';
+import { fenced } from './lease.js';
+import { hashOfRow } from './projecting.js';
+import { setBackFile } from './rollback-file.js';
+import { freeWhenApart } from './rollback-restricted.js';
+import { isBefore, type Cells, type SetBack, type SetBackOutcome, type TargetRollback } from './rollback-set-back.js';
 import { withIdentifiers } from './rollback-write.js';
 import { holdingTarget } from './target-lock.js';
 
 const pageSize = 2_000;
 
-export interface TargetRollback {
-  readonly run: RunRef;
-  readonly runId: string;
-  readonly lease: Lease;
-  readonly context: InstitutionContext;
-  readonly mapping: MappingRef;
-  readonly table: string;
-}
-
 export interface RolledBackCounts {
   reversed: number;
   kept: number;
   failed: number;
-}
-
-interface Cells {
-  readonly key: string;
-  readonly row: RawRow;
-}
-
-/** One row to set back: what the run wrote there, and what stood there before. */
-interface SetBack {
-  readonly goldenId: string;
-  readonly wrote: Cells | null;
-  /** Where the row itself was not kept: the hash of what was written. */
-  readonly wroteHash: string | null;
-  readonly before: Cells | null;
-}
-
-interface SetBackOutcome {
-  readonly one: SetBack;
-  readonly outcome: 'reversed' | 'kept' | 'failed';
-  readonly actual: RawRow | null;
 }
 
 /** Sets back what the run wrote to one target and what still stands there; edits made since are kept and listed. */
@@ -64,76 +36,106 @@ const setBackTarget = async (
   const connector = dependencies.openConnector(mapping.system);
   const target = { entity: mapping.definition.entity, key: compiled.keyColumns, columns: compiled.columns };
   const counts: RolledBackCounts = { reversed: 0, kept: 0, failed: 0 };
+  const record = async (outcomes: readonly SetBackOutcome[]): Promise<void> => {
+    for (const { outcome } of outcomes) counts[outcome === 'restricted' ? 'kept' : outcome] += 1;
+    await fenced(dependencies.hub, rolling.lease, (client) => recordSetBack(client, rolling, outcomes));
+    dependencies.heartbeat();
+  };
+  const pages = pagesToSetBack(dependencies, rolling, compiled.target.rollback === 'impossible', record);
   try {
-    let after = '0';
-    for (;;) {
-      const page = await readPage(dependencies, rolling, after);
-      const last = page.at(-1);
-      if (last === undefined) return counts;
-      after = last.goldenId;
-      const outcomes =
-        compiled.target.rollback === 'impossible'
-          ? page.map((one): SetBackOutcome => ({ one, outcome: 'failed', actual: null }))
-          : await setBackPage(connector, target, page);
-      for (const { outcome } of outcomes) counts[outcome] += 1;
-      await fenced(dependencies.hub, rolling.lease, (client) => recordSetBack(client, rolling, outcomes));
-      dependencies.heartbeat();
+    if (connector.rows !== undefined) {
+      for await (const page of pages) await record(await setBackRows(connector.rows, target, page));
+    } else if (connector.file !== undefined) {
+      for await (const outcomes of setBackFile(dependencies, rolling, connector.file, target, pages))
+        await record(outcomes);
+    } else {
+      throw new SyncError('configuration_invalid', 'the system takes neither rows nor files');
     }
+    return counts;
   } finally {
     await connector.close();
   }
 };
 
-/** A restriction outlives a rollback: a row that may not be sent any more is not put back. */
-const restricted = `exists (
-  select 1 from restrictions h join sync_runs u on u.id = $4
-  where h.released_at is null and h.recipient_class in ($5, '*')
-    and (h.valid_from is null or h.valid_from <= u.as_of) and (h.valid_to is null or h.valid_to >= u.as_of)
-    and (h.golden_id = x.golden or exists (select 1 from golden_references r where r.golden_id = x.golden and r.target_id = h.golden_id)))`;
+/** Pages of rows that can be set back; those that cannot are recorded on the way. */
+async function* pagesToSetBack(
+  dependencies: ActivityDependencies,
+  rolling: TargetRollback,
+  impossible: boolean,
+  record: (outcomes: readonly SetBackOutcome[]) => Promise<void>,
+): AsyncGenerator<readonly SetBack[], void, undefined> {
+  // What the run wrote goes first: a row that it took away may have stood where it wrote.
+  for (const which of ['written', 'taken'] as const) yield* pagesOf(dependencies, rolling, which, impossible, record);
+}
 
-/** Writes of the run that are not yet set back, of records that are not kept: entries, and rows that were inserted in bulk. */
+async function* pagesOf(
+  dependencies: ActivityDependencies,
+  rolling: TargetRollback,
+  which: 'written' | 'taken',
+  impossible: boolean,
+  record: (outcomes: readonly SetBackOutcome[]) => Promise<void>,
+): AsyncGenerator<readonly SetBack[], void, undefined> {
+  let after = '0';
+  for (;;) {
+    const page = await readPage(dependencies, rolling, which, after);
+    const last = page.at(-1);
+    if (last === undefined) return;
+    after = last.goldenId;
+    const left = page.filter((one) => one.restricted || impossible);
+    if (left.length > 0) {
+      await record(
+        left.map((one): SetBackOutcome => ({ one, outcome: one.restricted ? 'restricted' : 'failed', actual: null })),
+      );
+    }
+    const rest = page.filter((one) => !left.includes(one));
+    if (rest.length > 0) yield rest;
+  }
+}
+
+/** Writes of the run that are not yet set back, of records that are not kept: entries, and rows that were inserted in bulk. A
+ *  restriction outlives a rollback. */
 const readPage = async (
   { hub }: ActivityDependencies,
-  { run, runId, mapping, table }: TargetRollback,
+  rolling: TargetRollback,
+  which: 'written' | 'taken',
   after: string,
-): Promise<SetBack[]> =>
-  hub.read(run.institutionId, async (client) => {
+): Promise<SetBack[]> => {
+  const { run, runId, mapping, table } = rolling;
+  return hub.read(run.institutionId, async (client) => {
     const { rows } = await client.query<{
       golden: string;
       before: Cells | null;
       after: Cells | null;
       key: string | null;
       hash: string | null;
+      restricted: boolean;
+      owner: string;
     }>(
-      `select x.golden::text as golden, x.before, x.after, x.key, x.hash::text as hash from (
+      `with moved as (${movedRows})
+       select x.golden::text as golden, coalesce(w.was, x.golden)::text as owner, x.before, x.after, x.key, x.hash::text as hash,
+         x.before is not null and ${restrictedRow('coalesce(w.was, x.golden)', '$5::text', 'u.as_of')} as restricted from (
          select e.row_id as golden, e.before, e.after, null::text as key, null::uuid as hash from change_set_entries e
-         where e.run_id = $1 and e.kind = 'target' and e.mapping_id = $2 and e.outcome in ('intended', 'written') and e.rollback_outcome is null
+         where e.run_id = $6 and e.kind = 'target' and e.mapping_id = $2 and e.outcome in ('intended', 'written') and e.rollback_outcome is null
          union all
          select i.golden_id, null, null, i.source_key, i.raw_hash from record_images i
-         where i.mapping_id = $2 and i.created_run = $1 and i.read_run is null and i.deleted_run is null and i.raw is null and not i.untold
-           and not exists (select 1 from change_set_entries e where e.run_id = $1 and e.kind = 'target' and e.mapping_id = $2 and e.row_id = i.golden_id)) x
+         where i.mapping_id = $2 and i.created_run = $6 and i.read_run is null and i.deleted_run is null and i.raw is null and not i.untold
+           and not exists (select 1 from change_set_entries e where e.run_id = $6 and e.kind = 'target' and e.mapping_id = $2 and e.row_id = i.golden_id)) x
        join ${table} t on t.golden_id = x.golden and not t.kept
-       where x.golden > $3 and not (x.before is not null and ${restricted})
-       order by x.golden limit ${pageSize}`,
-      [runId, mapping.id, after, run.runId, mapping.definition.target?.recipientClass ?? ''],
+       join sync_runs u on u.id = $4
+       left join moved w on w.mapping_id = $2 and w.now = x.golden
+       where x.golden > $3 and (x.before is not null and x.after is null) = ${String(which === 'taken')} order by x.golden limit ${pageSize}`,
+      [[runId], mapping.id, after, run.runId, mapping.definition.target?.recipientClass ?? '', runId],
     );
-    return rows.map(({ golden, before, after: wrote, key, hash }) => ({
+    const doubtful = rows.filter(({ restricted }) => restricted).map(({ owner }) => owner);
+    const free = doubtful.length === 0 ? new Set() : await freeWhenApart(client, rolling, doubtful);
+    return rows.map(({ golden, before, after: wrote, key, hash, restricted, owner }) => ({
       goldenId: golden,
       wrote: wrote ?? (key === null ? null : { key, row: [] }),
       wroteHash: hash ?? (wrote === null ? null : hashOfRow(wrote.row)),
       before,
+      restricted: restricted && !free.has(owner),
     }));
   });
-
-const setBackPage = async (
-  connector: Connector,
-  target: TargetEntity,
-  page: readonly SetBack[],
-): Promise<SetBackOutcome[]> => {
-  if (connector.rows !== undefined) return setBackRows(connector.rows, target, page);
-  if (connector.file === undefined)
-    throw new SyncError('configuration_invalid', 'the system takes neither rows nor files');
-  return setBackFile(connector, target, page);
 };
 
 const keyCells = (key: string): RawRow => key.split(keySeparator);
@@ -154,18 +156,20 @@ const setBackRows = async (
     const stands = (actual === null ? null : hashOfRow(actual)) === one.wroteHash;
     return { one, actual, stands };
   });
-  const writes = judged.filter(({ stands }) => stands);
-  const outcomes = await rows.writeRows(
-    target,
-    writes.map(({ one, actual }) => ({
-      key: keyCells(one.wrote?.key ?? one.before?.key ?? ''),
-      before: actual,
-      after: one.before?.row ?? null,
-    })),
+  const standing = judged.filter(({ stands }) => stands);
+  const writes = standing.map(({ one, actual }) => writesOf(one, actual, there));
+  const outcomes = await rows.writeRows(target, writes.flat());
+  let at = 0;
+  const statuses = new Map(
+    standing.map(({ one }, index) => {
+      const own = outcomes.slice(at, at + (writes[index]?.length ?? 0)).map(({ status }) => status);
+      at += own.length;
+      return [one, own.find((status) => status === 'refused' || status === 'origin_differs') ?? own.at(-1)] as const;
+    }),
   );
   return judged.map(({ one, actual, stands }) => {
     if (!stands) return { one, actual, outcome: isBefore(one, actual) ? 'reversed' : 'kept' };
-    const status = outcomes[writes.findIndex((write) => write.one === one)]?.status;
+    const status = statuses.get(one);
     return {
       one,
       actual,
@@ -174,34 +178,19 @@ const setBackRows = async (
   });
 };
 
-/** An intent that was never carried out, or a row that was set back already. */
-const isBefore = ({ before }: SetBack, actual: RawRow | null): boolean =>
-  (actual === null ? null : hashOfRow(actual)) === (before === null ? null : hashOfRow(before.row));
-
-const setBackFile = async (
-  connector: Connector,
-  target: TargetEntity,
-  page: readonly SetBack[],
-): Promise<SetBackOutcome[]> => {
-  const { file } = connector;
-  if (file === undefined) return [];
-  const found = await mergeIntoFile(
-    file,
-    target,
-    page.map((one) => ({
-      key: one.wrote?.key ?? one.before?.key ?? '',
-      expectedHash: one.wroteHash,
-      row: one.before === null ? null : asFileRow(one.before.row),
-    })),
-  );
-  return page.map((one, index) => {
-    const result = found[index] ?? { status: 'origin_differs' as const, actual: null };
-    return {
-      one,
-      actual: result.actual,
-      outcome: result.status === 'origin_differs' ? (isBefore(one, result.actual) ? 'reversed' : 'kept') : 'reversed',
-    };
-  });
+/** The writes that set one row back. One whose key the run changed is taken away under the new key and put back under the former. */
+const writesOf = (
+  { wrote, before }: SetBack,
+  actual: RawRow | null,
+  there: ReadonlyMap<string, RawRow>,
+): { key: RawRow; before: RawRow | null; after: RawRow | null }[] => {
+  const key = keyCells(wrote?.key ?? before?.key ?? '');
+  if (wrote === null || before === null || wrote.key === before.key)
+    return [{ key, before: actual, after: before?.row ?? null }];
+  return [
+    { key, before: actual, after: null },
+    { key: keyCells(before.key), before: there.get(before.key) ?? null, after: before.row },
+  ];
 };
 
 /** Outcomes in the change set, and what we know of the target's rows. */
@@ -213,7 +202,7 @@ const recordSetBack = async (
   const { run, runId, mapping } = rolling;
   const ids = outcomes.map(({ one }) => one.goldenId);
   await client.query(
-    `update change_set_entries e set rollback_outcome = o.outcome from unnest($1::bigint[], $2::text[]) as o (id, outcome)
+    `update change_set_entries e set rollback_outcome = case o.outcome when 'restricted' then 'kept' else o.outcome end from unnest($1::bigint[], $2::text[]) as o (id, outcome)
      where e.run_id = $3 and e.kind = 'target' and e.mapping_id = $4 and e.row_id = o.id`,
     [ids, outcomes.map(({ outcome }) => outcome), runId, mapping.id],
   );
@@ -236,7 +225,14 @@ const recordSetBack = async (
       ],
     );
   }
-  if (mapping.definition.source === undefined) await rememberPure(client, rolling, outcomes);
+  // A row that is not put back stands as it stands: our image of it stays true, but for one that comes back with its record.
+  await distrustImages(
+    client,
+    rolling,
+    outcomes.filter(({ outcome }) => outcome === 'restricted'),
+  );
+  const touched = outcomes.filter(({ outcome }) => outcome !== 'restricted');
+  if (mapping.definition.source === undefined) await rememberPure(client, rolling, touched);
   else await rememberShared(client, rolling, outcomes);
   const kept = outcomes.filter(({ outcome }) => outcome !== 'reversed');
   if (kept.length === 0) return;
@@ -250,15 +246,32 @@ const recordSetBack = async (
       mapping.id,
       mapping.systemId,
       kept.map(({ one }) => one.goldenId),
-      kept.map(({ outcome }) => (outcome === 'kept' ? 'kept_changed_since' : 'rollback_failed')),
-      kept.map(({ outcome }) =>
-        outcome === 'kept'
-          ? 'it was edited there since, so the edit was kept'
-          : 'the target did not take the former row',
-      ),
+      kept.map(({ outcome }) => (outcome === 'reversed' ? '' : words[outcome].kind)),
+      kept.map(({ outcome }) => (outcome === 'reversed' ? '' : words[outcome].detail)),
     ],
   );
 };
+
+/** Images of restricted rows, as the change set would bring them back: what they hold was not told. */
+const distrustImages = async (
+  client: PoolClient,
+  { runId, mapping }: TargetRollback,
+  restricted: readonly SetBackOutcome[],
+): Promise<void> => {
+  if (restricted.length === 0 || mapping.definition.source !== undefined) return;
+  await client.query(
+    `update change_set_entries e set before = e.before || '{"raw_hash": null, "told_hash": null, "untold": true, "settled_version": 0, "published_version": 0}'
+     where e.run_id = $1 and e.kind = 'image' and e.before is not null and (e.before ->> 'mapping_id')::integer = $2
+       and (e.golden_id = any ($3::bigint[]) or (e.after ->> 'golden_id')::bigint = any ($3::bigint[]))`,
+    [runId, mapping.id, restricted.map(({ one }) => one.goldenId)],
+  );
+};
+
+const words = {
+  kept: { kind: 'kept_changed_since', detail: 'it was edited there since, so the edit was kept' },
+  restricted: { kind: 'kept_restricted', detail: 'it may not be sent there any more, so it was not put back' },
+  failed: { kind: 'rollback_failed', detail: 'the target did not take the former row' },
+} as const;
 
 const cells = (key: string, row: RawRow | null): string | null => (row === null ? null : JSON.stringify({ key, row }));
 

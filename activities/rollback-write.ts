@@ -1,10 +1,10 @@
 import type { PoolClient } from 'pg';
+import type { RollbackPlan } from '../domain/record-rollback.js';
 import type { RunRef } from '../domain/run.js';
 import type { InstitutionContext } from './context.js';
 import { missingHash } from './diff.js';
 import { goldenPlanOf } from './merge.js';
 import { canonicalRecordTools, type RecordTools } from './references.js';
-import type { RollbackPlan } from './rollback-plan.js';
 
 export interface Rolling {
   readonly run: RunRef;
@@ -47,6 +47,7 @@ export const applyRollbackPage = async (
       id: plan.goldenId,
       restores: plan.restores,
       subject_self: context.entityType(types.get(plan.goldenId) ?? 0).definition.subject === 'self',
+      merged_into: plan.golden?.mergedInto ?? null,
       ...(plan.golden === null ? {} : goldenPlanOf(plan.golden, toolsOf(plan.goldenId))),
     }));
   await writeGoldens(client, rolling, goldens);
@@ -57,7 +58,8 @@ export const applyRollbackPage = async (
   );
 };
 
-/** Records that are kept because a later run changed them: left as they are in every store. */
+/** Records that are kept because a later run changed them, or a record that belongs together with them: left as they are in every
+ *  store. */
 export const noteKept = async (
   client: PoolClient,
   runId: string,
@@ -87,29 +89,35 @@ const writeGoldens = async (client: PoolClient, rolling: Rolling, goldens: reado
   if (goldens.length === 0) return;
   await client.query(
     `create temp table set_back on commit drop as
-     select n.id, n.restores, n.version, n."values", n.versions, n.origin_image, n.origins, n.sticky, n.status, n.valid_from, n.valid_to,
+     select n.id, n.restores, n.version, n."values", n.versions, n.origin_image, n.origins, n.sticky, n.status, n.merged_into, n.valid_from, n.valid_to,
        case when n.subject_self then n.id else n.subject_key end as subject_key, n."references"
      from jsonb_to_recordset($1::jsonb) as n (id bigint, restores integer, subject_self boolean, version integer, "values" text[], versions integer[],
-       origin_image bigint, origins bigint[], sticky integer[], status text, valid_from date, valid_to date, subject_key bigint, "references" jsonb)`,
+       origin_image bigint, origins bigint[], sticky integer[], status text, merged_into bigint, valid_from date, valid_to date, subject_key bigint, "references" jsonb)`,
     [JSON.stringify(goldens)],
   );
   await client.query(
-    `insert into golden_record_versions (golden_id, version, institution_id, values, versions, origin_image, origins, sticky, status, valid_from, valid_to, subject_key, superseded_run)
-     select g.id, g.version, g.institution_id, g.values, g.versions, g.origin_image, g.origins, g.sticky, g.status, g.valid_from, g.valid_to, g.subject_key, $1
+    `insert into golden_record_versions (golden_id, version, institution_id, values, versions, origin_image, origins, sticky, status, merged_into,
+       valid_from, valid_to, subject_key, superseded_run)
+     select g.id, g.version, g.institution_id, g.values, g.versions, g.origin_image, g.origins, g.sticky, g.status, g.merged_into,
+       g.valid_from, g.valid_to, g.subject_key, $1
      from golden_records g join set_back n on n.id = g.id`,
     [run.runId],
   );
   await client.query(
     `insert into change_set_entries as e (run_id, kind, row_id, institution_id, before_version, after_version, after, outcome, subject_key)
-     select $1, 'golden', g.id, g.institution_id, g.version, n.version, jsonb_build_object('restores', jsonb_build_object(n.version::text, n.restores)), 'written', g.subject_key
+     select $1, 'golden', g.id, g.institution_id, g.version, n.version,
+       jsonb_strip_nulls(jsonb_build_object('restores', jsonb_build_object(n.version::text, n.restores), 'with', u.after -> 'with')), 'written', g.subject_key
      from golden_records g join set_back n on n.id = g.id
+     left join change_set_entries u on u.run_id = $2 and u.kind = 'golden' and u.mapping_id = 0 and u.row_id = g.id
      on conflict (run_id, kind, mapping_id, row_id) do update set after_version = excluded.after_version,
-       after = jsonb_build_object('restores', coalesce(e.after -> 'restores', '{}') || (excluded.after -> 'restores'))`,
-    [run.runId],
+       after = coalesce(e.after, '{}') || excluded.after
+         || jsonb_build_object('restores', coalesce(e.after -> 'restores', '{}') || (excluded.after -> 'restores'))`,
+    [run.runId, runId],
   );
   await client.query(
     `update golden_records g set version = n.version, values = n."values", versions = n.versions, origin_image = n.origin_image, origins = n.origins,
-       sticky = n.sticky, status = n.status, valid_from = n.valid_from, valid_to = n.valid_to, updated_run = $1
+       sticky = n.sticky, status = n.status, merged_into = n.merged_into, valid_from = n.valid_from, valid_to = n.valid_to,
+       subject_key = coalesce(n.subject_key, g.subject_key), updated_run = $1
      from set_back n where n.id = g.id`,
     [run.runId],
   );
@@ -189,6 +197,7 @@ export const finishRollback = async (client: PoolClient, run: RunRef, runId: str
     [runId],
   );
   await client.query(`update decision_batches set state = 'failed' where settle_run_id = $1`, [runId]);
+  await restoreRestrictions(client, run, runId, table, own);
   await restoreWatermarks(client, runId);
   await client.query(`update deliveries set state = $2 where run_id = $1 and state = $3`, [
     runId,
@@ -203,7 +212,7 @@ export const finishRollback = async (client: PoolClient, run: RunRef, runId: str
   if (!own) await client.query('update sync_runs set rolled_back_by = $2 where id = $1', [runId, run.runId]);
 };
 
-/** Questions that the run opened are withdrawn; those it changed or settled stand as they stood. Of kept records: untouched. */
+/** Questions that the run opened (in its own name, or in that of the run whose decision it carried out) are withdrawn; those it changed or settled stand as they stood. Of kept records: untouched. */
 const restoreQuestions = async (
   client: PoolClient,
   run: RunRef,
@@ -216,14 +225,14 @@ const restoreQuestions = async (
     await client.query(
       `insert into change_set_entries (run_id, kind, row_id, institution_id, before, outcome, subject_key)
        select $1, 'question', c.id, $2, to_jsonb(c), 'written', c.subject_key from sync_conflict_resolutions c
-       where (c.opened_run = $3 and c.state = 'open' or c.settle_run_id = $3 or exists (select 1 from change_set_entries e where e.run_id = $3 and e.kind = 'question' and e.row_id = c.id))
+       where ($3 in (c.opened_run, c.changed_run) and c.state = 'open' or c.settle_run_id = $3 or exists (select 1 from change_set_entries e where e.run_id = $3 and e.kind = 'question' and e.row_id = c.id))
          and ${kept} on conflict do nothing`,
       [run.runId, run.institutionId, runId],
     );
   }
   await client.query(
     `update sync_conflict_resolutions c set state = 'withdrawn', changed_run = $2, version = c.version + 1
-     where c.opened_run = $1 and c.state = 'open' and ${kept}
+     where $1 in (c.opened_run, c.changed_run) and c.state = 'open' and ${kept}
        and not exists (select 1 from change_set_entries e where e.run_id = $1 and e.kind = 'question' and e.row_id = c.id)`,
     [runId, run.runId],
   );
@@ -235,6 +244,7 @@ const restoreQuestions = async (
   );
   await client.query(
     `update sync_conflict_resolutions c set state = b.state, candidates = b.candidates, base = b.base, input_hash = b.input_hash, decision = b.decision,
+       golden_id = b.golden_id, image_id = b.image_id, suggestion = b.suggestion, impact = coalesce(b.impact, '{}'), subject_key = b.subject_key,
        decided_by = b.decided_by, decided_at = b.decided_at, batch_id = b.batch_id, settle_run_id = b.settle_run_id, changed_run = b.changed_run, version = c.version + 1
      from change_set_entries e cross join lateral jsonb_populate_record(null::sync_conflict_resolutions, e.before) b
      where e.run_id = $1 and e.kind = 'question' and e.row_id = c.id and ${kept}`,
@@ -242,7 +252,32 @@ const restoreQuestions = async (
   );
 };
 
-/** (system, key, raw hash) of what the run read: coming again, it is one held question. */
+/** Restrictions that the run moved to another record hold for the former one again. One that was released stays released. */
+const restoreRestrictions = async (
+  client: PoolClient,
+  run: RunRef,
+  runId: string,
+  table: string,
+  own: boolean,
+): Promise<void> => {
+  const moved = `e.run_id = $1 and e.kind = 'restriction' and e.row_id = h.id and h.golden_id = (e.after ->> 'golden_id')::bigint
+    and not exists (select 1 from ${table} k where k.golden_id = h.golden_id and k.kept)`;
+  if (!own) {
+    await client.query(
+      `insert into change_set_entries (run_id, kind, row_id, institution_id, before, after, outcome, subject_key)
+       select $2, 'restriction', h.id, h.institution_id, to_jsonb(h), to_jsonb(h) || jsonb_build_object('golden_id', e.before -> 'golden_id'), 'written', h.subject_key
+       from restrictions h, change_set_entries e where ${moved} on conflict do nothing`,
+      [runId, run.runId],
+    );
+  }
+  await client.query(
+    `update restrictions h set golden_id = (e.before ->> 'golden_id')::bigint from change_set_entries e where ${moved}`,
+    [runId],
+  );
+};
+
+/** (system, key, raw hash) of what the run read: coming again, it is one held question. A row that an identity question holds again
+ *  is asked about by that. */
 const rememberInputs = async (client: PoolClient, run: RunRef, runId: string, table: string): Promise<void> => {
   const kept = `exists (select 1 from ${table} k where k.golden_id = x.golden_id and k.kept)`;
   await client.query(
@@ -253,6 +288,7 @@ const rememberInputs = async (client: PoolClient, run: RunRef, runId: string, ta
            else coalesce(e.after ->> 'read_hash', e.after ->> 'raw_hash')::uuid end as hash
        from change_set_entries e
        where e.run_id = $1::bigint and e.kind = 'image' and e.after ->> 'read_run' = $1::bigint::text and (e.after ->> 'main')::boolean
+         and not exists (select 1 from sync_conflict_resolutions c where c.image_id = e.row_id and c.kind = 'identity' and c.state = 'open')
        union all
        select (o.after ->> 'mapping_id')::integer, o.after ->> 'source_key', (o.after ->> 'golden_id')::bigint, coalesce(o.after ->> 'read_hash', o.after ->> 'raw_hash')::uuid
        from (select e.before as after from change_set_entries e where e.run_id = $3::bigint and e.kind = 'image') o
@@ -277,6 +313,8 @@ const takeBackUndo = async (client: PoolClient, runId: string): Promise<void> =>
 };
 
 const restoreWatermarks = async (client: PoolClient, runId: string): Promise<void> => {
+  // Images stand again as an older version derived them.
+  await client.query(`delete from watermarks where kind = 'mapped' and run_id = $1`, [runId]);
   await client.query(
     `delete from watermarks w using change_set_entries e
      where e.run_id = $1 and e.kind = 'watermark' and e.mapping_id = w.mapping_id and w.kind = 'read' and e.before is null and to_jsonb(w.value) = e.after`,

@@ -1,17 +1,53 @@
 import type { PoolClient } from 'pg';
+import { childrenFirst, Couplings, readRollbackInputs, touchedBy } from '../database/rollback-records.js';
 import { SyncError } from '../domain/errors.js';
+import { planRecordRollback, type RollbackInput } from '../domain/record-rollback.js';
 import type { RunRef } from '../domain/run.js';
-import { childrenFirst, collectRollback, readRollbackPage, rollbackTable } from './rollback-read.js';
 import { applyRollbackPage, finishRollback, listKept, noteKept } from './rollback-write.js';
 import { rollBackPosted } from './post-rollback.js';
 import { rollBackTarget } from './rollback-targets.js';
-import { planRecordRollback } from './rollback-plan.js';
 import { previewHashOf } from '../database/rollback-preview.js';
 import type { StepCounts } from './contract.js';
 import type { ActivityDependencies } from './dependencies.js';
 import { fenced, readChunks, recordChunk, takeLease, type Chunk, type Lease } from './lease.js';
 
 const pageSize = 500;
+
+/** The records that a rollback looks at. */
+const rollbackTable = (rollbackRunId: string, runId: string): string =>
+  `staging.r${BigInt(rollbackRunId).toString()}_rollback_${BigInt(runId).toString()}`;
+
+/** A logged table: once something was set back, neither these nor which of them are kept can be told again. */
+const collectRollback = async (client: PoolClient, run: RunRef, runId: string, table: string): Promise<void> => {
+  await client.query(`drop table if exists ${table}`);
+  await client.query(`create table ${table} (golden_id bigint not null, kept boolean not null)`);
+  await client.query(
+    `insert into ${table} select distinct x.id, false from (${touchedBy('= $1')}) x join golden_records g on g.id = x.id`,
+    [runId],
+  );
+  await client.query(`create unique index on ${table} (golden_id)`);
+  await client.query(`analyze ${table}`);
+  await client.query('insert into change_sets (run_id, institution_id) values ($1, $2) on conflict do nothing', [
+    run.runId,
+    run.institutionId,
+  ]);
+};
+
+/** The next records that are not kept. */
+const readRollbackPage = (
+  client: PoolClient,
+  run: RunRef,
+  runId: string,
+  table: string,
+  after: string,
+): Promise<RollbackInput[]> =>
+  readRollbackInputs(
+    client,
+    runId,
+    [run.runId],
+    `select golden_id from ${table} where golden_id > $3 and not kept order by golden_id limit $4`,
+    [after, pageSize],
+  );
 
 const sumOf = (chunks: readonly Chunk[], name: string): number =>
   chunks.reduce((total, { counts }) => total + Number(counts[name] ?? 0), 0);
@@ -124,9 +160,7 @@ export const createRollback = (dependencies: ActivityDependencies) => {
       const table = rollbackTable(run.runId, runId);
       let [chunk, after] = last === undefined ? [0, '0'] : [last.chunk + 1, last.cursor ?? '0'];
       for (; ; chunk += 1) {
-        const page = await hub.read(run.institutionId, (client) =>
-          readRollbackPage(client, run, runId, table, after, pageSize),
-        );
+        const page = await hub.read(run.institutionId, (client) => readRollbackPage(client, run, runId, table, after));
         const cursor = page.at(-1)?.goldenId;
         if (cursor === undefined) break;
         const plans = page.map(planRecordRollback);
@@ -161,14 +195,24 @@ export const createRollback = (dependencies: ActivityDependencies) => {
     },
   };
 
+  /** What a run put together or parted stays so as a whole. */
+  async function keepTogether(client: PoolClient, runId: string, table: string): Promise<void> {
+    const couplings = await Couplings.read(client, runId);
+    if (couplings.members.length === 0) return;
+    const { rows } = await client.query<{ id: string }>(
+      `select golden_id::text as id from ${table} where kept and golden_id = any ($1::bigint[])`,
+      [couplings.members],
+    );
+    const kept = couplings.with(rows.map(({ id }) => id));
+    await noteKept(client, runId, table, kept);
+  }
+
   /** Decides which records are kept, before any target is touched. */
   async function planKept(runId: string, lease: Lease, table: string): Promise<void> {
     const { run } = lease;
     let after = '0';
     for (;;) {
-      const page = await hub.read(run.institutionId, (client) =>
-        readRollbackPage(client, run, runId, table, after, pageSize),
-      );
+      const page = await hub.read(run.institutionId, (client) => readRollbackPage(client, run, runId, table, after));
       const last = page.at(-1);
       if (last === undefined) break;
       after = last.goldenId;
@@ -180,6 +224,7 @@ export const createRollback = (dependencies: ActivityDependencies) => {
       heartbeat();
     }
     await fenced(hub, lease, async (client) => {
+      await keepTogether(client, runId, table);
       await listKept(client, run, table);
       await recordChunk(client, { ...lease, part: `${runId}/plan` }, 0, { counts: {} });
     });

@@ -8,6 +8,7 @@ import type { ActivityDependencies } from './dependencies.js';
 import { readSourcePlans } from './extract.js';
 import { closeLeases, readChunks } from './lease.js';
 import { postedWholly, postSteps } from './post.js';
+import { rememberMapped } from './remap.js';
 import { closeReplay } from './stage-replay.js';
 
 const uniqueViolation = '23505';
@@ -166,9 +167,11 @@ export const createRuns = ({ hub, configurations }: ActivityDependencies) => ({
         const occupant = subjectKey === undefined ? undefined : await occupantOf(client, jobId);
         if (occupant !== undefined) return { skipped: { runId: occupant } };
         const { rows } = await client.query<{ id: string }>(
-          `insert into sync_runs (institution_id, job_id, kind, parent_run_id, workflow_id, actor, as_of, state, subject_key)
-           select $1, $2, $3, coalesce($4::bigint, b.parent_run_id), $5, coalesce(b.actor, $6), greatest($7::date, p.as_of), 'opened', $9
+          `insert into sync_runs (institution_id, job_id, kind, parent_run_id, workflow_id, actor, as_of, state, subject_key, reason)
+           select $1, $2, $3, coalesce($4::bigint, b.parent_run_id), $5, coalesce(b.actor, $6), greatest($7::date, p.as_of), 'opened', $9,
+             coalesce(b.reason, q.reason)
            from (select 1) one left join decision_batches b on b.id = $8 left join sync_runs p on p.id = b.parent_run_id
+           left join run_requests q on q.workflow_id = $5
            returning id::text`,
           [
             institutionId,
@@ -183,6 +186,7 @@ export const createRuns = ({ hub, configurations }: ActivityDependencies) => ({
           ],
         );
         const id = rows[0]?.id ?? '';
+        await client.query('delete from run_requests where workflow_id = $1', [workflowId]);
         if (input.batchId !== undefined) {
           await client.query(`update decision_batches set settle_run_id = $2 where id = $1 and state = 'pending'`, [
             input.batchId,
@@ -232,7 +236,10 @@ export const createRuns = ({ hub, configurations }: ActivityDependencies) => ({
       const completed = outcome === 'completed';
       if (completed && !balances(counts))
         throw new SyncError('internal', `the sums of run ${run.runId} do not balance`);
-      if (completed) await advanceWatermarks(client, run, context);
+      if (completed) {
+        await advanceWatermarks(client, run, context);
+        await rememberMapped(client, run);
+      }
       await client.query(`update deliveries set state = $2 where run_id = $1 and state = 'seen'`, [
         run.runId,
         completed ? 'accepted' : 'rolled_back',

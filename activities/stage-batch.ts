@@ -1,4 +1,5 @@
 import type { PoolClient } from 'pg';
+import { goldenJson, readGolden, type GoldenJson } from '../database/golden-rows.js';
 import { recreate, stagingColumns, stagingOf } from '../database/staging.js';
 import { EMPTY, type Stated } from '../domain/canonical.js';
 import type { PlannedStatement } from '../domain/merge.js';
@@ -20,18 +21,17 @@ import type { PreparedRun } from './contract.js';
 import { readRun, type EntityTypeRef, type InstitutionContext } from './context.js';
 import type { ActivityDependencies } from './dependencies.js';
 import { missingHash } from './diff.js';
+import { stageIdentityRows } from './identity.js';
 import { fenced, takeLease, type Lease } from './lease.js';
+import { heldTargets, postHeld } from './post-held.js';
 import {
   addPlan,
   finishPlans,
-  goldenJson,
   goldenPlanOf,
   ImageReader,
   imagesJson,
   imagesStamp,
   planColumns,
-  readGolden,
-  type GoldenJson,
   type ImageJson,
 } from './merge.js';
 import { canonicalRecordTools } from './references.js';
@@ -108,6 +108,16 @@ const choicesOf = async (client: PoolClient, batch: Batch, only: readonly string
       ...(typeof value === 'string' ? { value } : {}),
     };
   });
+};
+
+/** Types of which a decision makes two records one: `apply` does that, whatever else is planned for them. */
+const typesToUnite = async (client: PoolClient, batch: Batch): Promise<number[]> => {
+  const { rows } = await client.query<{ type: number }>(
+    `select distinct entity_type_id as type from sync_conflict_resolutions
+     where batch_id = $1 and kind = 'duplicate' and state = 'decided' and decision #> '{choice,same}' = 'true'`,
+    [batch.id],
+  );
+  return rows.map(({ type }) => type);
 };
 
 const settlementOf = (
@@ -198,7 +208,6 @@ const stageChoices = async (
       const sink = new CopySink(client, `copy ${table} (${planColumns}) from stdin`);
       for (const row of rows) {
         const golden = readGolden(row.golden);
-        if (golden === null) continue;
         const images = await reader.read(row.images);
         const version = golden.version + 1;
         const planned = new Map<number, readonly PlannedStatement[]>();
@@ -253,7 +262,9 @@ const stageHeldRows = async (
   context: InstitutionContext,
   batch: Batch,
 ): Promise<number[]> => {
-  const held = `select r.* from held_rows r join held_changes h on h.id = r.held_id where h.batch_id = ${BigInt(batch.id)} and h.state = 'released'`;
+  const posted = await heldTargets(client, context, batch.id);
+  const held = `select r.* from held_rows r join held_changes h on h.id = r.held_id where h.batch_id = ${BigInt(batch.id)} and h.state = 'released'
+    and r.mapping_id <> all ('{${posted.map(({ id }) => id).join(',')}}'::integer[])`;
   const { rows } = await client.query<{ id: number }>(`select distinct mapping_id as id from (${held}) r order by 1`);
   const staging = stagingOf(run.runId);
   for (const { id } of rows) {
@@ -277,6 +288,20 @@ const stageHeldRows = async (
     await recordAsRead(client, lease, id);
   }
   return rows.map(({ id }) => id);
+};
+
+/** What a release lets through: held rows, or the rows of identity questions. */
+const stageReleased = async (
+  client: PoolClient,
+  run: RunRef,
+  lease: Lease,
+  context: InstitutionContext,
+  batch: Batch,
+): Promise<number[]> => {
+  const held = await stageHeldRows(client, run, lease, context, batch);
+  const identities = await stageIdentityRows(client, run, batch.id);
+  for (const id of identities) await recordAsRead(client, lease, id);
+  return [...held, ...identities];
 };
 
 /** Rows that a person discards after a rollback: known and overruled where we hold their record, remembered where we do not. */
@@ -356,7 +381,6 @@ const stageDiscarded = async (
       const sink = new CopySink(client, `copy ${table} (${planColumns}) from stdin`);
       for (const row of rows) {
         const golden = readGolden(row.golden);
-        if (golden === null) continue;
         const images = await reader.read(row.images);
         const planned = new Map<number, PlannedStatement[]>();
         for (const one of discarded.filter(({ golden: id }) => id === row.id)) {
@@ -418,7 +442,9 @@ export const createStageBatch = (dependencies: ActivityDependencies) => ({
     const batch = await hub.read(run.institutionId, (client) => batchOf(client, run));
     if (batch === null) return { entityTypes: [], nothingToDo: true };
     if (batch.kind === 'release' || batch.kind === 'replay') {
-      const stage = batch.kind === 'release' ? stageHeldRows : stageReplayedRows;
+      const targets = await hub.read(run.institutionId, (client) => heldTargets(client, context, batch.id));
+      for (const mapping of targets) await postHeld(dependencies, { run, lease, context, batchId: batch.id, mapping });
+      const stage = batch.kind === 'release' ? stageReleased : stageReplayedRows;
       const mappings = await fenced(hub, lease, (client) => stage(client, run, lease, context, batch), 'bulk');
       return standardizeStaged(
         dependencies,
@@ -430,7 +456,8 @@ export const createStageBatch = (dependencies: ActivityDependencies) => ({
     }
     if (batch.kind === 'discard') return stageDiscard(staging, batch);
     const choices = await hub.read(run.institutionId, (client) => choicesOf(client, batch, null));
-    const types = [...new Set(choices.map(({ typeId }) => typeId))].sort((left, right) => left - right);
+    const united = await hub.read(run.institutionId, (client) => typesToUnite(client, batch));
+    const types = [...new Set([...choices.map(({ typeId }) => typeId), ...united])].sort((left, right) => left - right);
     for (const id of types)
       await stageChoices(
         staging,

@@ -3,7 +3,8 @@ import { markAlive, stagingOf } from '../database/staging.js';
 import type { SourcePlan } from './extract.js';
 import { recordChunk, type Lease } from './lease.js';
 
-const plan: SourcePlan = {
+/** The plan of a source that is not read: its rows are staged by something else. */
+export const unreadPlan: SourcePlan = {
   mode: 'full',
   complete: false,
   scope: {},
@@ -26,7 +27,7 @@ export const recordAsRead = async (client: PoolClient, lease: Lease, mappingId: 
     `select class::text, count(*) from ${delta} group by class`,
   );
   const of = (letter: string): number => Number(rows.find((row) => row.class === letter)?.count ?? 0);
-  await recordChunk(client, { ...lease, step: 'plan', part }, 0, { counts: plan });
+  await recordChunk(client, { ...lease, step: 'plan', part }, 0, { counts: unreadPlan });
   const extracted = of('n') + of('c');
   await recordChunk(client, { ...lease, step: 'diff', part }, 0, {
     counts: { extracted, missing: of('m'), rejected: 0, new: of('n'), changed: of('c'), unchanged: 0 },

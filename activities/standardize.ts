@@ -14,7 +14,7 @@ import type { ActivityDependencies } from './dependencies.js';
 import { readSourcePlans } from './extract.js';
 import { rejoinedPart } from './diff.js';
 import { recordDispositions } from './dispositions.js';
-import { keepHeld } from './guard.js';
+import { hasApart, holdOtherPersons, withdrawApart } from './identity.js';
 import { fenced, readChunks, recordChunk, takeLease, type Lease } from './lease.js';
 import { findBrokenSetRules } from './set-rules.js';
 import { recogniseCorrected } from './stage-replay.js';
@@ -33,34 +33,6 @@ const withdrawAbsent = async (client: PoolClient, run: RunRef, mapping: MappingR
                          and c.entity_type_id = i.entity_type_id and c.sub_key = i.sub_key)
        and not exists (select 1 from ${staging.problem} p where p.mapping_id = i.mapping_id and p.key = i.source_key and p.kind in ('rejected', 'held'))`,
     [mapping.id],
-  );
-};
-
-/** A known key that arrives with another name and another birth date may have been given to somebody else: its row is held
- *  whole, for a person to say. (`isAnotherPerson` of the core, set-based.) */
-const holdOtherPersons = async (client: PoolClient, run: RunRef, mapping: MappingRef): Promise<void> => {
-  const staging = stagingOf(run.runId);
-  const others = `select distinct c.mapping_id, c.key from ${staging.canon} c
-    join record_images i on i.mapping_id = c.mapping_id and i.entity_type_id = c.entity_type_id and i.source_key = c.key
-      and i.sub_key = c.sub_key and i.deleted_run is null and i.created_run <> ${BigInt(run.runId)}
-    where c.mapping_id = ${mapping.id} and c.op = 'u' and c.match_name <> i.match_name and c.match_birth <> i.match_birth`;
-  const rows = `select o.mapping_id, o.key, 'update' as operation, r.raw, r.hash, r.scope
-    from (${others}) o join ${staging.raw(mapping.id)} r on r.key = o.key`;
-  const reason = 'a known key arrived with another name and another birth date';
-  const held = await keepHeld(client, run, { cause: 'identity', operation: 'update', mapping, reason, base: 0, rows });
-  if (held === 0) {
-    if (run.subjectKey !== undefined) return;
-    await client.query(
-      `update held_changes set state = 'withdrawn' where state = 'held' and cause = 'identity' and mapping_id = $1`,
-      [mapping.id],
-    );
-    return;
-  }
-  await client.query(
-    `insert into ${staging.problem} (mapping_id, key, kind, reason, detail) select mapping_id, key, 'held', 'identity', '' from held_now`,
-  );
-  await client.query(
-    `delete from ${staging.canon} c using held_now h where c.mapping_id = h.mapping_id and c.key = h.key`,
   );
 };
 
@@ -275,8 +247,9 @@ export const standardizeStaged = async (
         `analyze ${staging.canon} (ord, mapping_id, entity_type_id, key, sub_key, main, op, match_name, match_birth)`,
       );
       for (const mapping of mappings) {
-        if (run.kind === 'sync') await holdOtherPersons(client, run, mapping);
+        if (!(await hasApart(client, run))) await holdOtherPersons(client, run, context, mapping);
         await withdrawAbsent(client, run, mapping);
+        await withdrawApart(client, run, mapping);
       }
       const logged = await readChunks(client, run.runId, 'standardize', '');
       if (logged.length === 0) await logProblems(client, run);

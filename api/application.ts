@@ -176,8 +176,8 @@ class ApiModule {
         // What a rollback would do is the same whoever looks.
         {
           provide: ROLLBACK_PREVIEW,
-          useValue: (_shown: Hub, institutionId: number, runId: string) =>
-            dependencies.previewRollback(hub, institutionId, runId),
+          useValue: (_shown: Hub, institutionId: number, runId: string, asOf: string) =>
+            dependencies.previewRollback(hub, institutionId, runId, asOf),
         },
         { provide: RUN_WAIT, useValue: dependencies.runWaitMilliseconds ?? 1_500 },
         { provide: INQUIRY_WAIT, useValue: dependencies.inquiryWaitMilliseconds ?? 8_000 },

@@ -6,14 +6,14 @@ import { wrongUsage } from './failure.js';
 type Decision = Schemas['BatchItemBody'];
 type Choice = Schemas['ChoiceBody'];
 
-const known = ['id', 'version', 'take', 'keep', 'value', 'reason'] as const;
+const known = ['id', 'version', 'take', 'keep', 'value', 'same', 'reason'] as const;
 type Column = (typeof known)[number];
 
 /** The API takes so many at once. */
 const most = 1_000;
 
-/** Decisions from CSV with a header: `id` and `version` of each question, one of `take`, `keep` (yes) and `value`, perhaps a
- *  `reason`. `file` `-`: from `input`. @throws Failure usage with the line that is wrong */
+/** Decisions from CSV with a header: `id` and `version` of each question, one of `take`, `keep` (yes), `value` and `same` (yes or
+ *  no), perhaps a `reason`. `file` `-`: from `input`. @throws Failure usage with the line that is wrong */
 export async function readDecisions(
   file: string,
   input: () => Promise<string>,
@@ -64,17 +64,27 @@ function columnsOf(file: string, columns: readonly string[]): readonly string[] 
   return columns;
 }
 
+const answers: ReadonlyMap<string, boolean> = new Map([
+  ['yes', true],
+  ['true', true],
+  ['no', false],
+  ['false', false],
+]);
+
 function decisionOf(where: string, cell: (column: Column) => string, valueIn: (text: string) => unknown): Decision {
   const [take, keep, value, reason] = [cell('take'), cell('keep'), cell('value'), cell('reason')];
+  const same = cell('same');
   const version = Number(cell('version'));
   if (!Number.isInteger(version) || version < 1) throw wrongUsage(`${where}: version must be a number.`);
-  if (!['', 'yes', 'no', 'true', 'false'].includes(keep)) throw wrongUsage(`${where}: keep is yes or empty.`);
+  if (keep !== '' && !answers.has(keep)) throw wrongUsage(`${where}: keep is yes or empty.`);
+  if (same !== '' && !answers.has(same)) throw wrongUsage(`${where}: same is yes, no or empty.`);
   const choices: Choice[] = [
     ...(take === '' ? [] : [{ take }]),
-    ...(keep === 'yes' || keep === 'true' ? [{ keep: true }] : []),
+    ...(answers.get(keep) === true ? [{ keep: true }] : []),
     ...(value === '' ? [] : [{ value: valueIn(value) }]),
+    ...(same === '' ? [] : [{ same: answers.get(same) === true }]),
   ];
   const [choice] = choices;
-  if (choice === undefined || choices.length > 1) throw wrongUsage(`${where}: fill one of take, keep and value.`);
+  if (choice === undefined || choices.length > 1) throw wrongUsage(`${where}: fill one of take, keep, value and same.`);
   return { conflictId: cell('id'), version, choice, ...(reason === '' ? {} : { reason }) };
 }

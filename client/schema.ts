@@ -3561,6 +3561,11 @@ export interface components {
              */
             keep?: boolean;
             /**
+             * @description Of a possible duplicate: whether the two are the same; then they become one record. Of an identity in doubt: whether the key is still the same person’s; else it is of a new record.
+             * @example true
+             */
+            same?: boolean;
+            /**
              * @description Take this value, as the attribute group has it; null: there is none.
              * @example +44 20 7946 0018
              */
@@ -3860,23 +3865,40 @@ export interface components {
             /** @description What is said, by system. */
             candidates: components["schemas"]["CandidateView"][];
             /**
+             * @description Of a possible duplicate: the record that may be the same; null where you do not see it.
+             * @example null
+             */
+            otherGoldenId: string | null;
+            /**
              * @description Your role may not see the values.
              * @example false
              */
             masked: boolean;
             /**
-             * @description What we would choose, why, and how sure we are; null: we would not guess.
-             * @example null
+             * @description What we would choose: `choice` as a decision takes it, `reason` (a key), `confidence` from 0 to 1, and of records that may be the same the `evidence`: what of name, birthDate and identifiers agrees. Null: we would not guess.
+             * @example {
+             *       "choice": {
+             *         "take": "sis"
+             *       },
+             *       "reason": "higher_ranked",
+             *       "confidence": 0.7
+             *     }
              */
             suggestion: {
                 [key: string]: unknown;
             } | null;
             /**
-             * @description What a decision changes.
+             * @description What a decision would write at most: rows of `targets`, attribute `groups`, rows of all targets.
              * @example {
              *       "targets": [
-             *         "finance.people"
-             *       ]
+             *         {
+             *           "mapping": "finance.people",
+             *           "system": "finance",
+             *           "records": 1
+             *         }
+             *       ],
+             *       "groups": 1,
+             *       "records": 1
              *     }
              */
             impact: {
@@ -5726,13 +5748,18 @@ export interface components {
              */
             goldenId: string;
             /**
-             * @description The attribute group.
-             * @example phone
+             * @description The attribute group; empty: the whole record stays.
+             * @example
              */
             group: string;
             /**
+             * @description The target whose row is not put back; null: the record stays everywhere.
+             * @example finance.people
+             */
+            target: string | null;
+            /**
              * @description Why it is kept.
-             * @example changed since by run 31
+             * @example changed since by a later run
              */
             reason: string;
         };
@@ -7841,6 +7868,23 @@ export interface components {
                 [key: string]: string;
             };
         };
+        RunRollbackView: {
+            /**
+             * @description The rollback.
+             * @example 19
+             */
+            runId: string;
+            /**
+             * @description Who asked for it.
+             * @example steward:Data office
+             */
+            actor: string;
+            /**
+             * @description Why.
+             * @example The HR file was of last month
+             */
+            reason: string | null;
+        };
         RunView: {
             /**
              * @description The run.
@@ -7928,6 +7972,13 @@ export interface components {
             links: {
                 [key: string]: string;
             };
+            /**
+             * @description Why a person asked for it (a rollback, decisions); null where nobody said. Operators do not see it.
+             * @example The HR file was of last month
+             */
+            reason: string | null;
+            /** @description Who took it back, and why; null where it stands. */
+            rollback: components["schemas"]["RunRollbackView"] | null;
             /**
              * @description Its workflow in Temporal.
              * @example sync-run/3/9f86d081884c7d65
@@ -10760,12 +10811,25 @@ export interface operations {
                      *                 "empty": false
                      *               }
                      *             ],
+                     *             "otherGoldenId": null,
                      *             "masked": false,
-                     *             "suggestion": null,
+                     *             "suggestion": {
+                     *               "choice": {
+                     *                 "take": "sis"
+                     *               },
+                     *               "reason": "higher_ranked",
+                     *               "confidence": 0.7
+                     *             },
                      *             "impact": {
                      *               "targets": [
-                     *                 "finance.people"
-                     *               ]
+                     *                 {
+                     *                   "mapping": "finance.people",
+                     *                   "system": "finance",
+                     *                   "records": 1
+                     *                 }
+                     *               ],
+                     *               "groups": 1,
+                     *               "records": 1
                      *             },
                      *             "jobId": "3",
                      *             "runId": "17",
@@ -11080,12 +11144,25 @@ export interface operations {
                      *               "empty": false
                      *             }
                      *           ],
+                     *           "otherGoldenId": null,
                      *           "masked": false,
-                     *           "suggestion": null,
+                     *           "suggestion": {
+                     *             "choice": {
+                     *               "take": "sis"
+                     *             },
+                     *             "reason": "higher_ranked",
+                     *             "confidence": 0.7
+                     *           },
                      *           "impact": {
                      *             "targets": [
-                     *               "finance.people"
-                     *             ]
+                     *               {
+                     *                 "mapping": "finance.people",
+                     *                 "system": "finance",
+                     *                 "records": 1
+                     *               }
+                     *             ],
+                     *             "groups": 1,
+                     *             "records": 1
                      *           },
                      *           "jobId": "3",
                      *           "runId": "17",
@@ -11226,12 +11303,25 @@ export interface operations {
                      *           "empty": false
                      *         }
                      *       ],
+                     *       "otherGoldenId": null,
                      *       "masked": false,
-                     *       "suggestion": null,
+                     *       "suggestion": {
+                     *         "choice": {
+                     *           "take": "sis"
+                     *         },
+                     *         "reason": "higher_ranked",
+                     *         "confidence": 0.7
+                     *       },
                      *       "impact": {
                      *         "targets": [
-                     *           "finance.people"
-                     *         ]
+                     *           {
+                     *             "mapping": "finance.people",
+                     *             "system": "finance",
+                     *             "records": 1
+                     *           }
+                     *         ],
+                     *         "groups": 1,
+                     *         "records": 1
                      *       },
                      *       "jobId": "3",
                      *       "runId": "17",
@@ -11375,12 +11465,25 @@ export interface operations {
                      *           "empty": false
                      *         }
                      *       ],
+                     *       "otherGoldenId": null,
                      *       "masked": false,
-                     *       "suggestion": null,
+                     *       "suggestion": {
+                     *         "choice": {
+                     *           "take": "sis"
+                     *         },
+                     *         "reason": "higher_ranked",
+                     *         "confidence": 0.7
+                     *       },
                      *       "impact": {
                      *         "targets": [
-                     *           "finance.people"
-                     *         ]
+                     *           {
+                     *             "mapping": "finance.people",
+                     *             "system": "finance",
+                     *             "records": 1
+                     *           }
+                     *         ],
+                     *         "groups": 1,
+                     *         "records": 1
                      *       },
                      *       "jobId": "3",
                      *       "runId": "17",
@@ -25610,6 +25713,12 @@ export interface operations {
                      *       "links": {
                      *         "self": "/api/secretary/data-sync/runs/17"
                      *       },
+                     *       "reason": "The HR file was of last month",
+                     *       "rollback": {
+                     *         "runId": "19",
+                     *         "actor": "steward:Data office",
+                     *         "reason": "The HR file was of last month"
+                     *       },
                      *       "workflowId": "sync-run/3/9f86d081884c7d65",
                      *       "counts": {
                      *         "rows": {
@@ -26837,8 +26946,9 @@ export interface operations {
                      *       "kept": [
                      *         {
                      *           "goldenId": "5012",
-                     *           "group": "phone",
-                     *           "reason": "changed since by run 31"
+                     *           "group": "",
+                     *           "target": "finance.people",
+                     *           "reason": "changed since by a later run"
                      *         }
                      *       ],
                      *       "targets": [

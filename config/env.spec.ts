@@ -19,6 +19,7 @@ describe('readConfig', () => {
       temporal: { address: null, namespace: 'default', apiKey: null, tls: null },
       apiPort: 3210,
       access: {
+        hostKey: null,
         publicUrl: 'http://127.0.0.1:3210',
         signIn: null,
         session: { idle: 60, absolute: 600, recheck: 15 },

@@ -10,7 +10,7 @@ import type {
 } from '../domain/job-definition.js';
 import type { MappingDefinition } from '../domain/mapping-definition.js';
 import { layoutProblems } from '../domain/layout.js';
-import { codeTablesReadBy, readsDifferently } from '../domain/mapping-reading.js';
+import { codeTablesReadBy, codeTablesWrittenBy, readsDifferently } from '../domain/mapping-reading.js';
 import type { RuleDefinition } from '../domain/rule-definition.js';
 import { canonicalJson } from '../platform/canonical-json.js';
 import { together } from '../platform/together.js';
@@ -258,7 +258,8 @@ export async function layoutConflicts(
   return conflicts;
 }
 
-/* A mapping that is the same, but reads its rows by something that changed, gets a new version: the next run reads them anew. */
+/* A mapping that is the same, but reads or writes its rows by something that changed, gets a new version: the next run reads them
+   anew, or judges its target whole. */
 function isReadAnew(
   mapping: MappingDefinition,
   types: ChangePlan<EntityTypeDefinition>,
@@ -266,9 +267,12 @@ function isReadAnew(
   wanted: Configuration,
 ): boolean {
   const changedTables = tables.changed.map(({ wanted: table }) => table.name);
-  const read = codeTablesReadBy(mapping, wanted.entityTypes);
+  const used = new Set([
+    ...codeTablesReadBy(mapping, wanted.entityTypes),
+    ...codeTablesWrittenBy(mapping, wanted.entityTypes),
+  ]);
   return (
-    changedTables.some((name) => read.has(name)) ||
+    changedTables.some((name) => used.has(name)) ||
     types.changed.some(({ stored, wanted: type }) => readsDifferently(mapping, stored.definition, type))
   );
 }

@@ -81,7 +81,8 @@ async function writeWords(client: PoolClient, typeId: number, { ids, of, words }
     `insert into golden_words (golden_id, word, institution_id, entity_type_id, subject_key)
      select n.golden_id, n.word, g.institution_id, $1, g.subject_key
      from unnest($2::bigint[], $3::text[]) n (golden_id, word) join golden_records g on g.id = n.golden_id
-     on conflict do nothing`,
+     on conflict (golden_id, word) do update set subject_key = excluded.subject_key
+       where golden_words.subject_key is distinct from excluded.subject_key`,
     [typeId, of, words],
   );
 }

@@ -137,6 +137,8 @@ export interface SyncRun {
   readonly parentRunId: string | null;
   readonly workflowId: string;
   readonly actor: string;
+  /** Why a person asked for it. */
+  readonly reason: string | null;
   readonly asOf: string;
   readonly state: RunState;
   readonly counts: Readonly<Record<string, unknown>>;
@@ -165,6 +167,8 @@ export interface SyncConflictResolution {
   readonly kind: QuestionKind;
   readonly entityTypeId: number;
   readonly goldenId: string;
+  /** Of a duplicate: the image that may be of another record. Of an identity: the image whose key came with somebody else. */
+  readonly imageId: string | null;
   readonly groupName: string;
   readonly base: string | null;
   readonly candidates: unknown;

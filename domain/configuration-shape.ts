@@ -16,6 +16,7 @@ import type {
   VisibilityDefinition,
 } from './job-definition.js';
 import type {
+  Compensation,
   FieldMapping,
   GroupMapping,
   MappingDefinition,
@@ -336,6 +337,13 @@ const key: Reader<TargetKey> = withOneOf(
   'a key column has one origin',
 );
 
+const compensation: Reader<Compensation> = object<Compensation>({
+  key: required(object<Compensation['key']>({ column: required(text), suffix: required(text) })),
+  negate: required(list(text, 1)),
+  set: optional(dictionary(text)),
+  original: optional(text),
+});
+
 const target: Reader<TargetMapping> = object<TargetMapping>({
   root: required(text),
   filter: optional(condition),
@@ -348,6 +356,7 @@ const target: Reader<TargetMapping> = object<TargetMapping>({
   lagDays: optional(count),
   wholeFile: optional(flag),
   rollback: optional(word('restore', 'compensate', 'impossible')),
+  compensation: optional(compensation),
 });
 
 export const mapping: Reader<MappingDefinition> = object<MappingDefinition>({

@@ -105,6 +105,34 @@ const checkKey = (key: TargetKey, site: TargetSite, at: Place): void => {
   }
 };
 
+/** What is only ever added to is taken back by further entries, where the mapping says what these look like. */
+const checkCompensation = ({ target, root }: TargetSite, at: Place): void => {
+  const { rollback, compensation } = target;
+  if (rollback === 'compensate' && root.kind !== 'posted') {
+    at.child('rollback').note(`${root.name} is not posted: its rows are set back`, 'say restore or impossible');
+  } else if (rollback === 'compensate' && compensation === undefined) {
+    at.child('rollback').note('nothing says what an entry that takes another one back looks like', 'add compensation');
+  }
+  if (compensation === undefined) return;
+  const place = at.child('compensation');
+  if (rollback !== 'compensate') place.note('it is asked for by rollback: compensate alone', 'leave it out');
+  const keys = new Set(target.key.map(({ column }) => column));
+  const columns = new Set(target.columns.map(({ column }) => column).filter((column) => !keys.has(column)));
+  const checkOwn = (column: string, where: Place): void => {
+    if (!columns.has(column))
+      where.note(`${column} is no column of the target beside its key`, 'name one of its columns');
+  };
+  if (!keys.has(compensation.key.column)) {
+    const where = place.child('key').child('column');
+    where.note(`${compensation.key.column} is no key column of the target`, `one of ${[...keys].join(', ')}`);
+  }
+  compensation.negate.forEach((column, index) => {
+    checkOwn(column, place.child('negate').child(index));
+  });
+  for (const column of Object.keys(compensation.set ?? {})) checkOwn(column, place.child('set').child(column));
+  if (compensation.original !== undefined) checkOwn(compensation.original, place.child('original'));
+};
+
 /** Checks the target part of a mapping against what is configured with it. */
 export const checkTarget = (
   mapping: MappingDefinition,
@@ -138,6 +166,7 @@ export const checkTarget = (
     for (const field of fieldsOf(target.filter)) checkPath(root, field, at.child('filter'));
   target.key.forEach((key, index) => checkKey(key, site, at.child('key').child(index)));
   target.columns.forEach((column, index) => checkColumn(column, site, at.child('columns').child(index)));
+  checkCompensation(site, at);
   if ((target.leadDays !== undefined || target.lagDays !== undefined) && root.validity === undefined) {
     at.note(
       `entity type ${root.name} has no validity: there is no day to lead or lag`,

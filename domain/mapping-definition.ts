@@ -102,6 +102,19 @@ export interface TargetKey {
   readonly from?: string;
 }
 
+/** How an entry of a target where entries are only ever added is taken back: by one that is its opposite. */
+export interface Compensation {
+  /** The key column by which the entry that takes back is told from the one that it takes back: its key is followed by `suffix` and
+   *  the number of the run that takes it back. */
+  readonly key: { readonly column: string; readonly suffix: string };
+  /** Columns of which it has the number with the other sign. */
+  readonly negate: readonly string[];
+  /** Columns in which it says something else: its kind, its text. */
+  readonly set?: Readonly<Record<string, string>>;
+  /** The column that names the key of the entry that it takes back. */
+  readonly original?: string;
+}
+
 export interface TargetMapping {
   readonly root: string;
   /** Only root records for which this holds. */
@@ -121,6 +134,8 @@ export interface TargetMapping {
   /** The file is ours as a whole: rendered from golden records and swapped in. */
   readonly wholeFile?: boolean;
   readonly rollback?: 'restore' | 'compensate' | 'impossible';
+  /** Of a posted type whose rollback is `compensate`. */
+  readonly compensation?: Compensation;
 }
 
 /** Source fields ↔ canonical attributes, of one entity (table, file) of one system. `name` is `system.entity`. */

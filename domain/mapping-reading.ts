@@ -21,6 +21,34 @@ export const codeTablesReadBy = (
   return names;
 };
 
+/** The code tables by which the rows of a target may be written: those that its steps name, and those of the groups
+ *  that its paths name, of its root and of whatever that refers to. One too many only has its rows judged once more. */
+export const codeTablesWrittenBy = (
+  mapping: MappingDefinition,
+  entityTypes: readonly EntityTypeDefinition[],
+): ReadonlySet<string> => {
+  const names = new Set<string>();
+  if (mapping.target === undefined) return names;
+  collectNames(mapping.target, names);
+  const { columns, key } = mapping.target;
+  const paths = [...columns.flatMap(({ from, firstOf = [] }) => [from, ...firstOf]), ...key.map(({ from }) => from)];
+  const steps = new Set(paths.flatMap((path) => path?.split(/[.[]/) ?? []));
+  const seen = new Set<string>();
+  const visit = (name: string): void => {
+    if (seen.has(name)) return;
+    seen.add(name);
+    const groups = entityTypes.find((one) => one.name === name)?.groups ?? [];
+    for (const group of groups.filter((one) => steps.has(one.name))) {
+      for (const { codeTable, references } of group.attributes) {
+        if (codeTable !== undefined) names.add(codeTable);
+        if (references !== undefined) visit(references);
+      }
+    }
+  };
+  visit(mapping.target.root);
+  return names;
+};
+
 /** Whether a changed entity type has a mapping's rows mean something else: a group that it maps has other attributes. */
 export const readsDifferently = (
   mapping: MappingDefinition,

@@ -11,7 +11,9 @@ export interface GoldenState {
   readonly origins: readonly (string | null)[];
   /** Positions of groups that a person set. */
   readonly sticky: readonly number[];
-  readonly status: 'active' | 'ended';
+  readonly status: 'active' | 'ended' | 'merged';
+  /** Of a merged record: the one that it became part of. */
+  readonly mergedInto?: string;
 }
 
 /** An image as stored; `statements` of a deleted one do not count. */
@@ -21,6 +23,8 @@ export interface ImageState {
   readonly target: boolean;
   readonly deleted: boolean;
   readonly statements: readonly Statement[];
+  /** When what it says took effect by the source's own telling (sortable text). */
+  readonly effectiveAt?: string | null;
 }
 
 /** What was read of an image in this run; `values` null: the record is gone from its system. */
@@ -65,9 +69,9 @@ export interface RecordPlan {
 
 const silent: Statement = { value: null, state: 'live', settled: 0 };
 
-const groupOf = (golden: GoldenState | null, index: number): GoldenGroup => {
+export const groupOf = (golden: GoldenState | null, index: number): GoldenGroup => {
   // A record that ended begins anew when it comes back: nothing that was said before counts.
-  if (golden === null || golden.status === 'ended') {
+  if (golden === null || golden.status !== 'active') {
     return { value: null, version: golden?.version ?? 0, origin: null, sticky: false };
   }
   return {
@@ -105,7 +109,7 @@ const partyOf = (
 
 /** The statements of an image after the group plans. One seen for the first time is settled in every group, also where it says
  *  nothing: what it comes to say later is a change. */
-const statementsAfter = (
+export const statementsAfter = (
   id: string,
   before: readonly Statement[] | null,
   plans: readonly GroupPlan[],
@@ -199,7 +203,7 @@ export const planRecord = (
   const changed =
     golden === null ||
     ends ||
-    golden.status === 'ended' ||
+    golden.status !== 'active' ||
     plans.some((plan) => plan.golden !== null || plan.endsOverride);
   const version = golden === null ? 1 : changed ? golden.version + 1 : golden.version;
   const ids = [...new Set([...images.map(({ id }) => id), ...incoming.map(({ id }) => id)])];

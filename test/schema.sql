@@ -43,6 +43,11 @@ create table concord.change_set_entries (
   outcome text not null,
   rollback_outcome text,
   subject_key bigint,
+  golden_id bigint generated always as (
+CASE
+    WHEN (kind = 'image'::text) THEN ((COALESCE(before, after) ->> 'golden_id'::text))::bigint
+    ELSE NULL::bigint
+END) stored,
   constraint change_set_entries_kind_check CHECK ((kind = ANY (ARRAY['golden'::text, 'image'::text, 'target'::text, 'question'::text, 'restriction'::text, 'watermark'::text, 'input'::text]))),
   constraint change_set_entries_outcome_check CHECK ((outcome = ANY (ARRAY['intended'::text, 'written'::text, 'already'::text, 'origin_differs'::text, 'refused'::text]))),
   constraint change_set_entries_pkey PRIMARY KEY (run_id, kind, mapping_id, row_id),
@@ -267,6 +272,7 @@ create table concord.golden_record_versions (
   subject_key bigint,
   superseded_run bigint not null,
   superseded_at timestamp with time zone not null default now(),
+  merged_into bigint,
   constraint golden_record_versions_pkey PRIMARY KEY (golden_id, version)
 );
 alter table concord.golden_record_versions enable row level security;
@@ -580,6 +586,15 @@ create table concord.run_metrics (
   constraint run_metrics_pkey PRIMARY KEY (institution_id, metric, labels)
 );
 alter table concord.run_metrics enable row level security;
+create table concord.run_requests (
+  workflow_id text not null,
+  institution_id integer not null,
+  reason text not null,
+  created_at timestamp with time zone not null default now(),
+  constraint run_requests_institution_id_fkey FOREIGN KEY (institution_id) REFERENCES concord.institutions(id),
+  constraint run_requests_pkey PRIMARY KEY (workflow_id)
+);
+alter table concord.run_requests enable row level security;
 create table concord.run_samples (
   run_id bigint not null,
   kind text not null,
@@ -648,6 +663,7 @@ create table concord.sync_conflict_resolutions (
   settle_run_id bigint,
   subject_key bigint,
   created_at timestamp with time zone not null default now(),
+  image_id bigint,
   constraint sync_conflict_resolutions_changed_run_fkey FOREIGN KEY (changed_run) REFERENCES concord.sync_runs(id),
   constraint sync_conflict_resolutions_check CHECK ((((state = 'open'::text) = (decision IS NULL)) OR (state = ANY (ARRAY['withdrawn'::text, 'agreed'::text])))),
   constraint sync_conflict_resolutions_entity_type_id_fkey FOREIGN KEY (entity_type_id) REFERENCES concord.entity_types(id),
@@ -682,6 +698,7 @@ create table concord.sync_runs (
   cancelled_by text,
   cancelled_at timestamp with time zone,
   cancel_reason text,
+  reason text,
   reading integer not null default 1,
   constraint sync_runs_institution_id_fkey FOREIGN KEY (institution_id) REFERENCES concord.institutions(id),
   constraint sync_runs_job_id_fkey FOREIGN KEY (job_id) REFERENCES concord.synchronization_jobs(id),
@@ -767,7 +784,7 @@ create table concord.watermarks (
   value text not null,
   run_id bigint not null,
   constraint watermarks_institution_id_fkey FOREIGN KEY (institution_id) REFERENCES concord.institutions(id),
-  constraint watermarks_kind_check CHECK ((kind = ANY (ARRAY['read'::text, 'baseline'::text]))),
+  constraint watermarks_kind_check CHECK ((kind = ANY (ARRAY['read'::text, 'baseline'::text, 'mapped'::text, 'projected'::text]))),
   constraint watermarks_mapping_id_fkey FOREIGN KEY (mapping_id) REFERENCES concord.cross_system_mappings(id),
   constraint watermarks_pkey PRIMARY KEY (mapping_id, kind),
   constraint watermarks_run_id_fkey FOREIGN KEY (run_id) REFERENCES concord.sync_runs(id)
@@ -821,6 +838,8 @@ create view concord.restrictions_in_force as
 
 -- indexes
 CREATE INDEX api_keys_institution ON concord.api_keys USING btree (institution_id);
+CREATE INDEX change_set_entries_golden ON concord.change_set_entries USING btree (run_id, golden_id) WHERE (golden_id IS NOT NULL);
+CREATE INDEX change_set_entries_restored ON concord.change_set_entries USING btree (row_id) WHERE ((kind = 'golden'::text) AND (after IS NOT NULL));
 CREATE INDEX cross_system_mappings_system ON concord.cross_system_mappings USING btree (system_id);
 CREATE INDEX decision_batches_pending ON concord.decision_batches USING btree (job_id, id) WHERE (state = 'pending'::text);
 CREATE INDEX deliveries_run ON concord.deliveries USING btree (run_id);
@@ -860,8 +879,9 @@ CREATE INDEX rolled_back_inputs_run ON concord.rolled_back_inputs USING btree (r
 CREATE INDEX run_samples_subject ON concord.run_samples USING btree (subject_key) WHERE (subject_key IS NOT NULL);
 CREATE INDEX sessions_institution ON concord.sessions USING btree (institution_id, expires_at);
 CREATE INDEX sync_conflict_resolutions_batch ON concord.sync_conflict_resolutions USING btree (batch_id);
+CREATE INDEX sync_conflict_resolutions_golden ON concord.sync_conflict_resolutions USING btree (golden_id);
 CREATE INDEX sync_conflict_resolutions_inbox ON concord.sync_conflict_resolutions USING btree (institution_id, state, id);
-CREATE UNIQUE INDEX sync_conflict_resolutions_one_open ON concord.sync_conflict_resolutions USING btree (golden_id, kind, group_name) WHERE (state = 'open'::text);
+CREATE UNIQUE INDEX sync_conflict_resolutions_one_open ON concord.sync_conflict_resolutions USING btree (golden_id, kind, group_name, COALESCE(image_id, (0)::bigint)) WHERE (state = 'open'::text);
 CREATE INDEX sync_conflict_resolutions_open ON concord.sync_conflict_resolutions USING btree (institution_id, job_id, kind, due_at, created_at, golden_id) WHERE (state = 'open'::text);
 CREATE INDEX sync_conflict_resolutions_run ON concord.sync_conflict_resolutions USING btree (opened_run);
 CREATE INDEX sync_runs_active ON concord.sync_runs USING btree (institution_id) WHERE (finished_at IS NULL);
@@ -965,6 +985,7 @@ create policy institution on concord.rolled_back_inputs for all to public using 
 create policy institution on concord.run_chunks for all to public using ((institution_id = ( SELECT (NULLIF(current_setting('concord.institution'::text, true), ''::text))::integer AS "nullif")));
 create policy institution on concord.run_leases for all to public using ((institution_id = ( SELECT (NULLIF(current_setting('concord.institution'::text, true), ''::text))::integer AS "nullif")));
 create policy institution on concord.run_metrics for all to public using ((institution_id = ( SELECT (NULLIF(current_setting('concord.institution'::text, true), ''::text))::integer AS "nullif")));
+create policy institution on concord.run_requests for all to public using ((institution_id = ( SELECT (NULLIF(current_setting('concord.institution'::text, true), ''::text))::integer AS "nullif")));
 create policy institution on concord.run_samples for all to public using ((institution_id = ( SELECT (NULLIF(current_setting('concord.institution'::text, true), ''::text))::integer AS "nullif")));
 create policy shown on concord.run_samples as restrictive for all to concord_api using ((( SELECT concord.shows_all() AS shows_all) OR (EXISTS ( SELECT
    FROM concord.golden_records g
@@ -990,7 +1011,7 @@ create policy institution on concord.webhook_receipts for all to public using ((
 CREATE TRIGGER tell AFTER INSERT OR UPDATE ON concord.deliveries FOR EACH ROW EXECUTE FUNCTION concord.tell_delivery();
 CREATE CONSTRAINT TRIGGER number_at_commit AFTER INSERT ON concord.events DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION concord.number_event();
 CREATE TRIGGER tell AFTER INSERT OR UPDATE ON concord.held_changes FOR EACH ROW EXECUTE FUNCTION concord.tell_held();
-CREATE TRIGGER tell AFTER INSERT OR UPDATE ON concord.run_chunks FOR EACH ROW WHEN (((new.state = 'done'::text) AND (new.step <> ALL (ARRAY['plan'::text, 'dispositions'::text])))) EXECUTE FUNCTION concord.tell_chunk();
+CREATE TRIGGER tell AFTER INSERT OR UPDATE ON concord.run_chunks FOR EACH ROW WHEN (((new.state = 'done'::text) AND (new.step <> ALL (ARRAY['plan'::text, 'dispositions'::text, 'mapped'::text, 'post_rows'::text])))) EXECUTE FUNCTION concord.tell_chunk();
 CREATE TRIGGER tell_changed AFTER UPDATE ON concord.sync_conflict_resolutions REFERENCING OLD TABLE AS was NEW TABLE AS became FOR EACH STATEMENT EXECUTE FUNCTION concord.tell_changed_questions();
 CREATE TRIGGER tell_opened AFTER INSERT ON concord.sync_conflict_resolutions REFERENCING NEW TABLE AS made FOR EACH STATEMENT EXECUTE FUNCTION concord.tell_opened_questions();
 CREATE TRIGGER measure AFTER INSERT OR UPDATE OF finished_at ON concord.sync_runs FOR EACH ROW WHEN ((new.kind <> 'dry_run'::text)) EXECUTE FUNCTION concord.measure_run();
@@ -1572,6 +1593,8 @@ grant delete, insert, select, update on table concord.run_leases to concord_api;
 grant delete, insert, select, update on table concord.run_leases to concord_worker;
 grant delete, insert, select, update on table concord.run_metrics to concord_api;
 grant delete, insert, select, update on table concord.run_metrics to concord_worker;
+grant delete, insert, select, update on table concord.run_requests to concord_api;
+grant delete, insert, select, update on table concord.run_requests to concord_worker;
 grant delete, insert, select, update on table concord.run_samples to concord_api;
 grant delete, insert, select, update on table concord.run_samples to concord_worker;
 grant delete, insert, select, update on table concord.sessions to concord_api;

@@ -3,7 +3,8 @@ import type { EntityTypeDefinition } from '../../domain/entity-type.js';
 import { readGroupValue } from '../golden/group-value.js';
 
 /** What a person chooses for a question. */
-export type DecisionChoice = { readonly take: string } | { readonly keep: true } | { readonly value: unknown };
+export type DecisionChoice =
+  { readonly take: string } | { readonly keep: true } | { readonly value: unknown } | { readonly same: boolean };
 
 /** A value in question and the systems that state it. */
 export interface Candidate {
@@ -25,9 +26,16 @@ export type ReadChoice = { readonly value: Stated | null } | { readonly impossib
 
 /** Whether a choice can be made for a question. Pure. */
 export const checkChoice = (question: Choosable, choice: DecisionChoice): ReadChoice => {
+  if (question.kind === 'value') return ofValue(question, choice);
+  if ('same' in choice) return { value: null };
+  if (question.kind === 'duplicate' && 'keep' in choice) return { value: null };
+  return { impossible: 'This question is whether two are the same; choose {same: true} or {same: false}.' };
+};
+
+const ofValue = (question: Choosable, choice: DecisionChoice): ReadChoice => {
+  if ('same' in choice)
+    return { impossible: 'This question is about a value; choose {take: system}, {keep: true} or {value: …}.' };
   if ('keep' in choice) return { value: null };
-  if (question.kind !== 'value')
-    return { impossible: 'This question is not about a value; only {keep: true} can be chosen.' };
   return 'take' in choice ? takeOf(question, choice.take) : givenValue(question, choice.value);
 };
 

@@ -22,8 +22,9 @@ export const toConflict = (row: ConflictRow, role: Role): Plain<ConflictView> =>
     goldenId: row.golden_id,
     group: row.group_name,
     reason: reasonOf(row, candidates),
-    base: masked ? null : jsonOf(row.base),
-    candidates: candidates.map((candidate) => toCandidate(candidate, masked)),
+    base: masked ? null : shown(row, row.base, role),
+    candidates: candidates.map((candidate) => toCandidate(row, candidate, masked, role)),
+    otherGoldenId: row.other_id,
     masked,
     suggestion: masked ? null : objectOf(row.suggestion),
     impact: objectOf(row.impact) ?? {},
@@ -38,17 +39,41 @@ export const toConflict = (row: ConflictRow, role: Role): Plain<ConflictView> =>
       ...(row.state === 'open' ? { decision: `${self}/decision`, assignee: `${self}/assignee` } : {}),
       ...(row.state === 'decided' || row.state === 'settled' ? { takeBack: `${self}/decision/take-back` } : {}),
       goldenRecord: linkTo(`golden-records/${row.golden_id}`),
+      ...(row.other_id === null ? {} : { otherRecord: linkTo(`golden-records/${row.other_id}`) }),
       run: linkTo(`runs/${row.opened_run}`),
       ...(row.batch_id === null ? {} : { batch: linkTo(`decisions/${row.batch_id}`) }),
     },
   };
 };
 
-const toCandidate = ({ systems, value }: Candidate, masked: boolean): Plain<CandidateView> => ({
+const toCandidate = (
+  row: ConflictRow,
+  { systems, value }: Candidate,
+  masked: boolean,
+  role: Role,
+): Plain<CandidateView> => ({
   systems: [...systems],
-  value: masked ? null : jsonOf(value),
+  value: masked ? null : shown(row, value, role),
   empty: value === EMPTY,
 });
+
+/** Of a whole record, what the role may see of each group; of a possible duplicate, the other record if it is seen. */
+const shown = (row: ConflictRow, value: string | null, role: Role): unknown => {
+  if (row.kind === 'duplicate') return row.other_id;
+  const read = jsonOf(value);
+  if (row.kind === 'value') return read;
+  return Object.fromEntries(
+    Object.entries(objectOf(read) ?? {}).map(([name, said]): [string, unknown] => [
+      name,
+      isMasked(
+        row.definition.groups.find((group) => group.name === name),
+        role,
+      )
+        ? null
+        : said,
+    ]),
+  );
+};
 
 const decidedOf = (row: ConflictRow, masked: boolean): Plain<DecidedView> | null => {
   const decision = objectOf(row.decision);

@@ -82,13 +82,20 @@ export class ConflictListQuery extends IntersectionType(ListQuery, ConflictFacet
   sort?: string;
 }
 
-/** What is chosen: exactly one of the three. */
+/** What is chosen: exactly one of the four. */
 export class ChoiceBody {
   @Text({ optional: true, min: 1, max: 200, description: 'Take what this system says.', example: 'sis' })
   take?: string;
 
   @Flag({ optional: true, description: 'Keep the value that stands (for a possible duplicate: these are two).' })
   keep?: boolean;
+
+  @Flag({
+    optional: true,
+    description:
+      'Of a possible duplicate: whether the two are the same; then they become one record. Of an identity in doubt: whether the key is still the same person’s; else it is of a new record.',
+  })
+  same?: boolean;
 
   @AnyJson({
     optional: true,
@@ -110,18 +117,19 @@ const oneChoice = (): PropertyDecorator =>
     name: 'oneChoice',
     validator: {
       validate: (choice: unknown) => readChoice(choice) !== null,
-      defaultMessage: () => 'choice must be one of {take: system}, {keep: true} and {value: …}',
+      defaultMessage: () => 'choice must be one of {take: system}, {keep: true}, {value: …} and {same: true or false}',
     },
   });
 
 /** The choice that a body makes; null where it makes none or several. */
 export function readChoice(choice: unknown): DecisionChoice | null {
   if (typeof choice !== 'object' || choice === null) return null;
-  const { take, keep, value } = choice as ChoiceBody;
+  const { take, keep, value, same } = choice as ChoiceBody;
   const made: (DecisionChoice | null)[] = [
     ...(take === undefined ? [] : [{ take }]),
     ...(keep === undefined ? [] : [keep ? ({ keep: true } as const) : null]),
     ...(value === undefined ? [] : [{ value }]),
+    ...(same === undefined ? [] : [{ same }]),
   ];
   return made.length === 1 ? (made[0] ?? null) : null;
 }

@@ -10,6 +10,8 @@ export interface ConflictRow {
   readonly entity_type: string;
   readonly definition: EntityTypeDefinition;
   readonly golden_id: string;
+  /** Of a possible duplicate: the record that may be the same, as far as whoever looks sees it. */
+  readonly other_id: string | null;
   readonly group_name: string;
   readonly base: string | null;
   readonly candidates: unknown;
@@ -30,7 +32,9 @@ export interface ConflictRow {
 
 const columns = `q.id, q.kind, q.state, q.version, t.name as entity_type, t.definition, q.golden_id, q.group_name, q.base, q.candidates,
   q.suggestion, q.impact, q.job_id, q.opened_run, q.created_at, q.due_at, coalesce(q.due_at, 'infinity')::text as due_key, q.assignee,
-  q.decision, q.decided_by, q.decided_at, q.batch_id, q.settle_run_id`;
+  q.decision, q.decided_by, q.decided_at, q.batch_id, q.settle_run_id,
+  case when q.kind = 'duplicate' then (select o.id from concord.golden_records o
+    where o.id = substring(q.candidates #>> '{0,value}' from '^"(\\d{1,18})"$')::bigint) end as other_id`;
 export const conflictTables = `concord.sync_conflict_resolutions q join concord.entity_types t on t.id = q.entity_type_id`;
 
 export interface ConflictFilter {

@@ -103,17 +103,28 @@ export class ConflictView {
   @ListOf(() => CandidateView, { max: 1000, description: 'What is said, by system.' })
   candidates: CandidateView[];
 
+  @Id({
+    nullable: true,
+    description: 'Of a possible duplicate: the record that may be the same; null where you do not see it.',
+    example: null,
+  })
+  otherGoldenId: string | null;
+
   @Flag({ description: 'Your role may not see the values.', example: false })
   masked: boolean;
 
   @FreeObject({
     nullable: true,
-    description: 'What we would choose, why, and how sure we are; null: we would not guess.',
-    example: null,
+    description:
+      'What we would choose: `choice` as a decision takes it, `reason` (a key), `confidence` from 0 to 1, and of records that may be the same the `evidence`: what of name, birthDate and identifiers agrees. Null: we would not guess.',
+    example: { choice: { take: 'sis' }, reason: 'higher_ranked', confidence: 0.7 },
   })
   suggestion: Record<string, unknown> | null;
 
-  @FreeObject({ description: 'What a decision changes.', example: { targets: ['finance.people'] } })
+  @FreeObject({
+    description: 'What a decision would write at most: rows of `targets`, attribute `groups`, rows of all targets.',
+    example: { targets: [{ mapping: 'finance.people', system: 'finance', records: 1 }], groups: 1, records: 1 },
+  })
   impact: Record<string, unknown>;
 
   @Id({ nullable: true, description: 'The job.', example: '3' })

@@ -106,18 +106,23 @@ async function decideAll(client: PoolClient, caller: Caller, asked: readonly Ask
   };
 }
 
+/** Rows that were held for an identity question pass through the loop again, as those of a release; the rest is settled. */
+const batchKind = ({ row }: Extract<Verdict, { result: 'decided' }>): 'decision' | 'release' =>
+  row.kind === 'identity' ? 'release' : 'decision';
+
 const groupKey = (verdict: Extract<Verdict, { result: 'decided' }>): string =>
-  `${verdict.row.opened_run}/${verdict.jobId}`;
+  `${verdict.row.opened_run}/${verdict.jobId}/${batchKind(verdict)}`;
 
 async function writeBatch(
   client: PoolClient,
   caller: Caller,
   members: readonly { readonly asked: Asked; readonly verdict: Extract<Verdict, { result: 'decided' }> }[],
-  { row, jobId }: Extract<Verdict, { result: 'decided' }>,
+  first: Extract<Verdict, { result: 'decided' }>,
 ): Promise<Plain<MadeBatchView>> {
+  const { row, jobId } = first;
   const reasons = [...new Set(members.map(({ asked }) => asked.reason))];
   const batchId = await insertBatch(client, {
-    ...{ institutionId: caller.institutionId, actor: caller.actor, jobId, kind: 'decision' as const },
+    ...{ institutionId: caller.institutionId, actor: caller.actor, jobId, kind: batchKind(first) },
     parentRunId: row.opened_run,
     reason: reasons.length === 1 ? (reasons[0] ?? null) : null,
     items: members.map(({ asked, verdict }) => ({
@@ -157,6 +162,10 @@ function judge(row: ConflictRow | undefined, asked: Asked, caller: Caller): Verd
     const detail = `The role ${caller.role} sees these values masked; a steward decides this question.`;
     return { result: 'choice_not_possible', row, detail };
   }
+  if (row.kind === 'duplicate' && row.other_id === null) {
+    const detail = 'You do not see the other record; whoever sees both decides this question.';
+    return { result: 'choice_not_possible', row, detail };
+  }
   if (row.job_id === null)
     return { result: 'state_forbids', row, detail: 'No job carries decisions of this question out.' };
   const read = checkChoice(
@@ -191,7 +200,7 @@ function toAsked(conflictId: string, request: DecisionRequest, reason: string | 
       {
         pointer: '/choice',
         code: 'invalid',
-        detail: 'choice must be one of {take: system}, {keep: true} and {value: …}',
+        detail: 'choice must be one of {take: system}, {keep: true}, {value: …} and {same: true or false}',
       },
     ]);
   }

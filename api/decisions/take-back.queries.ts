@@ -66,11 +66,12 @@ const reopen = async (client: PoolClient, batchId: string, only: string | null):
   );
 };
 
-/* One question about a group of a record is open at a time. */
+/* One question about a group of a record (about whom an image is of: of that image) is open at a time. */
 const refuseSecondOpen = async (client: PoolClient, batchId: string, only: string | null): Promise<void> => {
   const { rows } = await client.query<{ id: string }>(
     `select n.id from concord.sync_conflict_resolutions q join concord.sync_conflict_resolutions n
        on n.golden_id = q.golden_id and n.kind = q.kind and n.group_name = q.group_name
+       and coalesce(n.image_id, 0) = coalesce(q.image_id, 0)
      where q.batch_id = $1 and q.state = 'decided' and ($2::bigint is null or q.id = $2) and n.state = 'open' limit 1`,
     [batchId, only],
   );

@@ -7,8 +7,8 @@ import { Answer } from '../common/http.js';
 import { notFound } from '../common/ids.js';
 import type { Plain } from '../common/plain-type.js';
 import { Problem } from '../common/problem.js';
-import { HUB, ROLLBACK_PREVIEW } from '../common/tokens.js';
-import { toPreview, Rollback, type PreviewRollback } from '../runs/rollback.js';
+import { HUB } from '../common/tokens.js';
+import { toPreview, Rollback } from '../runs/rollback.js';
 import { lockBatch, withdrawItem, withdrawWhole, type LockedBatch } from './take-back.queries.js';
 import type { TakenBackView } from './decision.view.js';
 import type { TakeBackRequest } from './take-back.dto.js';
@@ -23,7 +23,6 @@ type Outcome = { readonly withdrawn: number } | { readonly carriedOutBy: string 
 export class TakeBack {
   constructor(
     @Inject(HUB) private readonly hub: Hub,
-    @Inject(ROLLBACK_PREVIEW) private readonly previewRollback: PreviewRollback,
     private readonly rollback: Rollback,
   ) {}
 
@@ -81,7 +80,7 @@ export class TakeBack {
     key: string,
     request: TakeBackRequest,
   ): Promise<Answer<Plain<TakenBackView>>> {
-    const preview = await this.previewRollback(this.hub, caller.institutionId, runId);
+    const preview = await this.rollback.look(caller.institutionId, runId);
     const plain = preview.kept.length === 0 && preview.runs.every((run) => run.runId === runId);
     if (request.previewHash === undefined && !plain) {
       throw new Problem(

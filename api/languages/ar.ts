@@ -162,6 +162,6 @@ export const arabic: Catalogue = {
     min: 'يجب ألا يقل {field} عن {min, number}',
     nestedValidation: 'يجب أن يكون {field} كائنًا أو قائمة كائنات',
     noNul: 'يجب ألا يحوي {field} الرمز U+0000',
-    oneChoice: 'يجب إعطاء واحد فقط من take وkeep وvalue',
+    oneChoice: 'يجب إعطاء واحد فقط من take وkeep وvalue وsame',
   },
 };

@@ -178,6 +178,6 @@ export const german: Catalogue = {
     min: '{field} muss mindestens {min, number} sein',
     nestedValidation: '{field} muss ein Objekt oder eine Liste von Objekten sein',
     noNul: '{field} darf das Zeichen U+0000 nicht enthalten',
-    oneChoice: 'genau eines von take, keep und value ist anzugeben',
+    oneChoice: 'genau eines von take, keep, value und same ist anzugeben',
   },
 };

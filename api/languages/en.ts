@@ -64,5 +64,5 @@ export const fields = {
   min: '{field} must be {min, number} at least',
   nestedValidation: '{field} must be an object, or a list of objects',
   noNul: '{field} must not hold the character U+0000',
-  oneChoice: 'exactly one of take, keep and value has to be given',
+  oneChoice: 'exactly one of take, keep, value and same has to be given',
 } as const satisfies Readonly<Record<string, string>>;

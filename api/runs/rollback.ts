@@ -1,4 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
+import type { PoolClient } from 'pg';
 import type { Hub } from '../../database/hub.js';
 import type { RollbackPreview } from '../../database/rollback-preview.js';
 import type { Caller } from '../common/caller.js';
@@ -9,15 +10,18 @@ import { notFound } from '../common/ids.js';
 import { Problem } from '../common/problem.js';
 import { CLOCK, HUB, ROLLBACK_PREVIEW, RUN_STARTER } from '../common/tokens.js';
 import type { RunStarter } from '../temporal/run-starter.js';
-import { findRun, findRunOfWorkflow, type RunRow } from './run.queries.js';
+import { findRun, findRunOfWorkflow, keepReason, type RunRow } from './run.queries.js';
 import type { RollbackRequest } from './run.dto.js';
 import type { RollbackPreviewView, StartedRunView } from './run.view.js';
 import { dateIn, runKeyOf, StartRun } from './start-run.js';
 import type { Plain } from '../common/plain-type.js';
 
-export type PreviewRollback = (hub: Hub, institutionId: number, runId: string) => Promise<RollbackPreview>;
-
-const keptShown = 1000;
+export type PreviewRollback = (
+  hub: Hub,
+  institutionId: number,
+  runId: string,
+  asOf: string,
+) => Promise<RollbackPreview>;
 
 /** Previews and starts rollbacks. */
 @Injectable()
@@ -34,7 +38,13 @@ export class Rollback {
   async preview(caller: Caller, runId: string): Promise<Plain<RollbackPreviewView>> {
     const run = await this.hub.read(caller.institutionId, (client) => findRun(client, runId));
     refuseUnlessOver(run, runId);
-    return await this.shown(caller, runId, await this.previewRollback(this.hub, caller.institutionId, runId));
+    return await this.shown(caller, runId, await this.look(caller.institutionId, runId));
+  }
+
+  /** What a rollback of today would do. */
+  async look(institutionId: number, runId: string): Promise<RollbackPreview> {
+    const timeZone = await this.hub.read(institutionId, (client) => timeZoneOf(client, institutionId));
+    return await this.previewRollback(this.hub, institutionId, runId, dateIn(timeZone, this.clock.now()));
   }
 
   /* What is counted is the whole; of what is listed, the records that the caller sees. */
@@ -58,29 +68,28 @@ export class Rollback {
   ): Promise<Answer<Plain<StartedRunView>>> {
     const { institutionId, actor } = caller;
     const workflowId = this.starter.rollbackRunId(runId, runKeyOf(institutionId, `run ${runId}`, key));
-    const { run, before, timeZone } = await this.hub.read(institutionId, async (client) => {
-      const zone = await client.query<{ time_zone: string }>(
-        'select time_zone from concord.institutions where id = $1',
-        [institutionId],
-      );
-      return {
-        run: await findRun(client, runId),
-        before: await findRunOfWorkflow(client, workflowId),
-        timeZone: zone.rows[0]?.time_zone ?? 'UTC',
-      };
-    });
+    const { run, before, timeZone } = await this.hub.read(institutionId, async (client) => ({
+      run: await findRun(client, runId),
+      before: await findRunOfWorkflow(client, workflowId),
+      timeZone: await timeZoneOf(client, institutionId),
+    }));
     if (run === null) throw notFound('run', runId);
     if (before === null) {
       refuseUnlessOver(run, runId);
-      const preview = await this.previewRollback(this.hub, institutionId, runId);
+      const asOf = dateIn(timeZone, this.clock.now());
+      const preview = await this.previewRollback(this.hub, institutionId, runId, asOf);
       if (preview.hash !== request.previewHash) {
         throw new Problem('preview_outdated', 'Data moved since the preview that you saw. Look at the new one.', {
           extensions: { preview: await this.shown(caller, runId, preview) },
         });
       }
+      // Kept before the workflow begins, which takes it from there: words of people never travel through Temporal.
+      await this.hub.transaction(institutionId, (client) =>
+        keepReason(client, { workflowId, institutionId, reason: request.reason }),
+      );
       await this.starter.startRollbackRun(workflowId, {
         ...{ institutionId, jobId: run.job_id, actor, timeZone },
-        asOf: dateIn(timeZone, this.clock.now()),
+        asOf,
         rollbackOf: runId,
         previewHash: preview.hash,
       });
@@ -102,10 +111,18 @@ function refuseUnlessOver(run: RunRow | null, runId: string): asserts run is Run
   }
 }
 
-/* Reasons that stand for themselves are words already. */
-const reasons: Readonly<Record<string, string>> = {
+const timeZoneOf = async (client: PoolClient, institutionId: number): Promise<string> => {
+  const { rows } = await client.query<{ time_zone: string }>(
+    'select time_zone from concord.institutions where id = $1',
+    [institutionId],
+  );
+  return rows[0]?.time_zone ?? 'UTC';
+};
+
+const reasons: Readonly<Record<RollbackPreview['kept'][number]['reason'], string>> = {
   changed_since: 'changed since by a later run',
-  erased: 'erased',
+  belongs_together: 'belongs together with a record that was changed since',
+  restricted: 'restricted: the row may not be sent there any more',
 };
 
 /** A preview as it is shown. */
@@ -113,10 +130,8 @@ export const toPreview = (runId: string, preview: RollbackPreview): Plain<Rollba
   previewHash: preview.hash,
   runs: preview.runs,
   reversed: preview.reversed,
-  keptCount: preview.kept.length,
-  kept: preview.kept
-    .slice(0, keptShown)
-    .map(({ goldenId, group, reason }) => ({ goldenId, group, reason: reasons[reason] ?? reason })),
+  keptCount: preview.keptCount,
+  kept: preview.kept.map(({ goldenId, reason, target }) => ({ goldenId, group: '', target, reason: reasons[reason] })),
   targets: preview.targets,
   questionsReopened: preview.questionsReopened,
   questionsWithdrawn: preview.questionsWithdrawn,

@@ -1,3 +1,4 @@
+import type { Role } from '../../domain/access.js';
 import type { RunPlan } from '../../domain/run-plan.js';
 import { dispositions } from '../../domain/run.js';
 import { linkTo } from '../common/base-path.js';
@@ -35,8 +36,18 @@ export const toRunItem = (row: RunRow): Plain<RunItemView> => ({
   links: linksOf(row),
 });
 
-export const toRun = (row: RunRow): Plain<RunView> => ({
+/** People write reasons, perhaps with names: an operator sees none. */
+export const toRun = (row: RunRow, role: Role): Plain<RunView> => ({
   ...toRunItem(row),
+  reason: role === 'operator' ? null : row.reason,
+  rollback:
+    row.rolled_back_by === null
+      ? null
+      : {
+          runId: row.rolled_back_by,
+          actor: row.rollback_actor ?? '',
+          reason: role === 'operator' ? null : row.rollback_reason,
+        },
   workflowId: row.workflow_id,
   counts: withoutPlan(row.counts),
   plan: planOf(row),

@@ -10,12 +10,15 @@ export interface RunRow {
   readonly parent_run_id: string | null;
   readonly workflow_id: string;
   readonly actor: string;
+  readonly reason: string | null;
   readonly as_of: string;
   readonly state: RunState;
   readonly counts: Readonly<Record<string, unknown>>;
   readonly error_code: string | null;
   readonly error_detail: string | null;
   readonly rolled_back_by: string | null;
+  readonly rollback_actor: string | null;
+  readonly rollback_reason: string | null;
   readonly apply_started: boolean;
   readonly started_at: Date;
   readonly cancelled_by: string | null;
@@ -30,13 +33,14 @@ export interface RunRow {
 }
 
 const selectRuns = `
-  select r.id, r.kind, r.job_id, j.name as job_name, r.parent_run_id, r.workflow_id, r.actor, r.as_of, r.state, r.counts, r.error_code,
-    r.error_detail, r.rolled_back_by, r.apply_started, r.started_at, r.finished_at, r.cancelled_by, r.cancelled_at, r.cancel_reason,
-    coalesce(j.definition ->> 'onFailure' = 'hold', false) as holds,
+  select r.id, r.kind, r.job_id, j.name as job_name, r.parent_run_id, r.workflow_id, r.actor, r.reason, r.as_of, r.state, r.counts, r.error_code,
+    r.error_detail, r.rolled_back_by, u.actor as rollback_actor, u.reason as rollback_reason, r.apply_started, r.started_at, r.finished_at,
+    r.cancelled_by, r.cancelled_at, r.cancel_reason, coalesce(j.definition ->> 'onFailure' = 'hold', false) as holds,
     (select count(*)::int from concord.sync_conflict_resolutions q where q.opened_run = r.id and q.state = 'open') as open_questions,
     (select count(*)::int from concord.held_changes h where h.run_id = r.id and h.state = 'held') as held,
     (select count(*)::int from concord.rejected_records x where x.run_id = r.id and x.kind = 'rejected') as rejected
-  from concord.sync_runs r left join concord.synchronization_jobs j on j.id = r.job_id`;
+  from concord.sync_runs r left join concord.synchronization_jobs j on j.id = r.job_id
+    left join concord.sync_runs u on u.id = r.rolled_back_by`;
 
 export interface RunFilter {
   readonly jobId: number | null;
@@ -76,6 +80,17 @@ export const listRuns = async (
 export const findRun = async (client: PoolClient, id: string): Promise<RunRow | null> => {
   const { rows } = await client.query<RunRow>(`${selectRuns} where r.id = $1`, [id]);
   return rows[0] ?? null;
+};
+
+/** Keeps why a run is asked for until it opens. Asked again with the same key, the first reason stands. */
+export const keepReason = async (
+  client: PoolClient,
+  request: { readonly workflowId: string; readonly institutionId: number; readonly reason: string },
+): Promise<void> => {
+  await client.query(
+    `insert into concord.run_requests (workflow_id, institution_id, reason) values ($1, $2, $3) on conflict do nothing`,
+    [request.workflowId, request.institutionId, request.reason],
+  );
 };
 
 /** The run that a workflow opened. */

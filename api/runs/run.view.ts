@@ -294,8 +294,31 @@ export class RunPlanView implements RunPlan {
   leftOut: UnaskedView[];
 }
 
+/** The rollback that took a run back. */
+export class RunRollbackView {
+  @Id({ description: 'The rollback.', example: '19' })
+  runId: string;
+
+  @Text({ max: 300, description: 'Who asked for it.', example: 'steward:Data office' })
+  actor: string;
+
+  @Text({ max: 1000, nullable: true, description: 'Why.', example: 'The HR file was of last month' })
+  reason: string | null;
+}
+
 /** A run with its counts. */
 export class RunView extends RunItemView {
+  @Text({
+    max: 1000,
+    nullable: true,
+    description: 'Why a person asked for it (a rollback, decisions); null where nobody said. Operators do not see it.',
+    example: 'The HR file was of last month',
+  })
+  reason: string | null;
+
+  @Nested(() => RunRollbackView, { nullable: true, description: 'Who took it back, and why; null where it stands.' })
+  rollback: RunRollbackView | null;
+
   @Text({ max: 500, description: 'Its workflow in Temporal.', example: 'sync-run/3/9f86d081884c7d65' })
   workflowId: string;
 
@@ -619,10 +642,18 @@ export class KeptView {
   @Id({ description: 'The golden record.', example: '5012' })
   goldenId: string;
 
-  @Text({ max: 200, description: 'The attribute group.', example: 'phone' })
+  @Text({ max: 200, description: 'The attribute group; empty: the whole record stays.', example: '' })
   group: string;
 
-  @Text({ max: 1000, description: 'Why it is kept.', example: 'changed since by run 31' })
+  @Text({
+    max: 200,
+    nullable: true,
+    description: 'The target whose row is not put back; null: the record stays everywhere.',
+    example: 'finance.people',
+  })
+  target: string | null;
+
+  @Text({ max: 1000, description: 'Why it is kept.', example: 'changed since by a later run' })
   reason: string;
 }
 

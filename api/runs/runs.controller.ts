@@ -134,7 +134,7 @@ export class RunsController {
     replies: [{ status: 200, type: RunView, description: 'The run.' }],
   })
   async get(@CurrentCaller() caller: Caller, @Param('runId') runId: string): Promise<Plain<RunView>> {
-    return toRun(await this.runOf(caller, runId));
+    return toRun(await this.runOf(caller, runId), caller.role);
   }
 
   @Endpoint({

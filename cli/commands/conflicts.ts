@@ -26,6 +26,7 @@ export const conflicts: Command = {
     { command: 'concord conflicts', does: 'what waits, with what each system says' },
     { command: 'concord conflicts show 3', does: 'one question, with what a decision changes' },
     { command: 'concord decide 3 --take hr --reason "confirmed by phone"', does: 'decides it' },
+    { command: 'concord conflicts --type duplicate', does: 'records that may be the same' },
   ],
   async run(call) {
     const api = call.api();
@@ -50,7 +51,7 @@ export const conflicts: Command = {
           paint,
           ['ID', 'V', 'TYPE', 'RECORD', 'ABOUT', 'STANDS', 'SAID', 'OPENED (UTC)'],
           items.map((item) => [
-            ...[item.id, item.version, item.type, `${item.entityType} ${item.goldenId}`, item.group],
+            ...[item.id, item.version, item.type, `${item.entityType} ${item.goldenId}`, aboutOf(item)],
             ...[item.masked ? '•••' : valueOf(item.base), candidatesOf(item), moment(item.createdAt)],
           ]),
           'Nothing waits for a decision.',
@@ -72,29 +73,77 @@ export const conflicts: Command = {
   ],
 };
 
-const candidatesOf = (item: Schemas['ConflictView']): string =>
+type Conflict = Schemas['ConflictView'];
+
+const aboutOf = (item: Conflict): string => {
+  if (item.type === 'value') return item.group;
+  return item.type === 'duplicate' ? `the same as ${item.otherGoldenId ?? 'one you do not see'}?` : 'still the same?';
+};
+
+const candidatesOf = (item: Conflict): string => (item.type === 'duplicate' ? systemsOf(item) : saidBy(item));
+
+const systemsOf = (item: Conflict): string => item.candidates.flatMap(({ systems }) => systems).join('+');
+
+const saidBy = (item: Conflict): string =>
   item.candidates
     .map(
       ({ systems, value, empty }) => `${systems.join('+')}: ${item.masked ? '•••' : empty ? '(none)' : valueOf(value)}`,
     )
     .join(' | ');
 
-const conflictText = (item: Schemas['ConflictView'], paint: Paint): string => {
+/** How each kind of question is decided. */
+const decidedBy = (item: Conflict): string =>
+  item.type === 'value'
+    ? `--take ${item.candidates[0]?.systems[0] ?? 'SYSTEM'}   or --keep, or --value TEXT`
+    : '--same   or --different';
+
+/** What we would choose, in words. */
+const suggestionOf = ({ suggestion }: Conflict): string | null => {
+  if (suggestion === null) return null;
+  const { choice, reason, confidence } = suggestion as {
+    choice?: Schemas['ChoiceBody'];
+    reason?: string;
+    confidence?: number;
+  };
+  const chosen =
+    choice?.take !== undefined
+      ? `take ${choice.take}`
+      : choice?.same !== undefined
+        ? choice.same
+          ? 'the same'
+          : 'different'
+        : 'keep what stands';
+  return `${chosen}: ${(reason ?? '').replaceAll('_', ' ')} (${String(Math.round((confidence ?? 0) * 100))}%)`;
+};
+
+/** What a decision would write, in words. */
+const impactOf = ({ impact }: Conflict): string => {
+  const { targets } = impact as { targets?: readonly { readonly mapping: string; readonly records: number }[] };
+  const rows = (targets ?? []).map(({ mapping, records }) => `${String(records)} of ${mapping}`);
+  return rows.length === 0 ? 'no row of a target' : `rows: ${rows.join(', ')}`;
+};
+
+const conflictText = (item: Conflict, paint: Paint): string => {
   const { decision } = item;
-  const decide = `concord decide ${item.id} --take ${item.candidates[0]?.systems[0] ?? 'SYSTEM'}   or --keep, or --value TEXT`;
+  const said = (value: unknown, empty: boolean): string => (item.masked ? '•••' : empty ? '(none)' : valueOf(value));
   return [
     `${paint.bold(`Question ${item.id}`)} ${stateOf(paint, item.status)}: ${item.reason}`,
     '',
     factsOf(paint, [
       ['record', `${item.entityType} ${item.goldenId}: concord person show ${item.goldenId}`],
-      ['about', item.group],
-      ['stands', item.masked ? '•••' : valueOf(item.base)],
-      ...item.candidates.map(
-        ({ systems, value, empty }) =>
-          [`${systems.join(', ')} says`, item.masked ? '•••' : empty ? '(none)' : valueOf(value)] as const,
+      [
+        'may be the same as',
+        item.otherGoldenId === null
+          ? null
+          : `${item.entityType} ${item.otherGoldenId}: concord person show ${item.otherGoldenId}`,
+      ],
+      ['about', item.group === '' ? null : item.group],
+      ['stands', item.type === 'duplicate' ? null : said(item.base, false)],
+      ...(item.type === 'duplicate' ? [] : item.candidates).map(
+        ({ systems, value, empty }) => [`${systems.join(', ')} says`, said(value, empty)] as const,
       ),
-      ['suggested', item.suggestion === null ? null : JSON.stringify(item.suggestion)],
-      ['a decision changes', JSON.stringify(item.impact)],
+      ['suggested', suggestionOf(item)],
+      ['a decision writes at most', impactOf(item)],
       ['version', item.version],
       ['opened', `${moment(item.createdAt)} by run ${item.runId}`],
       ['due', moment(item.dueAt)],
@@ -102,6 +151,6 @@ const conflictText = (item: Schemas['ConflictView'], paint: Paint): string => {
       ['because', decision?.reason ?? null],
       ['carried out by run', decision?.runId ?? null],
     ]),
-    ...(item.status === 'pending' ? ['', paint.dim(decide)] : []),
+    ...(item.status === 'pending' ? ['', paint.dim(`concord decide ${item.id} ${decidedBy(item)}`)] : []),
   ].join('\n');
 };

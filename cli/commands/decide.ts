@@ -18,6 +18,8 @@ export const decide: Command = {
     { name: 'keep', description: 'keep what stands (of a possible duplicate: these are two)' },
     { name: 'value', value: 'TEXT', description: 'take this value; JSON where it begins with { [ or "' },
     { name: 'none', description: 'decide that there is no value' },
+    { name: 'same', description: 'these are the same (of a possible duplicate, or of a key in doubt)' },
+    { name: 'different', description: 'these are not the same' },
     { name: 'reason', value: 'TEXT', description: 'why, for those who ask later' },
     {
       name: 'seen',
@@ -28,13 +30,14 @@ export const decide: Command = {
       name: 'file',
       short: 'f',
       value: 'FILE',
-      description: 'many: CSV with id,version,take,keep,value,reason; - reads standard input',
+      description: 'many: CSV with id,version,take,keep,value,same,reason; - reads standard input',
     },
   ],
   examples: [
     { command: 'concord decide 3 --take hr --reason "confirmed by phone"', does: 'takes what hr says' },
     { command: 'concord decide 3 --keep --seen 2', does: 'keeps what stands, if the question is still at version 2' },
     { command: 'concord decide 3 --value "+41 44 333 33 33"', does: 'takes a value that nobody says' },
+    { command: 'concord decide 4 --same', does: 'makes two records one; taken back, they are two again' },
     {
       command: 'concord decide -f decisions.csv --reason "domain changed"',
       does: 'up to 1,000 at once, each with a result of its own',
@@ -83,10 +86,14 @@ function choiceOf(call: Call): Choice {
     ...(call.flag('keep') ? [{ keep: true }] : []),
     ...(value === undefined ? [] : [{ value: valueIn(value) }]),
     ...(call.flag('none') ? [{ value: null }] : []),
+    ...(call.flag('same') ? [{ same: true }] : []),
+    ...(call.flag('different') ? [{ same: false }] : []),
   ];
   const [choice] = made;
   if (choice === undefined || made.length > 1)
-    throw wrongUsage('Say what is decided, by one of --take SYSTEM, --keep, --value TEXT and --none.');
+    throw wrongUsage(
+      'Say what is decided, by one of --take SYSTEM, --keep, --value TEXT, --none, --same and --different.',
+    );
   return choice;
 }
 

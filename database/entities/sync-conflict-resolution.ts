@@ -27,6 +27,9 @@ export class SyncConflictResolutionEntity implements SyncConflictResolution {
   @Column({ name: 'golden_id', type: 'bigint' })
   goldenId: string;
 
+  @Column({ name: 'image_id', type: 'bigint', nullable: true })
+  imageId: string | null;
+
   @Column({ name: 'group_name', type: 'text' })
   groupName: string;
 

@@ -26,6 +26,9 @@ export class SyncRunEntity implements SyncRun {
   @Column({ type: 'text', insert: false, update: false })
   actor: string;
 
+  @Column({ type: 'text', nullable: true, insert: false, update: false })
+  reason: string | null;
+
   @Column({ name: 'as_of', type: 'date', insert: false, update: false })
   asOf: string;
 

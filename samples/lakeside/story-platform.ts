@@ -96,7 +96,8 @@ export interface RollbackPreviewReport {
   /** Kinds of the runs that go back: decisions and releases first, the run itself last. */
   readonly runs: readonly { readonly id: string; readonly kind: string }[];
   readonly reversed: number;
-  readonly kept: readonly { readonly group: string; readonly reason: string }[];
+  /** `target`: the row of a target that is not put back; null: the record stays everywhere. */
+  readonly kept: readonly { readonly target: string | null; readonly reason: string }[];
 }
 
 export interface RecordReport {

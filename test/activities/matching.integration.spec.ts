@@ -189,9 +189,9 @@ describe('matching and merging of people, set-based', () => {
     const run = await new DirectConductor(directActivities(hub)).sync(institutionId, jobId);
     await hub.read(institutionId, async (client) => {
       const held = await client.query(
-        `select cause, row_count::integer as rows from held_changes where state = 'held'`,
+        `select c.kind, i.source_key as key from sync_conflict_resolutions c join record_images i on i.id = c.image_id where c.state = 'open'`,
       );
-      expect(held.rows).toEqual([{ cause: 'identity', rows: 1 }]);
+      expect(held.rows).toEqual([{ kind: 'identity', key: 'a' }]);
       const golden = await client.query<{ name: string }>(
         `select g.values[1] as name from golden_records g join record_images i on i.golden_id = g.id order by i.source_key`,
       );

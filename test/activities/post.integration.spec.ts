@@ -6,12 +6,15 @@ import { createExtract } from '../../activities/extract.js';
 import { takeLease } from '../../activities/lease.js';
 import { rollBackPosted } from '../../activities/post-rollback.js';
 import { createPost, postedWholly } from '../../activities/post.js';
+import { createRollback } from '../../activities/rollback.js';
 import { createRuns } from '../../activities/runs.js';
+import { createStageBatch } from '../../activities/stage-batch.js';
 import type { Connector } from '../../connectors/capabilities.js';
 import { createPostgresConnector } from '../../connectors/postgresql/connector.js';
 import { applyConfiguration } from '../../database/configuration-store.js';
 import { createHub } from '../../database/hub.js';
 import type { Hub } from '../../database/hub.js';
+import { previewRollback } from '../../database/rollback-preview.js';
 import { SyncError } from '../../domain/errors.js';
 import type { Configuration } from '../../domain/job-definition.js';
 import type { TargetMapping } from '../../domain/mapping-definition.js';
@@ -87,6 +90,15 @@ const configurationOf = ({ rollback, watermark = false, entity = 'entries', rule
         ],
         recipientClass: 'internal',
         ...(rollback === undefined ? {} : { rollback }),
+        ...(rollback === 'compensate'
+          ? {
+              compensation: {
+                key: { column: 'number', suffix: '-R' },
+                negate: ['amount'],
+                set: { origin: 'reversal' },
+              },
+            }
+          : {}),
       },
     },
   ],
@@ -120,6 +132,11 @@ describe('posting', () => {
         `select id from synchronization_jobs where name = 'payments'`,
       );
       return rows[0]?.id ?? 0;
+    });
+    // What an earlier test took back is no input of this one.
+    await hub.transaction(institutionId, async (client) => {
+      await client.query('delete from rolled_back_inputs');
+      await client.query('delete from held_changes');
     });
   };
 
@@ -213,7 +230,7 @@ describe('posting', () => {
     await configure({ rollback: 'impossible' });
     await pay(1, 4_700);
     const { run, counts } = await wholeRun();
-    const told = { extracted: 4_700, new: 4_691, unchanged: 0, no_effect: 0, rejected: 9, filtered: 0 };
+    const told = { extracted: 4_700, new: 4_691, unchanged: 0, no_effect: 0, rejected: 9, filtered: 0, held: 0 };
     expect(counts).toEqual(told);
     expect(await entries()).toEqual({ count: 4_691, distinct: 4_691, sum: await paid() });
     const rejected = await hub.read(institutionId, async (client) => {
@@ -382,6 +399,16 @@ describe('posting', () => {
     return rollBackPosted(dependencies(), { run: by, lease, runId, context });
   };
 
+  /** With everything else that a rollback does. */
+  const rollBack = async ({ runId }: RunRef): Promise<{ rollback: RunRef; counts: unknown }> => {
+    const rollback = await openRun(runId);
+    const activities = createRollback(dependencies());
+    const counts = await activities.rollBackTargets(rollback, runId);
+    await activities.rollBackGolden(rollback, runId);
+    await createRuns(dependencies()).closeRun(rollback, 'completed');
+    return { rollback, counts };
+  };
+
   it('refuses an attempt that a newer one took over', async () => {
     await configure({ rollback: 'impossible' });
     await pay(1, 3_000);
@@ -424,8 +451,8 @@ describe('posting', () => {
     expect(await findings(rollback)).toMatchObject([{ kind: 'posted_kept', source_key: 'P001700' }]);
   });
 
-  it.each(['compensate', 'impossible'] as const)('%s: the rows stand and are listed', async (setting) => {
-    await configure({ rollback: setting });
+  it('without a way to take them back the rows stand and are listed', async () => {
+    await configure({ rollback: 'impossible' });
     await pay(1, 1_400);
     const { run } = await wholeRun();
     const rollback = await openRun(run.runId);
@@ -433,5 +460,171 @@ describe('posting', () => {
     expect(await entries()).toMatchObject({ count: 1_398 });
     const [finding] = await findings(rollback);
     expect(finding).toMatchObject({ kind: 'posted_kept' });
+  });
+
+  describe('where entries are only added', () => {
+    const opposites = async (): Promise<{ number: string; amount: string; origin: string }[]> => {
+      const { rows } = await sql.query<{ number: string; amount: string; origin: string }>(
+        `select number, amount::text, origin from entries where number like '%-R%' order by number limit 3`,
+      );
+      return rows;
+    };
+
+    it('takes back what it wrote by opposites of what stands, which are taken back like anything else', async () => {
+      await configure({ rollback: 'compensate' });
+      await pay(1, 1_400);
+      const { run } = await wholeRun();
+      await sql.query(`update entries set amount = 1 where number = 'P000700'`);
+      await sql.query(`delete from entries where number = 'P000701'`);
+      const preview = await previewRollback(hub, institutionId, run.runId, '2026-10-01');
+      expect(preview.targets).toEqual([{ mapping: 'archive.entries', rows: 1_398 }]);
+      const rollback = await openRun(run.runId);
+      expect(await undo(run, rollback)).toEqual({ reversed: 1_397, kept: 1, failed: 0 });
+      expect(await undo(run, rollback)).toEqual({ reversed: 1_397, kept: 1, failed: 0 });
+      expect(await entries()).toEqual({ count: 1_397 + 1_396, distinct: 1_397 + 1_396, sum: '1.00' });
+      expect((await opposites())[0]).toEqual({
+        number: `P000001-R${rollback.runId}`,
+        amount: '-1.50',
+        origin: 'reversal',
+      });
+      expect(await findings(rollback)).toMatchObject([{ kind: 'posted_kept', source_key: 'P000700' }]);
+      await createRuns(dependencies()).closeRun(rollback, 'completed');
+
+      const again = await openRun(rollback.runId);
+      const back = await previewRollback(hub, institutionId, rollback.runId, '2026-10-01');
+      expect(back.targets).toEqual([{ mapping: 'archive.entries', rows: 1_397 }]);
+      expect(await undo(rollback, again)).toMatchObject({ reversed: 1_396, kept: 0, failed: 0 });
+      // Of every entry the amount, its opposite and the amount again.
+      const { rows } = await sql.query<{ sum: string }>(
+        `select sum(amount)::text as sum from entries where number like 'P000001%' having count(*) = 3`,
+      );
+      expect(rows).toEqual([{ sum: '1.50' }]);
+    });
+
+    it('broken off between intent and deed it neither doubles nor forgets an opposite', async () => {
+      await configure({ rollback: 'compensate' });
+      await pay(1, 2_300);
+      const { run } = await wholeRun();
+      const rollback = await openRun(run.runId);
+      let writes = 0;
+      spoil = (connector) => ({
+        ...connector,
+        ...(connector.rows === undefined
+          ? {}
+          : {
+              rows: {
+                ...connector.rows,
+                writeRows: async (target, rows) => {
+                  const outcomes = (await connector.rows?.writeRows(target, rows)) ?? [];
+                  writes += 1;
+                  // The opposites of the second chunk stand; nobody was told.
+                  if (writes === 4) throw new SyncError('target_unreachable', 'broken off');
+                  return outcomes;
+                },
+              },
+            }),
+      });
+      await expect(undo(run, rollback)).rejects.toThrow('broken off');
+      spoil = (connector) => connector;
+      expect(await undo(run, rollback)).toEqual({ reversed: 2_296, kept: 0, failed: 0 });
+      expect(await entries()).toEqual({ count: 2 * 2_296, distinct: 2 * 2_296, sum: '0.00' });
+    });
+
+    it('tells of entries that come again though they were taken back', async () => {
+      await configure({ rollback: 'compensate' });
+      await pay(1, 400);
+      const { run } = await wholeRun();
+      await rollBack(run);
+      await pay(401, 450);
+      const later = await wholeRun();
+      expect(later.counts).toMatchObject({ extracted: 450, new: 50, unchanged: 400, held: 0 });
+      expect(await findings(later.run)).toMatchObject([{ kind: 'posted_taken_back', detail: /^400 entries/ }]);
+    });
+  });
+
+  describe('rows that were taken out and come again', () => {
+    const held = async (): Promise<{ id: string; state: string; row_count: string; rows: number; version: number }[]> =>
+      hub.read(institutionId, async (client) => {
+        const { rows } = await client.query<{
+          id: string;
+          state: string;
+          row_count: string;
+          rows: number;
+          version: number;
+        }>(
+          `select h.id::text, h.state, h.row_count::text, h.version, (select count(*)::int from held_rows r where r.held_id = h.id) as rows
+           from held_changes h where cause = 'rolled_back_input' order by h.id`,
+        );
+        return rows;
+      });
+
+    /** Decides as the API does. */
+    const decide = async (heldId: string, state: 'released' | 'discarded', run: RunRef): Promise<RunRef> => {
+      const kind = state === 'released' ? 'release' : 'discard';
+      const batchId = await hub.transaction(institutionId, async (client) => {
+        const { rows } = await client.query<{ id: string }>(
+          `insert into decision_batches (institution_id, job_id, kind, parent_run_id, actor, items)
+           values ($1, $2, $3, $4, 'test', jsonb_build_array(jsonb_build_object('heldId', $5::text))) returning id::text`,
+          [institutionId, jobId, kind, run.runId, heldId],
+        );
+        await client.query(`update held_changes set state = $2, batch_id = $3, decided_by = 'test' where id = $1`, [
+          ...[heldId, state, rows[0]?.id],
+        ]);
+        return rows[0]?.id ?? '';
+      });
+      runs += 1;
+      const opened = await createRuns(dependencies()).openRun({
+        ...{ institutionId, jobId, actor: 'test', asOf: '2026-10-01', workflowId: `post-${String(runs)}` },
+        ...{ kind: 'release', batchId },
+      });
+      if (!('opened' in opened)) throw new Error('the release was not opened');
+      await createStageBatch(dependencies()).stageBatch(opened.opened);
+      await createRuns(dependencies()).closeRun(opened.opened, 'completed');
+      return opened.opened;
+    };
+
+    const takenOut = async (): Promise<RunRef> => {
+      await configure({ rollback: 'restore' });
+      await pay(1, 1_400);
+      const { rollback } = await rollBack((await wholeRun()).run);
+      expect(await entries()).toMatchObject({ count: 0 });
+      return rollback;
+    };
+
+    it('are held as one question, once; released they are posted, and that is taken back as well', async () => {
+      await takenOut();
+      await pay(1_401, 1_410);
+      const later = await wholeRun();
+      expect(later.counts).toMatchObject({ extracted: 1_410, new: 10, held: 1_398, rejected: 2 });
+      expect(await held()).toMatchObject([{ state: 'held', row_count: '1398', rows: 1_398, version: 1 }]);
+      const more = await wholeRun();
+      expect(more.counts).toMatchObject({ extracted: 1_410, new: 0, unchanged: 10, held: 1_398 });
+      const [question] = await held();
+      expect(question).toMatchObject({ version: 1 });
+
+      const release = await decide(question?.id ?? '', 'released', more.run);
+      expect(await entries()).toEqual({ count: 1_408, distinct: 1_408, sum: await paid() });
+      expect((await wholeRun()).counts).toMatchObject({ new: 0, unchanged: 1_408, held: 0 });
+      expect((await rollBack(release)).counts).toEqual({ reversed: 1_398, kept: 0, failed: 0 });
+      expect(await entries()).toMatchObject({ count: 10 });
+      expect((await wholeRun()).counts).toMatchObject({ new: 0, unchanged: 10, held: 1_398 });
+    });
+
+    it('are put back where the rollback is taken back, and are not asked about any more', async () => {
+      const rollback = await takenOut();
+      await sql.query(`insert into entries values ('P000007', 1, 'CHF', '2026-01-08', 'hand')`);
+      expect((await rollBack(rollback)).counts).toEqual({ reversed: 1_397, kept: 1, failed: 0 });
+      expect((await wholeRun()).counts).toMatchObject({ new: 0, unchanged: 1_397, no_effect: 1, held: 0 });
+    });
+
+    it('discarded they stay out without another question', async () => {
+      await takenOut();
+      const later = await wholeRun();
+      const [question] = await held();
+      await decide(question?.id ?? '', 'discarded', later.run);
+      expect((await wholeRun()).counts).toMatchObject({ new: 0, held: 1_398 });
+      expect(await held()).toMatchObject([{ state: 'discarded' }]);
+      expect(await entries()).toMatchObject({ count: 0 });
+    });
   });
 });

@@ -216,6 +216,7 @@ describe('one decision', () => {
     ['none', {}, 400, 'validation_failed'],
     ['two at once', { take: 'sis', keep: true }, 400, 'validation_failed'],
     ['keep: false', { keep: false }, 400, 'validation_failed'],
+    ['whether they are the same, of a value', { same: true }, 422, 'choice_not_possible'],
     ['an unknown one', { drop: true }, 400, 'validation_failed'],
     ['a system that says nothing', { take: 'finance' }, 422, 'choice_not_possible'],
     ['a value of the wrong form', { value: { email: 'x' } }, 422, 'choice_not_possible'],
@@ -226,13 +227,53 @@ describe('one decision', () => {
     expect(await world.count('decision_batches')).toBe(0);
   });
 
-  test('of a possible duplicate only keep can be chosen', async () => {
+  test.each([{ keep: true }, { same: true }, { same: false }])('of a possible duplicate %j', async (choice) => {
+    const other = await world.golden(run);
     const id = await world.question(run, golden, {
       kind: 'duplicate',
-      candidates: [{ value: '"77"', images: ['3'], systems: ['hr'] }],
+      candidates: [{ value: `"${other}"`, images: ['3'], systems: ['hr'] }],
     });
+    expect(await api.get(`conflicts/${id}`)).toMatchObject({ body: { otherGoldenId: other } });
     expect(await decide(id, { choice: { take: 'hr' } })).toMatchObject({ status: 422 });
-    expect(await decide(id, { choice: { keep: true } })).toMatchObject({ status: 200 });
+    expect(await decide(id, { choice })).toMatchObject({ status: 200 });
+    const { rows } = await api.owner.query<{ kind: string }>('select kind from decision_batches');
+    expect(rows).toEqual([{ kind: 'decision' }]);
+  });
+
+  test('of a key that came with somebody else only whether it is the same, and the row passes through the loop', async () => {
+    const id = await world.question(run, golden, {
+      kind: 'identity',
+      candidates: [{ value: '{"email":"b@hr.example","tax_number":"9"}', images: ['3'], systems: ['hr'] }],
+    });
+    await api.owner.query(
+      `update sync_conflict_resolutions set base = '{"email":"a@hr.example","tax_number":"8"}' where id = $1`,
+      [id],
+    );
+    // What is sensitive of a whole record is masked as everywhere.
+    expect(await api.get(`conflicts/${id}`, { as: 'secretary' })).toMatchObject({
+      body: {
+        base: { email: 'a@hr.example', tax_number: null },
+        candidates: [{ value: { email: 'b@hr.example', tax_number: null } }],
+      },
+    });
+    for (const choice of [{ keep: true }, { take: 'hr' }, { value: 'x' }])
+      expect(await decide(id, { choice })).toMatchObject({ status: 422, body: { code: 'choice_not_possible' } });
+    expect(await decide(id, { choice: { same: false } })).toMatchObject({ status: 200 });
+    const { rows } = await api.owner.query<{ kind: string }>('select kind from decision_batches');
+    expect(rows).toEqual([{ kind: 'release' }]);
+  });
+
+  test('comes with what we would choose, and with what it would write', async () => {
+    const id = await world.question(run, golden);
+    const suggestion = { choice: { take: 'sis' }, reason: 'higher_ranked', confidence: 0.7 };
+    const impact = { targets: [{ mapping: 'finance.people', system: 'finance', records: 1 }], groups: 1, records: 1 };
+    await api.owner.query('update sync_conflict_resolutions set suggestion = $2, impact = $3 where id = $1', [
+      ...[id, JSON.stringify(suggestion), JSON.stringify(impact)],
+    ]);
+    expect(await api.get(`conflicts/${id}`)).toMatchObject({ body: { suggestion, impact } });
+    const list = (await api.get('conflicts/pending')).body as { items: { id: string }[] };
+    expect(list.items.find((one) => one.id === id)).toMatchObject({ suggestion, impact });
+    expect(await decide(id, { choice: suggestion.choice })).toMatchObject({ status: 200 });
   });
 
   test('on an outdated version it is refused with the question as it is now', async () => {

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { ApiHarness, type Reply } from './api-harness.js';
 import { World } from './builders.js';
+import { directActivities } from '../merge/database-world.js';
 
 let api: ApiHarness;
 let world: World;
@@ -318,7 +319,8 @@ describe('taking a run back', () => {
     hash: 'h1',
     runs: [{ runId: '5', kind: 'decision' }],
     reversed: 3,
-    kept: [{ goldenId: '9', group: 'email', reason: 'changed since by run 31' }],
+    keptCount: 1,
+    kept: [{ goldenId: '9', reason: 'restricted' as const, target: 'finance.people' }],
     targets: [{ mapping: 'finance.people', rows: 2 }],
     questionsReopened: 1,
     questionsWithdrawn: 2,
@@ -332,7 +334,8 @@ describe('taking a run back', () => {
 
   test('the preview lists what would be done', async () => {
     const run = await world.run();
-    const kept = [{ goldenId: await world.golden(run), group: 'email', reason: 'changed since by run 31' }];
+    const goldenId = await world.golden(run);
+    const kept = [{ goldenId, reason: 'restricted' as const, target: 'finance.people' }];
     api.previews.set(run, { ...preview, kept });
     expect(await api.post(`runs/${run}/rollback/preview`, undefined, { as: 'secretary' })).toMatchObject({
       status: 200,
@@ -341,7 +344,12 @@ describe('taking a run back', () => {
         runs: preview.runs,
         reversed: 3,
         keptCount: 1,
-        kept,
+        kept: [
+          {
+            ...{ goldenId, group: '', target: 'finance.people' },
+            reason: 'restricted: the row may not be sent there any more',
+          },
+        ],
         targets: preview.targets,
         questionsReopened: 1,
         questionsWithdrawn: 2,
@@ -380,6 +388,34 @@ describe('taking a run back', () => {
     ]);
     expect((await rollBack(run, 'r1')).body).toEqual(first.body);
     expect(api.started).toHaveLength(1);
+  });
+
+  test('who took a run back and why stands on the rollback and on the run, and never travels through Temporal', async () => {
+    const run = await world.run();
+    api.previews.set(run, preview);
+    await rollBack(run, 'why');
+    const [started] = api.started;
+    expect(JSON.stringify(started)).not.toContain('HR file');
+    const opened = await directActivities(api.hub).openRun({
+      ...{ institutionId: api.institutionId, jobId: world.jobId, kind: 'rollback', actor: 'steward:Test desk' },
+      ...{ asOf: '2026-11-20', rollbackOf: run, workflowId: started?.workflowId ?? '' },
+    });
+    const rollback = 'opened' in opened ? opened.opened.runId : '';
+    await api.owner.query('update sync_runs set rolled_back_by = $2, finished_at = now() where id = $1', [
+      run,
+      rollback,
+    ]);
+    const reason = 'The HR file was of last month';
+    expect(await api.get(`runs/${rollback}`, { as: 'auditor' })).toMatchObject({
+      body: { kind: 'rollback', actor: 'steward:Test desk', reason, rollback: null },
+    });
+    expect(await api.get(`runs/${run}`)).toMatchObject({
+      body: { reason: null, rollback: { runId: rollback, actor: 'steward:Test desk', reason } },
+    });
+    expect(await api.get(`runs/${run}`, { as: 'operator' })).toMatchObject({
+      body: { rollback: { runId: rollback, reason: null } },
+    });
+    expect(await world.count('run_requests where workflow_id = $1', started?.workflowId)).toBe(0);
   });
 
   test('only a run that is over, was not skipped and stands can be taken back', async () => {

@@ -219,9 +219,18 @@ describe('a secretary who is bound to an organisation', () => {
   });
 
   test('of a rollback learns the whole in numbers, and of its records those they see', async () => {
-    const kept = [north, south].map(({ id }) => ({ goldenId: id, group: 'email', reason: 'changed_since' }));
+    const kept = [north, south].map(({ id }) => ({ goldenId: id, reason: 'changed_since' as const, target: null }));
     api.previews.set(run, {
-      ...{ hash: 'h', runs: [], reversed: 9, kept, targets: [], questionsReopened: 0, questionsWithdrawn: 0 },
+      ...{
+        hash: 'h',
+        runs: [],
+        reversed: 9,
+        keptCount: 2,
+        kept,
+        targets: [],
+        questionsReopened: 0,
+        questionsWithdrawn: 0,
+      },
     });
     expect(await api.post(`runs/${run}/rollback/preview`, undefined, bound)).toMatchObject({
       body: { reversed: 9, keptCount: 2, kept: [{ goldenId: north.id }] },

@@ -56,7 +56,8 @@ const preview = (settle: string, facts: { kept?: boolean; runs?: string[] } = {}
     ...{ hash: '11111111-2222-3333-4444-555555555555', reversed: 1, targets: [] },
     ...{ questionsReopened: 1, questionsWithdrawn: 0 },
     runs: [...(facts.runs ?? []), settle].map((runId) => ({ runId, kind: 'decision' })),
-    kept: facts.kept === true ? [{ goldenId: '1', group: 'email', reason: 'changed_since' }] : [],
+    keptCount: facts.kept === true ? 1 : 0,
+    kept: facts.kept === true ? [{ goldenId: '1', reason: 'changed_since', target: null }] : [],
   });
 };
 

@@ -206,14 +206,15 @@ describe('starting and taking back', () => {
       hash: 'b7c1f0aa-58a2-4d05-93f9-a27ae41e8f0a',
       runs: [{ runId: run, kind: 'sync' }],
       reversed: 2,
-      kept: [{ goldenId: golden, group: 'email', reason: 'changed since by run 9' }],
+      keptCount: 1,
+      kept: [{ goldenId: golden, reason: 'changed_since', target: null }],
       targets: [{ mapping: 'finance.people', rows: 2 }],
       ...{ questionsReopened: 0, questionsWithdrawn: 1 },
     });
     const preview = await steward.run(`rollback ${run} --preview`);
     expect(preview.exitCode).toBe(0);
     expect(preview.out).toContain('set back 2 values; 2 rows of finance.people');
-    expect(preview.out).toContain('changed since by run 9');
+    expect(preview.out).toContain('changed since by a later run');
     expect(await steward.run(`rollback ${run}`)).toMatchObject({ exitCode: 2 });
     const begun = api.started.length;
     const alone = await steward.run(`rollback ${run} --reason "a wrong file"`);

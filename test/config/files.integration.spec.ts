@@ -45,6 +45,21 @@ describe('a folder of configuration', () => {
     expect(configuration?.institution.code).toBe('x');
   });
 
+  it('tells where a mapping names a recipient class that the institution does not declare', async () => {
+    await write({
+      ...small,
+      'institution.yaml': `${small['institution.yaml']}recipientClasses: [directory]\n`,
+      'mappings/things.yml': small['mappings/things.yml'].replace(
+        '        title: { from: title }\n',
+        '        title: { from: title }\n      restrictions:\n        - recipientClass: secret\n          when: { field: title, equals: x }\n',
+      ),
+    });
+    expect((await judge()).map(({ file, line, reason }) => `${file}:${String(line)} ${reason}`)).toEqual([
+      'mappings/things.yml:12 there is no recipient class secret',
+      'mappings/things.yml:24 there is no recipient class public',
+    ]);
+  });
+
   it('tells every problem with its file and line', async () => {
     await write({
       ...small,

@@ -105,6 +105,17 @@ const stateOf = (institutionId: number): Promise<State> =>
     return { configured: configured.rows, versions: versions.rows };
   });
 
+describe('an institution', () => {
+  test('keeps its recipient classes, and undeclares them again', async () => {
+    const institution = { code: 'classes', name: 'Classes', timeZone: 'UTC' };
+    const { institutionId } = await apply({ institution: { ...institution, recipientClasses: ['b', 'a'] } });
+    expect((await loadConfiguration(hub, institutionId)).institution.recipientClasses).toEqual(['b', 'a']);
+    expect((await apply({ institution })).institution).toBe('changed');
+    expect((await loadConfiguration(hub, institutionId)).institution).not.toHaveProperty('recipientClasses');
+    expect((await apply({ institution })).institution).toBe('unchanged');
+  });
+});
+
 describe('applying a configuration', () => {
   test('makes everything, and it is loaded as it was given', async () => {
     const difference = await apply();

@@ -299,4 +299,59 @@ describe('what follows from a configuration', () => {
       'a',
     ]);
   });
+
+  describe('how entries of a posted type are taken back', () => {
+    const entry = { name: 'entry', kind: 'posted', subject: 'none', groups: [group('no'), group('amount')] };
+    const posted = (rollback: Plain): string[] => {
+      const mapping = {
+        ...{ name: 'dir.entries', system: 'dir', entity: 'entries' },
+        target: {
+          root: 'entry',
+          key: [{ column: 'no', from: 'no' }],
+          columns: [{ column: 'amount', from: 'amount' }],
+          recipientClass: 'directory',
+          ...rollback,
+        },
+      };
+      const parts = whole as { entityTypes: Plain[]; mappings: Plain[] };
+      const document = { ...whole, entityTypes: [...parts.entityTypes, entry], mappings: [...parts.mappings, mapping] };
+      return judgeConfiguration(document).problems.map(({ path, reason }) => `${path} ${reason}`);
+    };
+    const compensation = { key: { column: 'no', suffix: '-R' }, negate: ['amount'] };
+
+    it('is told by the mapping', () => {
+      expect(posted({ rollback: 'compensate', compensation })).toEqual([]);
+      expect(posted({ rollback: 'restore' })).toEqual([]);
+      expect(problemsAt('/mappings/1/target/rollback', 'compensate')).toEqual([
+        '/mappings/1/target/rollback role is not posted: its rows are set back',
+      ]);
+    });
+
+    it.each<[string, Plain, string]>([
+      ['nothing told', { rollback: 'compensate' }, '/rollback nothing says what an entry'],
+      ['not asked for', { rollback: 'restore', compensation }, '/compensation it is asked for by'],
+      [
+        'no key column',
+        { rollback: 'compensate', compensation: { ...compensation, key: { column: 'amount', suffix: '-R' } } },
+        '/compensation/key/column amount is no key column',
+      ],
+      [
+        'a key that is turned',
+        { rollback: 'compensate', compensation: { ...compensation, negate: ['no'] } },
+        '/compensation/negate/0 no is no column',
+      ],
+      [
+        'an unknown column',
+        { rollback: 'compensate', compensation: { ...compensation, set: { text: 'x' }, original: 'reverses' } },
+        '/compensation/set/text text is no column',
+      ],
+      [
+        'nothing to turn',
+        { rollback: 'compensate', compensation: { ...compensation, negate: [] } },
+        '/compensation/negate',
+      ],
+    ])('refuses %s', (_, rollback, problem) => {
+      expect(posted(rollback)[0]).toContain(`/mappings/2/target${problem}`);
+    });
+  });
 });

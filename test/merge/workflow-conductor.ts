@@ -95,7 +95,7 @@ export class WorkflowConductor implements Conductor {
     runId: string,
   ): Promise<WorkflowHandle<typeof rollbackRun>> {
     const { client, hub, scope, pace } = this.options;
-    const { hash } = await previewRollback(hub, institutionId, runId);
+    const { hash } = await previewRollback(hub, institutionId, runId, '2026-01-15');
     this.count += 1;
     return await client.workflow.start<typeof rollbackRun>(workflowTypes.rollbackRun, {
       workflowId: workflowIds.rollbackRun(runId, String(this.count), scope),

@@ -35,6 +35,7 @@ beforeAll(async () => {
     hash: 'h1',
     runs: [],
     reversed: 0,
+    keptCount: 0,
     kept: [],
     targets: [],
     questionsReopened: 0,

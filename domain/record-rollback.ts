@@ -1,8 +1,6 @@
-import type { GoldenGroup, Stated } from '../domain/canonical.js';
-import { planGroupRollback, rebase } from '../domain/rollback.js';
-import type { GoldenState } from '../domain/record-merge.js';
-import type { GoldenJson } from './merge.js';
-import { readGolden } from './merge.js';
+import type { GoldenGroup, Stated } from './canonical.js';
+import { planGroupRollback, rebase } from './rollback.js';
+import type { GoldenState } from './record-merge.js';
 
 /** A whole row of `record_images` with its identifiers, as the change set keeps it. */
 export type ImageRow = Readonly<Record<string, unknown>> & {
@@ -16,14 +14,16 @@ export type ImageRow = Readonly<Record<string, unknown>> & {
 /** Everything the rollback of one golden record looks at. */
 export interface RollbackInput {
   readonly goldenId: string;
-  /** Before the run; null: the run made the record. */
-  readonly before: GoldenJson | null;
-  readonly after: GoldenJson;
-  readonly current: GoldenJson;
+  /** The run made the record. */
+  readonly made: boolean;
+  /** As the run found and as it left it; null: the run left no entry of it (it made it, or touched only its images). */
+  readonly before: GoldenState | null;
+  readonly after: GoldenState | null;
+  readonly current: GoldenState;
   readonly questionSince: boolean;
   readonly joinedSince: boolean;
   /** Version that an undo wrote → the record that it set back to. */
-  readonly restorations: ReadonlyMap<number, GoldenJson | null>;
+  readonly restorations: ReadonlyMap<number, GoldenState | null>;
   readonly images: readonly RollbackImage[];
 }
 
@@ -35,6 +35,8 @@ export interface RollbackImage {
   readonly afterReadRun: string | null;
   /** Null: it is not there any more. */
   readonly current: ImageRow | null;
+  /** Another image has its key now: it cannot come back beside it. */
+  readonly keyTaken: boolean;
 }
 
 export interface RollbackPlan {
@@ -105,15 +107,26 @@ const planImages = (
     return [{ id: image.id, row: moved ? rebased(image.before, before, version, groups) : image.before }];
   });
 
-/** Decides the rollback of one record: reversed as a whole, or kept where any group of it was changed since. */
+/** What a made record was, told by what is now: groups that stand in version 1 are as they were made; any other was changed. */
+const asMade = ({ mergedInto: _mergedInto, ...current }: GoldenState): GoldenState => ({
+  ...current,
+  status: 'active',
+  versions:
+    current.version === 1
+      ? current.versions
+      : current.values.map((value, index) => (value === null && current.versions[index] === 0 ? 0 : 1)),
+});
+
+const keptPlan = (goldenId: string): RollbackPlan => ({ goldenId, kept: true, golden: null, restores: 0, images: [] });
+
+/** Decides the rollback of one record: reversed as a whole, or kept where any group of it was changed since. The deed and its
+ *  preview ask this one function. */
 export const planRecordRollback = (input: RollbackInput): RollbackPlan => {
-  const current = readGolden(input.current);
-  const after = readGolden(input.after);
-  const before = readGolden(input.before);
-  if (current === null || after === null)
-    return { goldenId: input.goldenId, kept: true, golden: null, restores: 0, images: [] };
+  const { goldenId, current, made } = input;
+  const before = input.before ?? (made ? null : current);
+  const after = input.after ?? (made ? asMade(current) : current);
   const version = current.version + 1;
-  const restored = [...input.restorations].map(([written, json]) => [written, readGolden(json)] as const);
+  const restored = [...input.restorations];
   const plans = current.values.map((_, index) =>
     planGroupRollback(
       {
@@ -127,14 +140,15 @@ export const planRecordRollback = (input: RollbackInput): RollbackPlan => {
       version,
     ),
   );
-  const statusMoved = after.status !== current.status;
-  if (statusMoved || plans.some(({ outcome }) => outcome === 'kept')) {
-    return { goldenId: input.goldenId, kept: true, golden: null, restores: 0, images: [] };
-  }
+  const cannotComeBack = input.images.some(
+    (image) => image.keyTaken && image.before !== null && image.before !== undefined && image.current === null,
+  );
+  const statusMoved = after.status !== current.status || after.mergedInto !== current.mergedInto;
+  if (statusMoved || cannotComeBack || plans.some(({ outcome }) => outcome === 'kept')) return keptPlan(goldenId);
   const reversed =
     before === null || before.status !== current.status || plans.some(({ outcome }) => outcome === 'reversed');
   const images = planImages(input, before, version, current.values.length, reversed);
-  if (!reversed) return { goldenId: input.goldenId, kept: false, golden: null, restores: 0, images };
+  if (!reversed) return { goldenId, kept: false, golden: null, restores: 0, images };
   const golden =
     before === null
       ? endedState(current, version)
@@ -144,7 +158,24 @@ export const planRecordRollback = (input: RollbackInput): RollbackPlan => {
           plans.map(({ outcome }) => outcome === 'reversed'),
           version,
         );
-  return { goldenId: input.goldenId, kept: false, golden, restores: before?.version ?? 0, images };
+  return { goldenId, kept: false, golden, restores: before?.version ?? 0, images };
+};
+
+/** What the rollback of an earlier run finds, after a plan for a later one was carried out: as the deed would read it. */
+export const afterRollback = (next: RollbackInput, plan: RollbackPlan, seen: RollbackInput): RollbackInput => {
+  if (plan.kept) return next;
+  const rows = new Map(plan.images.map(({ id, row }) => [id, row]));
+  const images = next.images.map((image) =>
+    rows.has(image.id) ? { ...image, current: rows.get(image.id) ?? null } : image,
+  );
+  if (plan.golden === null) return { ...next, images };
+  const restored = seen.before ?? (seen.made ? null : seen.current);
+  return {
+    ...next,
+    current: plan.golden,
+    restorations: new Map([...next.restorations, [plan.golden.version, restored]]),
+    images,
+  };
 };
 
 const setBack = (
@@ -161,5 +192,6 @@ const setBack = (
     origins: current.origins.map((_, index) => from(index).origins[index] ?? null),
     sticky: current.values.flatMap((_, index) => (from(index).sticky.includes(index) ? [index] : [])),
     status: before.status,
+    ...(before.mergedInto === undefined ? {} : { mergedInto: before.mergedInto }),
   };
 };
