@@ -1,4 +1,4 @@
-import { roles } from '../../domain/access.js';
+import { memberRoles, type MemberRole } from '../../domain/access.js';
 import { Choice, FutureMoment, Text, Texts } from '../common/fields.js';
 import { ListQuery } from '../common/list-query.js';
 
@@ -10,7 +10,7 @@ export class KeyListQuery extends ListQuery {
   })
   state?: 'active' | 'expired' | 'revoked' | 'all';
 
-  @Choice(roles, { optional: true, description: 'Of which role.', example: 'operator' })
+  @Choice(memberRoles, { optional: true, description: 'Of which role.', example: 'operator' })
   role?: string;
 }
 
@@ -27,8 +27,8 @@ export class CreateKeyBody {
   })
   name: string;
 
-  @Choice(roles, { description: 'Its role.', example: 'operator' })
-  role: (typeof roles)[number];
+  @Choice(memberRoles, { description: 'Its role.', example: 'operator' })
+  role: (typeof memberRoles)[number];
 
   @Texts({
     optional: true,
@@ -62,8 +62,8 @@ export class DemoSignInBody {
   @Text({ min: 1, max: 100, description: 'The code of the institution.', example: 'lakeside' })
   institution: string;
 
-  @Choice(roles, { description: 'The role to begin with; the others can be switched to.', example: 'secretary' })
-  role: (typeof roles)[number];
+  @Choice(memberRoles, { description: 'The role to begin with; the others can be switched to.', example: 'secretary' })
+  role: MemberRole;
 
   @Text({ min: 1, max: 200, description: 'As the demo said when it began.', example: 'k3fT…' })
   password: string;
@@ -74,6 +74,6 @@ export class SwitchBody {
   @Text({ min: 1, max: 100, description: 'The code of the institution.', example: 'lakeside' })
   institution: string;
 
-  @Choice(roles, { description: 'The role.', example: 'auditor' })
+  @Choice(memberRoles, { description: 'The role.', example: 'auditor' })
   role: string;
 }

@@ -1,4 +1,4 @@
-import { roles, scopes } from '../../domain/access.js';
+import { memberRoles, scopes } from '../../domain/access.js';
 import { Choice, Id, ListOf, Moment, Nested, Text, Texts, WordsByName } from '../common/fields.js';
 
 /** Where people may sign in. */
@@ -22,7 +22,7 @@ export class DemoVisitorView {
   @Text({ max: 300, description: 'As what everything is done from now on.', example: 'secretary:visitor@demo' })
   actor: string;
 
-  @Choice(roles, { description: 'The role.', example: 'secretary' })
+  @Choice(memberRoles, { description: 'The role.', example: 'secretary' })
   role: string;
 }
 
@@ -37,7 +37,7 @@ export class GrantView {
   @Text({ max: 100, description: 'The code of the institution.', example: 'lakeside' })
   institution: string;
 
-  @Choice(roles, { description: 'The role.', example: 'secretary' })
+  @Choice(memberRoles, { description: 'The role.', example: 'secretary' })
   role: string;
 
   @Texts({
@@ -87,7 +87,7 @@ export class MeView {
   @Text({ max: 300, description: 'As it stands beside all that is done.', example: 'secretary:amara@lakeside' })
   actor: string;
 
-  @Choice(roles, { description: 'The role.', example: 'secretary' })
+  @Choice(memberRoles, { description: 'The role.', example: 'secretary' })
   role: string;
 
   @Nested(() => OwnInstitutionView, { description: 'The institution.' })
@@ -130,7 +130,7 @@ export class KeyView {
   @Text({ max: 200, description: 'Whose or what it is.', example: 'Registry import' })
   name: string;
 
-  @Choice(roles, { description: 'Its role.', example: 'operator' })
+  @Choice(memberRoles, { description: 'Its role.', example: 'operator' })
   role: string;
 
   @Texts({

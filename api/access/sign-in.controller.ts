@@ -3,7 +3,7 @@ import { Body, Controller, Inject, Param, Query } from '@nestjs/common';
 import { ApiQuery } from '@nestjs/swagger';
 import type { Hub } from '../../database/hub.js';
 import { endSession, findSession, openSession } from '../../database/sessions.js';
-import { roles } from '../../domain/access.js';
+import { memberRoles } from '../../domain/access.js';
 import type { Clock } from '../../platform/clock.js';
 import type { Log } from '../../platform/log.js';
 import { refuseOtherOrigins } from '../common/access.guard.js';
@@ -114,7 +114,7 @@ export class SignInController {
     refuseOtherOrigins(request, this.publicUrl);
     if (!isPassword(password, this.demoPasswordHash))
       throw new Problem('sign_in_failed', say('sign_in_failed.provider', { provider: 'The demo' }));
-    const every = roles.map((one) => ({ institution, role: one, organisations: [] }));
+    const every = memberRoles.map((one) => ({ institution, role: one, organisations: [] }));
     const grants = await this.directory.known(every);
     const grant = grants.find((one) => one.role === role);
     if (grant === undefined) throw notFound('institution', institution);

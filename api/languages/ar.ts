@@ -115,6 +115,7 @@ export const arabic: Catalogue = {
     'method_not_allowed.address': 'لا يعرف هذا العنوان {method}. يعرف {allowed}.',
     'no_access.grants': 'يعرفك {provider}، ولكن لا شيء مما يقوله عنك يعطيك دورًا هنا. راجع من يدير الأدوار.',
     'not_found.address': 'لا شيء على هذا العنوان.',
+    'not_found.institution': 'لا توجد مؤسسة بهذا الرمز.',
     'not_found.thing': `لا يوجد ${thing} {id} في مؤسستك.`,
     'not_found.thing_unnamed': `لا يوجد ${thing} بهذا المعرّف في مؤسستك.`,
     'origin_refused.other': 'الطلب الذي يحمل جلسة يجب أن يأتي من {origin}.',
