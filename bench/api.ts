@@ -1,6 +1,6 @@
 import { startProgram } from '../cli/programs.js';
+import { createApiKey } from '../database/api-keys.js';
 import { createHub } from '../database/hub.js';
-import { createFirstKeys } from '../database/institutions.js';
 import { indexNames } from '../database/name-index.js';
 import { freePort } from '../launch/ports.js';
 import { benchConfiguration } from './configuration.js';
@@ -45,7 +45,7 @@ const buildRecords = async (site: BenchSite): Promise<{ readonly url: string; re
   try {
     const spent = await timed(() => indexNames(hub, institutionId));
     say(`J7: names in ${spent.toFixed(1)} s`);
-    key = (await createFirstKeys(hub, institutionId, 'bench')).steward;
+    ({ key } = await createApiKey(hub, institutionId, { role: 'steward', name: 'bench', actor: 'bench' }));
   } finally {
     await hub.close();
   }
