@@ -38,7 +38,10 @@ const analyse = async (client: PoolClient, written: number): Promise<void> => {
 
 /** Writes of the run are about to begin: from here on a failure is rolled back. Every target learns that there may be news. */
 const beginApply = async (client: PoolClient, run: RunRef, context: InstitutionContext): Promise<void> => {
-  await client.query("update sync_runs set apply_started = true where id = $1 and kind <> 'dry_run' and not apply_started", [run.runId]);
+  await client.query(
+    "update sync_runs set apply_started = true where id = $1 and kind <> 'dry_run' and not apply_started",
+    [run.runId],
+  );
   await client.query('insert into change_sets (run_id, institution_id) values ($1, $2) on conflict do nothing', [
     run.runId,
     run.institutionId,

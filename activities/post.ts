@@ -350,7 +350,10 @@ export const createPost = (dependencies: ActivityDependencies, options: PostOpti
     const { context, plan, partition } = source;
     const done = await hub.read(run.institutionId, (client) => readChunks(client, run.runId, postSteps.read, part));
     await fenced(hub, posting.lease, (client) =>
-      client.query("update sync_runs set apply_started = true where id = $1 and kind <> 'dry_run' and not apply_started", [run.runId]),
+      client.query(
+        "update sync_runs set apply_started = true where id = $1 and kind <> 'dry_run' and not apply_started",
+        [run.runId],
+      ),
     );
     const last = done.at(-1);
     if (last?.counts['last'] === true) return sumReads(done);

@@ -102,7 +102,10 @@ const postedRows = (client: PoolClient, run: Pick<RunRef, 'runId'>): Promise<num
   );
 
 /** What a run did and left open, as the stores of the transaction say. */
-export const summarize = async (client: PoolClient, run: Pick<RunRef, 'runId'>): Promise<Omit<RunSummary, 'state'>> => ({
+export const summarize = async (
+  client: PoolClient,
+  run: Pick<RunRef, 'runId'>,
+): Promise<Omit<RunSummary, 'state'>> => ({
   questions: await count(
     client,
     `select count(*) from sync_conflict_resolutions where (opened_run = $1 or changed_run = $1) and state = 'open'`,

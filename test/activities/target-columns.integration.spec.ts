@@ -82,10 +82,10 @@ const run = async (): Promise<string> => {
   return await new DirectConductor(directActivities(hub)).sync(1, jobId);
 };
 const payees = async (): Promise<readonly unknown[]> =>
-  (await owner.query('select number, name, phone from public.payees order by 1')).rows;
+  (await owner.query<object>('select number, name, phone from public.payees order by 1')).rows;
 const edits = async (runId: string): Promise<readonly unknown[]> =>
   (
-    await owner.query(
+    await owner.query<object>(
       `select source_key as key from concord.findings where run_id = $1 and kind = 'update_origin_differs' order by 1`,
       [runId],
     )

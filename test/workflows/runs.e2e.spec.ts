@@ -248,7 +248,10 @@ describe('the other runs', () => {
 describe('a dry run', () => {
   test('goes through the steps of a run over a copy, with a plan in place of a verification', async () => {
     const { calls, result } = await run('dry');
-    expect(result).toMatchObject({ state: 'completed', delayed: [{ name: 'finance.account', code: 'target_forbidden' }] });
+    expect(result).toMatchObject({
+      state: 'completed',
+      delayed: [{ name: 'finance.account', code: 'target_forbidden' }],
+    });
     expect(calls.slice(0, 3)).toEqual(['openRun(dry_run)', 'copyStores', 'planExtract']);
     expect(ofStep(calls, 'apply')).toHaveLength(2);
     expect(ofStep(calls, 'verify')).toEqual([]);
