@@ -1,8 +1,8 @@
 import { startProgram } from '../cli/programs.js';
+import { createApiKey } from '../database/api-keys.js';
 import { createHub } from '../database/hub.js';
 import { indexNames } from '../database/name-index.js';
 import { freePort } from '../launch/ports.js';
-import { firstKeysOf } from '../worker/prepare.js';
 import { benchConfiguration } from './configuration.js';
 import type { BenchSite } from './jobs.js';
 import { between, connected, percentile, timed, usageOf, wordsOf, type Figure, type Usage } from './measure.js';
@@ -24,7 +24,7 @@ const postSeconds = 10;
 const unlimited = String(1e8);
 
 /** The golden records of a first load, found by their names, with questions; the worker is at rest. */
-const buildRecords = async (site: BenchSite): Promise<{ readonly url: string; readonly institutionId: number }> => {
+const buildRecords = async (site: BenchSite): Promise<{ readonly url: string; readonly key: string }> => {
   const { environment, config, say } = site;
   await emptied(environment.databaseUrl, sinkTable);
   const platform = await openPlatform(environment, config, 'bench_api');
@@ -41,9 +41,11 @@ const buildRecords = async (site: BenchSite): Promise<{ readonly url: string; re
     return rows[0]?.id ?? 0;
   });
   const hub = createHub({ url, role: 'concord_worker', max: 2 });
+  let key: string;
   try {
     const spent = await timed(() => indexNames(hub, institutionId));
     say(`J7: names in ${spent.toFixed(1)} s`);
+    ({ key } = await createApiKey(hub, institutionId, { role: 'steward', name: 'bench', actor: 'bench' }));
   } finally {
     await hub.close();
   }
@@ -62,7 +64,7 @@ const buildRecords = async (site: BenchSite): Promise<{ readonly url: string; re
     );
     await client.query('vacuum (analyze)');
   });
-  return { url, institutionId };
+  return { url, key };
 };
 
 interface Measured {
@@ -139,9 +141,7 @@ const postsASecond = async (client: Client): Promise<number> => {
 /** Reading and validating over HTTP, by one API process. */
 export const benchApi = async (site: BenchSite): Promise<Figure[]> => {
   const { environment, rows, say } = site;
-  const { url, institutionId } = await buildRecords(site);
-  const keys = await firstKeysOf(url, institutionId, 'bench');
-  if (keys === null) throw new Error('the database of the bench has been used before');
+  const { url, key } = await buildRecords(site);
   const apiPort = await freePort(0);
   const api = await startProgram({
     ...{ name: 'api', databaseUrl: url, temporalAddress: environment.temporalAddress, apiPort },
@@ -150,7 +150,7 @@ export const benchApi = async (site: BenchSite): Promise<Figure[]> => {
       ...{ CONCORD_RATE_READ: unlimited, CONCORD_RATE_WRITE: unlimited, CONCORD_LOG_LEVEL: 'warn' },
     },
   });
-  const client = clientOf(`http://127.0.0.1:${String(apiPort)}`, keys.steward, postLanes);
+  const client = clientOf(`http://127.0.0.1:${String(apiPort)}`, key, postLanes);
   try {
     const content = await connected(url, async (database) => {
       const { rows: found } = await database.query<{ golden: string; open: string }>(

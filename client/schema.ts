@@ -8049,20 +8049,36 @@ export interface components {
              */
             sourceKey: string;
             /**
-             * @description What the row said: records with their values, or why it was set aside.
+             * @description What the row says by the mapping as it stands, as a trial tells it: `outcome`, `records` and `problems`.
              * @example {
-             *       "person": {
-             *         "email": "Amara@lakeside.example"
-             *       }
+             *       "outcome": "read",
+             *       "records": [
+             *         {
+             *           "entityType": "person",
+             *           "subKey": "",
+             *           "values": {
+             *             "email": "Amara@lakeside.example"
+             *           }
+             *         }
+             *       ],
+             *       "problems": []
              *     }
              */
             before: unknown;
             /**
-             * @description What it says now.
+             * @description What it would say.
              * @example {
-             *       "person": {
-             *         "email": "amara@lakeside.example"
-             *       }
+             *       "outcome": "read",
+             *       "records": [
+             *         {
+             *           "entityType": "person",
+             *           "subKey": "",
+             *           "values": {
+             *             "email": "amara@lakeside.example"
+             *           }
+             *         }
+             *       ],
+             *       "problems": []
              *     }
              */
             after: unknown;
@@ -20943,14 +20959,30 @@ export interface operations {
                      *         {
                      *           "sourceKey": "E-77",
                      *           "before": {
-                     *             "person": {
-                     *               "email": "Amara@lakeside.example"
-                     *             }
+                     *             "outcome": "read",
+                     *             "records": [
+                     *               {
+                     *                 "entityType": "person",
+                     *                 "subKey": "",
+                     *                 "values": {
+                     *                   "email": "Amara@lakeside.example"
+                     *                 }
+                     *               }
+                     *             ],
+                     *             "problems": []
                      *           },
                      *           "after": {
-                     *             "person": {
-                     *               "email": "amara@lakeside.example"
-                     *             }
+                     *             "outcome": "read",
+                     *             "records": [
+                     *               {
+                     *                 "entityType": "person",
+                     *                 "subKey": "",
+                     *                 "values": {
+                     *                   "email": "amara@lakeside.example"
+                     *                 }
+                     *               }
+                     *             ],
+                     *             "problems": []
                      *           },
                      *           "changed": true
                      *         }

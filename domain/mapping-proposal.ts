@@ -1,6 +1,12 @@
 import type { CellForm } from './column-statistics.js';
 import type { AttributeDefinition, EntityTypeDefinition } from './entity-type.js';
-import type { FieldMapping, GroupMapping, MappingDefinition, StandardizerStep } from './mapping-definition.js';
+import type {
+  FieldMapping,
+  GroupMapping,
+  MappingDefinition,
+  ReferenceMapping,
+  StandardizerStep,
+} from './mapping-definition.js';
 
 /** A column of a discovered entity, as far as it is known. */
 export interface ProposedColumn {
@@ -111,7 +117,8 @@ const least = 0.6;
 
 /** Proposes how the rows of an entity could become records of a type: each attribute takes the column whose name and type are
  *  nearest to it, each column serves once. `known`: columns of other mappings of the type, by `group.attribute`, whose names mean
- *  the same by experience. Identifier schemes take columns too. References are left to a person. */
+ *  the same by experience. Identifier schemes take columns too, and references those that hold the key of rows of the same system
+ *  that `mappings` read as records of the type meant. */
 export const proposeMapping = (
   entity: {
     readonly system: string;
@@ -121,13 +128,15 @@ export const proposeMapping = (
   },
   type: EntityTypeDefinition,
   known: Readonly<Record<string, readonly string[]>> = {},
+  mappings: readonly MappingDefinition[] = [],
 ): MappingProposal => {
-  const targets = [
+  const targets: Target[] = [
     ...type.groups.flatMap((group) =>
       group.attributes
         .filter((attribute) => attribute.type !== 'reference')
         .map((attribute) => ({ group: group.name, attribute, path: `${group.name}.${attribute.name}` })),
     ),
+    ...referencesOf(entity, type, mappings),
     ...(type.identifiers ?? []).map(({ scheme }) => ({
       ...{ group: '', attribute: { name: scheme, type: 'text' as const }, path: `identifiers.${scheme}` },
     })),
@@ -138,31 +147,73 @@ export const proposeMapping = (
     .sort((left, right) => right.confidence - left.confidence);
   const taken = new Set<string>();
   const filled = new Set<string>();
-  const matches: (ProposedMatch & { readonly use: StandardizerStep[] })[] = [];
+  const matches: Match[] = [];
   for (const { target, column, confidence, why } of candidates) {
     if (taken.has(column.name) || filled.has(target.path)) continue;
     taken.add(column.name);
     filled.add(target.path);
-    const { group, attribute } = target;
-    const use = [...stepsFor(attribute, column)];
-    matches.push({ column: column.name, group, attribute: attribute.name, confidence, why, use });
+    const { group, attribute, meant } = target;
+    const use = meant === undefined ? [...stepsFor(attribute, column)] : [];
+    const match = { column: column.name, group, attribute: attribute.name, confidence, why, use };
+    matches.push(meant === undefined ? match : { ...match, meant: meant.name });
   }
   return {
     definition: matches.length === 0 ? null : definitionOf(entity, type, matches),
-    matches: matches.map(({ use: _use, ...match }) => match),
+    matches: matches.map(({ use: _use, meant: _meant, ...match }) => match),
     unmapped: entity.columns.map(({ name }) => name).filter((name) => !taken.has(name)),
   };
 };
 
+/** What takes a column. */
+interface Target {
+  readonly group: string;
+  readonly attribute: AttributeDefinition;
+  readonly path: string;
+  /** Of a reference: the mapping whose rows are meant, by this column as their key. */
+  readonly meant?: { readonly name: string; readonly key: string };
+}
+
+/* Rows that are told apart by one column, and become records of the type as their main ones. */
+const referencesOf = (
+  { system, entity }: { readonly system: string; readonly entity: string },
+  type: EntityTypeDefinition,
+  mappings: readonly MappingDefinition[],
+): Target[] =>
+  type.groups
+    .filter(({ multiValued }) => multiValued !== true)
+    .flatMap((group) =>
+      group.attributes
+        .filter((attribute) => attribute.type === 'reference')
+        .flatMap((attribute) =>
+          mappings.flatMap(({ name, system: of, source }): Target[] => {
+            const [key, another] = source?.key ?? [];
+            const main = source?.records.find(({ subKey }) => (subKey ?? '') === '');
+            const fits = of === system && name !== `${system}.${entity}` && main?.entityType === attribute.references;
+            if (!fits || key === undefined || another !== undefined) return [];
+            return [{ group: group.name, attribute, path: `${group.name}.${attribute.name}`, meant: { name, key } }];
+          }),
+        ),
+    );
+
+/* `no` or `id` alone is the key of anything: whose it is has to be said with it. */
+const saysWhose = (name: string): boolean => wordsOf(name).some((word) => word !== 'number');
+
+const namesOfKey = ({ name }: AttributeDefinition, { name: mapping, key }: NonNullable<Target['meant']>): string[] => {
+  const entity = (mapping.split('.').at(-1) ?? '').replace(/s$/, '');
+  const said = [name, `${name} ${key}`, `${entity} ${key}`];
+  return saysWhose(key) ? [key, ...said] : said;
+};
+
 const weigh = (
   column: ProposedColumn,
-  {
-    group,
-    attribute,
-    path,
-  }: { readonly group: string; readonly attribute: AttributeDefinition; readonly path: string },
+  { group, attribute, path, meant }: Target,
   known: Readonly<Record<string, readonly string[]>>,
 ): { readonly confidence: number; readonly why: string } => {
+  if (meant !== undefined) {
+    const alike = namesOfKey(attribute, meant).map((name) => similarity(column.name, name));
+    const confidence = saysWhose(column.name) ? Math.max(...alike) : 0;
+    return { confidence: Math.round(confidence * 100) / 100, why: `it is named as the key of ${meant.name}` };
+  }
   if ((known[path] ?? []).includes(column.name))
     return { confidence: 0.98, why: 'another mapping reads a column of this name so' };
   // A lone attribute is often named as its group, or by both.
@@ -175,7 +226,11 @@ const weigh = (
   return { confidence, why: `${byName === 1 ? 'the names mean the same' : 'the names are alike'}${types}` };
 };
 
-type Match = ProposedMatch & { readonly use: readonly StandardizerStep[] };
+type Match = ProposedMatch & {
+  readonly use: readonly StandardizerStep[];
+  /** Of a reference: the mapping whose rows are meant. */
+  readonly meant?: string;
+};
 
 const definitionOf = (
   {
@@ -194,7 +249,7 @@ const definitionOf = (
 ): MappingDefinition => {
   const field = ({ column, use }: Match): FieldMapping => ({ from: column, steps: use });
   const groups = type.groups.flatMap(({ name, attributes, multiValued }): [string, GroupMapping][] => {
-    const own = matches.filter((match) => match.group === name);
+    const own = matches.filter((match) => match.group === name && match.meant === undefined);
     const [first] = own;
     if (first === undefined) return [];
     const mapped =
@@ -202,6 +257,11 @@ const definitionOf = (
     return [[name, multiValued === true ? [mapped] : mapped]];
   });
   const schemes = matches.filter(({ group }) => group === '');
+  const references = matches.flatMap(({ group, attribute, column, meant }): [string, ReferenceMapping][] => {
+    if (meant === undefined) return [];
+    const lone = type.groups.find(({ name }) => name === group)?.attributes.length === 1;
+    return [[lone ? group : `${group}.${attribute}`, { mapping: meant, key: [column] }]];
+  });
   const names = columns.map(({ name }) => name);
   return {
     ...{ name: `${system}.${entity}`, system, entity },
@@ -211,6 +271,7 @@ const definitionOf = (
         {
           entityType: type.name,
           groups: Object.fromEntries(groups),
+          ...(references.length === 0 ? {} : { references: Object.fromEntries(references) }),
           ...(schemes.length === 0
             ? {}
             : {

@@ -1,4 +1,4 @@
-import { memberRoles } from '../../domain/access.js';
+import { memberRoles, type MemberRole } from '../../domain/access.js';
 import { Choice, FutureMoment, Text, Texts } from '../common/fields.js';
 import { ListQuery } from '../common/list-query.js';
 
@@ -63,7 +63,7 @@ export class DemoSignInBody {
   institution: string;
 
   @Choice(memberRoles, { description: 'The role to begin with; the others can be switched to.', example: 'secretary' })
-  role: (typeof memberRoles)[number];
+  role: MemberRole;
 
   @Text({ min: 1, max: 200, description: 'As the demo said when it began.', example: 'k3fT…' })
   password: string;

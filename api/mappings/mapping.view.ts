@@ -38,12 +38,24 @@ export class SampleView {
   sourceKey: string;
 
   @AnyJson({
-    description: 'What the row said: records with their values, or why it was set aside.',
-    example: { person: { email: 'Amara@lakeside.example' } },
+    description:
+      'What the row says by the mapping as it stands, as a trial tells it: `outcome`, `records` and `problems`.',
+    example: {
+      outcome: 'read',
+      records: [{ entityType: 'person', subKey: '', values: { email: 'Amara@lakeside.example' } }],
+      problems: [],
+    },
   })
   before: unknown;
 
-  @AnyJson({ description: 'What it says now.', example: { person: { email: 'amara@lakeside.example' } } })
+  @AnyJson({
+    description: 'What it would say.',
+    example: {
+      outcome: 'read',
+      records: [{ entityType: 'person', subKey: '', values: { email: 'amara@lakeside.example' } }],
+      problems: [],
+    },
+  })
   after: unknown;
 
   @Flag({ description: 'The two differ.', example: true })

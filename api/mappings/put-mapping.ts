@@ -3,6 +3,8 @@ import type { PoolClient } from 'pg';
 import { isSame } from '../../domain/differences.js';
 import type { Configuration } from '../../domain/job-definition.js';
 import type { MappingDefinition } from '../../domain/mapping-definition.js';
+import { tryMapping } from '../../domain/mapping-trial.js';
+import type { RawRow } from '../../domain/rows.js';
 import { refuseArchived } from '../configuration/changes.js';
 import { ConfigurationStore } from '../configuration/configuration-store.js';
 import { refuseUnlessCurrent } from '../configuration/history.js';
@@ -16,8 +18,7 @@ import { judgeItem, requireValid, type Judged } from '../common/judge.js';
 import { toPlain } from '../common/plain.js';
 import { validationProblem } from '../common/validation.js';
 import type { MappingRequest } from './mapping.dto.js';
-import type { MappingReportView, MappingView } from './mapping.view.js';
-import { sampleRows, type StoredRow } from './samples.js';
+import type { MappingReportView, MappingView, SampleView } from './mapping.view.js';
 import type { Plain } from '../common/plain-type.js';
 
 const sampleCount = 5;
@@ -76,11 +77,32 @@ async function reportOf(
     changed: definition !== null && !isSame(definition, current.definition),
     stored: false,
     problems,
-    samples: definition === null ? [] : sampleRows(configuration, current.definition, definition, rows),
+    samples: definition === null ? [] : samplesOf(configuration, current.definition, definition, rows),
     affectedRows: count,
     mapping: toMapping(current),
   };
 }
+
+/** A row as it was stored, in the columns of the mapping of that time. */
+interface StoredRow {
+  readonly source_key: string;
+  readonly raw: string;
+}
+
+/* Stored rows, by the mapping as it stands and as it would be. */
+const samplesOf = (
+  configuration: Configuration,
+  before: MappingDefinition,
+  after: MappingDefinition,
+  stored: readonly StoredRow[],
+): Plain<SampleView>[] => {
+  if (before.source === undefined || after.source === undefined) return [];
+  const rows = stored.map(({ raw }) => JSON.parse(raw) as RawRow);
+  const trial = tryMapping(configuration, before, after, { columns: before.source.columns, rows });
+  return trial.rows.map(({ before: was, after: will, changed }, index) => ({
+    ...{ sourceKey: stored[index]?.source_key ?? '', before: was, after: will, changed },
+  }));
+};
 
 function refuseRenaming(current: MappingRow, body: MappingRequest): void {
   const fixed = ['name', 'system', 'entity'] as const;

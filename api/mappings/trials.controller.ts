@@ -165,7 +165,12 @@ export class MappingTrialsController {
         ...{ name, type: declared, form: forms.get(name) ?? null },
       }));
       const known = columnsByAttribute(mappings, type);
-      return proposeMapping({ system: subject, entity: entity.entity, columns, key: entity.key }, type, known);
+      return proposeMapping(
+        { system: subject, entity: entity.entity, columns, key: entity.key },
+        type,
+        known,
+        mappings,
+      );
     });
     return proposal;
   }

@@ -201,6 +201,38 @@ describe('a proposed mapping', () => {
     expect(known.matches.find(({ column }) => column === 'birth_date')).toMatchObject({ confidence: 0.98 });
   });
 
+  test('takes columns that hold the key of other rows of the system for references, and says whose', async () => {
+    const { judgeConfiguration } = await import('../../domain/configuration.js');
+    const sample = await readSampleConfiguration('lakeside');
+    const enrolment = sample.entityTypes.find(({ name }) => name === 'enrolment');
+    if (enrolment === undefined) throw new Error('no enrolment');
+    const columnsOf = (...names: readonly string[]): { name: string; type: string }[] =>
+      names.map((name) => ({ name, type: 'text' }));
+    const propose = (...names: readonly string[]): ReturnType<typeof proposeMapping> =>
+      proposeMapping(
+        { system: 'sis', entity: 'registrations', columns: columnsOf(...names), key: ['id'] },
+        enrolment,
+        {},
+        sample.mappings,
+      );
+    const { definition, matches } = propose('id', 'student_no', 'section', 'session', 'status', 'effective_date');
+    expect(matches.find(({ attribute }) => attribute === 'person')).toEqual({
+      ...{ column: 'student_no', group: 'person', attribute: 'person', confidence: 1 },
+      why: 'it is named as the key of sis.students',
+    });
+    expect(definition?.source?.records[0]?.references).toEqual({
+      person: { mapping: 'sis.students', key: ['student_no'] },
+    });
+    expect(definition?.source?.records[0]?.groups).not.toHaveProperty('person');
+    expect(judgeConfiguration({ ...sample, mappings: [...sample.mappings, definition] }).problems).toEqual([]);
+    // The row's own number is not somebody else's.
+    expect(propose('id', 'section').definition?.source?.records[0]).not.toHaveProperty('references');
+    // Rows of another system are known by their own keys there.
+    const elsewhere = { system: 'hr', entity: 'courses', columns: columnsOf('student_no', 'section'), key: [] };
+    const proposed = proposeMapping(elsewhere, enrolment, {}, sample.mappings);
+    expect(proposed.definition?.source?.records[0]?.references?.['person']?.mapping).not.toBe('sis.students');
+  });
+
   test('of columns that mean nothing is none', () => {
     const type = { name: 'x', kind: 'mastered', subject: 'none', groups: [] } as const;
     expect(proposeMapping({ system: 's', entity: 'e', columns: [{ name: 'q', type: 'text' }], key: [] }, type)).toEqual(
