@@ -50,6 +50,10 @@ export class SyncRunEntity implements SyncRun {
   @Column({ name: 'apply_started', type: 'boolean', insert: false, update: false })
   applyStarted: boolean;
 
+  /** How often it began to read. */
+  @Column({ type: 'integer', insert: false, update: false })
+  reading: number;
+
   @Column({ name: 'subject_key', type: 'bigint', nullable: true, insert: false, update: false })
   subjectKey: string | null;
 
