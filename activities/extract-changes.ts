@@ -9,7 +9,7 @@ import { loadKnownRows } from './known-rows.js';
 import { fenced, recordChunk, type Lease } from './lease.js';
 import { RawChunk, type RawSite } from './raw-chunk.js';
 
-const chunkRows = 20_000;
+const chunkRows = 5_000;
 
 export interface ComparedRead extends RawSite {
   readonly lease: Lease;

@@ -28,7 +28,7 @@ export interface SourcePlan {
   readonly partitions: readonly Partition[];
 }
 
-const chunkRows = 10_000;
+const chunkRows = 5_000;
 
 /** The rows of a full table are complete; a file is what its manifest, else its mapping, says. */
 const completeness = (mapping: MappingRef, delivery: Delivery | null): Pick<SourcePlan, 'complete' | 'scope'> => {
@@ -351,7 +351,8 @@ export const createExtract = (dependencies: ActivityDependencies) => {
         const request = requestOf(mapping, plan);
         const [after, signal] = [last?.cursor ?? null, cancelled() ?? new AbortController().signal];
         const asText = partition.keysAreUnique === true ? reader.readCopyText?.bind(reader) : undefined;
-        const batches = asText?.(request, partition, after, signal) ?? reader.readPartition(request, partition, after, signal);
+        const batches =
+          asText?.(request, partition, after, signal) ?? reader.readPartition(request, partition, after, signal);
         for await (const batch of batches) {
           heartbeat();
           if ('text' in batch) filling.addText(batch.text);

@@ -7,7 +7,14 @@ import { copyIn } from '../platform/copy.js';
 import { CopyLine } from '../platform/copy-line.js';
 import { CopyEncoder, decodeCopyLine } from '../platform/copy-text.js';
 import { hash128 } from '../platform/hash.js';
-import { CanonWriter, copyCanon, copyProblem, type LineSink, type StagedPlace, type StagedRow } from './canon-writer.js';
+import {
+  CanonWriter,
+  copyCanon,
+  copyProblem,
+  type LineSink,
+  type StagedPlace,
+  type StagedRow,
+} from './canon-writer.js';
 import type { InstitutionContext, MappingRef } from './context.js';
 
 const blockSize = 64 * 1024;
@@ -78,7 +85,7 @@ export class RawChunk {
   /** Rows as lines of COPY text in the order of the columns. */
   addText(text: Buffer): void {
     const { line } = this;
-    for (let at = 0; at < text.length; ) {
+    for (let at = 0; at < text.length;) {
       at = line.read(text, at);
       if (line.plain) this.addLine(line);
       else this.add(decodeCopyLine(line.text()));
@@ -94,7 +101,7 @@ export class RawChunk {
     bytes.addCell(key);
     bytes.separate();
     const from = bytes.size;
-    addJson(bytes, line, this.cells.length);
+    bytes.addJson(line);
     const to = bytes.size;
     const hash = hash128(bytes.slice(from, to));
     bytes.separate();
@@ -170,18 +177,6 @@ class LineRow implements StagedRow {
     return raw.slice(from, to).toString('utf8');
   }
 }
-
-/** The JSON array of a plain line's cells, as `JSON.stringify` writes it. */
-const addJson = (bytes: CopyEncoder, line: CopyLine, cells: number): void => {
-  for (let cell = 0; cell < cells; cell += 1) {
-    const isNull = line.isNull(cell);
-    bytes.addText(cell === 0 ? (isNull ? '[null' : '["') : isNull ? ',null' : ',"');
-    if (isNull) continue;
-    bytes.addBytes(line.bytes, line.startOf(cell), line.endOf(cell));
-    bytes.addText('"');
-  }
-  bytes.addText(']');
-};
 
 /** The text by which a row's part of the declared scopes is compared: canonical JSON, null where none is declared. */
 const scopeReader = (source: CompiledSource): ((row: RawRow) => string | null) => {

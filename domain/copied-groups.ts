@@ -73,18 +73,17 @@ const comparedGroups = (template: RecordTemplate, entityType: EntityTypeDefiniti
 };
 
 /** A cell without steps is the canonical text of a text and of a code that has no table. */
-const isBare = (attribute: AttributeDefinition | undefined, field: FieldMapping): field is FieldMapping & { readonly from: string } =>
+const isBare = (
+  attribute: AttributeDefinition | undefined,
+  field: FieldMapping,
+): field is FieldMapping & { readonly from: string } =>
   attribute !== undefined &&
   (attribute.type === 'text' || (attribute.type === 'code' && attribute.codeTable === undefined)) &&
   field.from !== undefined &&
   field.separator === undefined &&
   (field.steps ?? []).length === 0;
 
-const copiedGroup = (
-  group: GroupDefinition,
-  mapped: GroupMapping,
-  columns: readonly string[],
-): CopiedGroup | null => {
+const copiedGroup = (group: GroupDefinition, mapped: GroupMapping, columns: readonly string[]): CopiedGroup | null => {
   if (group.multiValued === true || isFieldList(mapped)) return null;
   const [lone, another] = group.attributes;
   const isLone = another === undefined;

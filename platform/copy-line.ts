@@ -20,7 +20,8 @@ export class CopyLine {
   /** It has the number of cells that were expected, and they are plain: neither COPY nor JSON escapes anything in them. */
   plain = false;
 
-  constructor(private readonly cells: number) {
+  /** @param cells how many are expected */
+  constructor(readonly cells: number) {
     this.starts = new Int32Array(cells + 1);
     this.ends = new Int32Array(cells + 1);
     this.wide = new Uint8Array(cells + 1);

@@ -1,3 +1,5 @@
+import type { CopyLine } from './copy-line.js';
+
 /** One row of PostgreSQL's COPY text format: a cell is text, or null for SQL null. */
 export type CopyCells = readonly (string | null)[];
 
@@ -135,6 +137,47 @@ export class CopyEncoder {
     const { bytes } = this;
     let at = this.length;
     for (let index = from; index < to; index += 1) bytes[at++] = source[index] ?? 0;
+    this.length = at;
+  }
+
+  /** The JSON array of a plain line's cells, as `JSON.stringify` writes it. */
+  addJson(line: CopyLine): void {
+    for (let cell = 0; cell < line.cells; cell += 1) {
+      const isNull = line.isNull(cell);
+      this.addText(cell === 0 ? (isNull ? '[null' : '["') : isNull ? ',null' : ',"');
+      if (isNull) continue;
+      this.addBytes(line.bytes, line.startOf(cell), line.endOf(cell));
+      this.addText('"');
+    }
+    this.addText(']');
+  }
+
+  /** The JSON array of cells, as `JSON.stringify` writes it: without strings in between, where nothing is escaped. */
+  addJsonRow(cells: CopyCells): void {
+    this.addText('[');
+    for (let index = 0; index < cells.length; index += 1) {
+      const cell = cells[index] ?? null;
+      if (index > 0) this.addText(',');
+      if (cell === null) this.addText('null');
+      else this.addJsonText(cell);
+    }
+    this.addText(']');
+  }
+
+  private addJsonText(text: string): void {
+    this.reserve(text.length * bytesOfUnit + 2);
+    const { bytes } = this;
+    let at = this.length;
+    bytes[at++] = quote;
+    for (let index = 0; index < text.length; index += 1) {
+      const unit = text.charCodeAt(index);
+      if (unit < 0x20 || unit >= 0x80 || unit === quote || unit === backslash) {
+        this.addText(JSON.stringify(text));
+        return;
+      }
+      bytes[at++] = unit;
+    }
+    bytes[at++] = quote;
     this.length = at;
   }
 

@@ -67,6 +67,16 @@ describe('COPY text', () => {
     );
   });
 
+  it('writes a row as JSON would be written', () => {
+    fc.assert(
+      fc.property(fc.array(cell, { maxLength: 6 }), (row) => {
+        const encoder = new CopyEncoder();
+        encoder.addJsonRow(row);
+        expect(encoder.take().toString()).toBe(JSON.stringify(row));
+      }),
+    );
+  });
+
   it('turns a line into JSON as decoding and writing it would', () => {
     fc.assert(
       fc.property(fc.array(cell, { minLength: 1, maxLength: 6 }), (row) => {
