@@ -25,7 +25,6 @@ export const encodeCopyLine = (cells: CopyCells): string => {
 const tab = 0x09;
 const newline = 0x0a;
 const backslash = 0x5c;
-const letterN = 0x4e;
 
 /** For each ASCII character: the letter after the backslash where COPY escapes it; 0 for all others. */
 const cellEscapes = new Uint8Array(128);
