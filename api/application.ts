@@ -52,6 +52,7 @@ import { DecideHeld } from './held/decide-held.js';
 import { HeldController } from './held/held.controller.js';
 import { AskSystem } from './inquiries/ask.js';
 import { InquiriesController } from './inquiries/inquiries.controller.js';
+import { InstitutionsController } from './institutions/institutions.controller.js';
 import { CreateJob } from './jobs/create-job.js';
 import { PauseJob } from './jobs/pause-job.js';
 import { JobsController } from './jobs/jobs.controller.js';
@@ -121,7 +122,7 @@ const maxHeaderSize = 64 * 1024;
 class ApiModule {
   static of(dependencies: ApiDependencies): DynamicModule {
     const { hub, clock, access } = dependencies;
-    const directory = new Directory(hub, clock, access.providers, access.session);
+    const directory = new Directory(hub, clock, access.providers, access.session, access.hostKey);
     const tickets: Tickets = { redeem: (ticket) => redeemTicket(hub, ticket, clock.now()) };
     return {
       module: ApiModule,
@@ -129,7 +130,7 @@ class ApiModule {
         ...[StatusController, JobsController, RunsController, MappingsController, ConflictsController, HeldController],
         ...[DecisionsController, GoldenController, QualityController, HealthController, ProblemsController],
         ...[EventsController, RejectedController, DeliveriesController, WebhooksController],
-        ...[SignInController, MeController, KeysController],
+        ...[SignInController, MeController, KeysController, InstitutionsController],
         ...configurationControllers,
         ...[InquiriesController, MappingTrialsController],
         ...[

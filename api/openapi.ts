@@ -8,6 +8,7 @@ const tags: Readonly<Record<string, string>> = {
   Jobs: 'What is synchronized with what.',
   Runs: 'Synchronizations, and taking them back.',
   'Records set aside': 'What could not be used: why, corrected, and sent through alone.',
+  Institutions: 'For the host of the platform: which there are, and making another.',
   Institution: 'Whose data it all is.',
   Systems: 'What is connected.',
   'Entity types': 'What records are of.',

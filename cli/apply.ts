@@ -4,7 +4,7 @@ import type { Config } from '../config/env.js';
 import { LaunchError, reasonOf } from '../launch/launch-error.js';
 import { applyJudged, judgeFolder, planJudged } from '../worker/apply-folder.js';
 import type { JudgedFolder } from '../worker/apply-folder.js';
-import { createFirstKeys, listInstitutions, prepareDatabase } from '../worker/prepare.js';
+import { firstKeysOf, prepareDatabase } from '../worker/prepare.js';
 import { updateSchedules } from '../worker/temporal-tasks.js';
 import { changeLines, leftOutLines } from './configuration-command.js';
 import { exitCodes } from './exit-codes.js';
@@ -49,14 +49,6 @@ const refusal = ({ problems }: Pick<JudgedFolder, 'problems'>): Failure =>
     { parts: problems.map(({ file, line, reason, remedy }) => `${file}:${String(line)}: ${reason}: ${remedy}`) },
   );
 
-type FirstKeys = Awaited<ReturnType<typeof createFirstKeys>>;
-
-const firstKeysOf = async (databaseUrl: string, institutionId: number): Promise<FirstKeys | null> => {
-  const institution = (await listInstitutions(databaseUrl)).find(({ id }) => id === institutionId);
-  if (institution === undefined || institution.hasKeys) return null;
-  return await createFirstKeys(databaseUrl, institutionId, 'apply');
-};
-
 /* Returns why they were left as they are, null where they are as configured. */
 const bringSchedules = async (config: Config, place: Place, institutionId: number): Promise<string | null> => {
   const { databaseUrl, temporalAddress } = place;
@@ -83,7 +75,7 @@ export interface AppliedFolder {
   /** What the reader should know besides. */
   readonly warnings: readonly string[];
   /** Of an institution that had none; shown this once. */
-  readonly firstKeys: FirstKeys | null;
+  readonly firstKeys: Awaited<ReturnType<typeof firstKeysOf>>;
 }
 
 /** Makes a folder of configuration the institution's, whole or not at all: straight into the database, as its owner, for an
@@ -116,7 +108,7 @@ export async function applyFolder(folder: string, options: ApplyOptions): Promis
       ...judged.unsetSecrets.map((secret) => `${secret} is not set here: the worker needs it in its environment.`),
       ...(schedules === null ? [] : [schedules]),
     ],
-    firstKeys: await firstKeysOf(place.databaseUrl, applied.institutionId),
+    firstKeys: await firstKeysOf(place.databaseUrl, applied.institutionId, 'apply'),
   };
 }
 

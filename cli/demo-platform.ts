@@ -9,7 +9,7 @@ import { freePort } from '../launch/ports.js';
 import type { ServerProcess } from '../launch/server-process.js';
 import type * as story from '../samples/lakeside/story-platform.js';
 import { applyJudged, judgeFolder } from '../worker/apply-folder.js';
-import { createFirstKeys, prepareDatabase } from '../worker/prepare.js';
+import { firstKeysOf, prepareDatabase, type FirstKeys } from '../worker/prepare.js';
 import { runDueOn } from '../worker/temporal-tasks.js';
 import { startProgram } from './programs.js';
 import { until } from './until.js';
@@ -84,12 +84,14 @@ export const openDemoPlatform = async (setting: DemoSetting): Promise<OpenDemoPl
 const applyConfigurationOf = async ({
   databaseUrl,
   configurationFolder,
-}: DemoSetting): Promise<{ institutionId: number; keys: Awaited<ReturnType<typeof createFirstKeys>> }> => {
+}: DemoSetting): Promise<{ institutionId: number; keys: FirstKeys }> => {
   const { configuration, problems } = await judgeFolder(configurationFolder);
   if (configuration === null)
     throw new LaunchError(`The sample configuration is wrong: ${problems.map(({ reason }) => reason).join('; ')}`);
   const { institutionId } = await applyJudged(databaseUrl, configuration, 'demo');
-  return { institutionId, keys: await createFirstKeys(databaseUrl, institutionId, 'demo') };
+  const keys = await firstKeysOf(databaseUrl, institutionId, 'demo');
+  if (keys === null) throw new LaunchError('The database of the demo has been used before.');
+  return { institutionId, keys };
 };
 
 interface Place {

@@ -85,6 +85,19 @@ export class Settings {
     this.stored = stored;
   }
 
+  /** Keeps the first keys of an institution under the names of their roles; where those are another's already, with the code of the
+   *  institution before them. No key that is kept is lost. Returns the names. */
+  keepFirst(code: string, profiles: Readonly<Record<string, Profile>>): readonly string[] {
+    const { profiles: kept } = this.read();
+    for (let tries = 0; ; tries += 1) {
+      const prefix = tries === 0 ? '' : tries === 1 ? `${code}-` : `${code}-${String(tries)}-`;
+      const named = Object.entries(profiles).map(([role, profile]) => [`${prefix}${role}`, profile] as const);
+      if (named.some(([name]) => Object.hasOwn(kept, name))) continue;
+      this.keep(Object.fromEntries(named));
+      return named.map(([name]) => name);
+    }
+  }
+
   private profile(): Profile {
     const { flags, environment } = this.options;
     const stored = this.read();

@@ -6,8 +6,9 @@ import type { Environment } from '../launch/environment.js';
 import { LaunchError, reasonOf } from '../launch/launch-error.js';
 import { freePort } from '../launch/ports.js';
 import type { ServerProcess } from '../launch/server-process.js';
-import { createFirstKeys, listInstitutions, prepareDatabase } from '../worker/prepare.js';
+import { firstKeysOf, institutionsOf, prepareDatabase } from '../worker/prepare.js';
 import { searchAttributes } from '../worker/search-attributes.js';
+import { hostKeyOf } from './host-key.js';
 import { keyLines } from './keys.js';
 import { logFileOf, startProgram } from './programs.js';
 import type { ProgramName, ProgramOptions } from './programs.js';
@@ -116,10 +117,10 @@ class KeptProgram implements Keepable {
 }
 
 const tellKeys = async (databaseUrl: string): Promise<void> => {
-  const institutions = await listInstitutions(databaseUrl);
-  for (const { id, name, hasKeys } of institutions) {
-    if (hasKeys) continue;
-    for (const line of keyLines(name, await createFirstKeys(databaseUrl, id, 'start'))) write(line);
+  const institutions = await institutionsOf(databaseUrl);
+  for (const { id, name } of institutions) {
+    const keys = await firstKeysOf(databaseUrl, id, 'start');
+    if (keys !== null) for (const line of keyLines(name, keys)) write(line);
   }
   if (institutions.length > 0) return;
   write('There is no institution yet. In another terminal: npx concord apply FOLDER');
@@ -132,7 +133,8 @@ const run = async (config: Config, environment: Environment, stopping: Stopping)
   const apiPort = await freePort(config.apiPort);
   if (apiPort !== config.apiPort)
     complain(`Port ${String(config.apiPort)} is taken: the API takes ${String(apiPort)}.`);
-  const program = { databaseUrl, temporalAddress, folder, apiPort };
+  const host = hostKeyOf(config, folder);
+  const program = { databaseUrl, temporalAddress, folder, apiPort, environment: { CONCORD_HOST_KEY: host.key } };
   const metricsPorts = await freeMetricsPorts(apiPort);
   const programs = (['worker', 'api'] satisfies ProgramName[]).map(
     (name) => new KeptProgram({ ...program, name, metricsPort: metricsPorts[name] }),
@@ -150,6 +152,7 @@ const run = async (config: Config, environment: Environment, stopping: Stopping)
       `Metrics          http://127.0.0.1:${String(metricsPorts.api)}/metrics, http://127.0.0.1:${String(metricsPorts.worker)}/metrics`,
     );
     write(`Logs             ${folder}`);
+    if (host.file !== null) write(`Host key         in ${host.file}`);
     await tellKeys(databaseUrl);
     write('Concord is up. Ctrl-C stops it; its data stay.');
     const reason = await stopping.asked;

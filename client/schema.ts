@@ -1212,6 +1212,56 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/secretary/data-sync/institutions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the institutions of the platform
+         * @description Their codes and names, and nothing of what is theirs. For the holder of the key in CONCORD_HOST_KEY.
+         *
+         *     Roles: host (`institution:list`).
+         */
+        get: operations["listInstitutions"];
+        put?: never;
+        /**
+         * Make an institution
+         * @description With nothing configured. Its first keys are in the reply, and nowhere else: keep them then. For the holder of the key in CONCORD_HOST_KEY.
+         *
+         *     Roles: host (`institution:create`).
+         */
+        post: operations["createInstitution"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/secretary/data-sync/institutions/{institutionCode}/admin-keys": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Make an admin key for an institution
+         * @description For an institution whose keys are lost: with it, it makes the others itself. It stands among its keys as made by the host.
+         *
+         *     Roles: host (`institution:create`).
+         */
+        post: operations["createAdminKey"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/secretary/data-sync/jobs": {
         parameters: {
             query?: never;
@@ -2978,6 +3028,13 @@ export interface components {
                 [key: string]: string;
             };
         };
+        AdminKeyView: {
+            /**
+             * @description The whole key. It is not stored and never shown again.
+             * @example concord_0f3a9c1b2d4e_c2VjcmV0IHNlY3JldCBzZWNyZXQgc2Vj
+             */
+            key: string;
+        };
         AlertView: {
             /**
              * @description A code.
@@ -3885,6 +3942,31 @@ export interface components {
              */
             at: string | null;
         };
+        CreateInstitutionBody: {
+            /**
+             * @description Its code. It stays.
+             * @example lakeside
+             */
+            code: string;
+            /**
+             * @description Its name.
+             * @example Lakeside University
+             */
+            name: string;
+            /**
+             * @description Where its days begin and end.
+             * @example Europe/Zurich
+             */
+            timeZone: string;
+            /**
+             * @description The classes of recipients that restrictions may name; absent: those that the targets name.
+             * @example [
+             *       "directory",
+             *       "statutory"
+             *     ]
+             */
+            recipientClasses?: string[];
+        };
         CreateJobBody: {
             /**
              * @description Its name.
@@ -4654,6 +4736,28 @@ export interface components {
              */
             local: string;
         };
+        FirstKeysView: {
+            /**
+             * @description Decides questions, starts runs.
+             * @example concord_0f3a9c1b2d4e_c2VjcmV0IHNlY3JldCBzZWNyZXQgc2Vj
+             */
+            secretary: string;
+            /**
+             * @description Configures, releases, rolls back.
+             * @example concord_0f3a9c1b2d4e_c2VjcmV0IHNlY3JldCBzZWNyZXQgc2Vj
+             */
+            steward: string;
+            /**
+             * @description Starts and watches runs, sees no records.
+             * @example concord_0f3a9c1b2d4e_c2VjcmV0IHNlY3JldCBzZWNyZXQgc2Vj
+             */
+            operator: string;
+            /**
+             * @description Makes and revokes keys, sees no records.
+             * @example concord_0f3a9c1b2d4e_c2VjcmV0IHNlY3JldCBzZWNyZXQgc2Vj
+             */
+            admin: string;
+        };
         GivenConfigurationBody: {
             /**
              * @description The institution.
@@ -5172,6 +5276,37 @@ export interface components {
              * @enum {string}
              */
             operation: "insert" | "update" | "delete";
+        };
+        HostedInstitutionPage: {
+            /** @description In the order in which they were made. */
+            items: components["schemas"]["HostedInstitutionView"][];
+            /**
+             * @description For the next page; null: there is none.
+             * @example null
+             */
+            nextCursor: string | null;
+        };
+        HostedInstitutionView: {
+            /**
+             * @description Its code.
+             * @example lakeside
+             */
+            code: string;
+            /**
+             * @description Its name.
+             * @example Lakeside University
+             */
+            name: string;
+            /**
+             * @description Its time zone.
+             * @example Europe/Zurich
+             */
+            timeZone: string;
+            /**
+             * @description Whether keys were ever made for it.
+             * @example true
+             */
+            hasKeys: boolean;
         };
         IdentifierView: {
             /**
@@ -5969,6 +6104,24 @@ export interface components {
             };
             /** @description Of a person; null for a program. */
             session: components["schemas"]["SessionView"] | null;
+        };
+        NewInstitutionView: {
+            /**
+             * @description Its code.
+             * @example lakeside
+             */
+            code: string;
+            /** @description Its first keys: kept nowhere, and never shown again. */
+            firstKeys: components["schemas"]["FirstKeysView"];
+            /**
+             * @description Where to go from here.
+             * @example {
+             *       "self": "/api/secretary/data-sync/runs/17"
+             *     }
+             */
+            links: {
+                [key: string]: string;
+            };
         };
         NewKeyView: {
             /**
@@ -16736,6 +16889,336 @@ export interface operations {
                 };
             };
             /** @description `forbidden`: Not with this role. */
+            403: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `not_found`: There is no such thing. */
+            404: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `rate_limited`: Too many requests. */
+            429: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `unavailable`: Not available just now. */
+            503: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+        };
+    };
+    listInstitutions: {
+        parameters: {
+            query?: {
+                /** @description Items of a page (50 where it is absent). */
+                limit?: number;
+                /** @description nextCursor of the page before. */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of them. */
+            200: {
+                headers: {
+                    Link: components["headers"]["Link"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "code": "lakeside",
+                     *           "name": "Lakeside University",
+                     *           "timeZone": "Europe/Zurich",
+                     *           "hasKeys": true
+                     *         }
+                     *       ],
+                     *       "nextCursor": null
+                     *     }
+                     */
+                    "application/json": components["schemas"]["HostedInstitutionPage"];
+                };
+            };
+            /** @description `validation_failed`: The request is not valid. `cursor_mismatch`: The cursor does not fit the question. */
+            400: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `unauthenticated`: There is no valid API key. */
+            401: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `forbidden`: Not with this role. */
+            403: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `not_found`: There is no such thing. */
+            404: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `rate_limited`: Too many requests. */
+            429: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `unavailable`: Not available just now. */
+            503: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+        };
+    };
+    createInstitution: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CreateInstitutionBody"];
+            };
+        };
+        responses: {
+            /** @description It, with its first keys, once. */
+            201: {
+                headers: {
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "code": "lakeside",
+                     *       "firstKeys": {
+                     *         "secretary": "concord_0f3a9c1b2d4e_c2VjcmV0IHNlY3JldCBzZWNyZXQgc2Vj",
+                     *         "steward": "concord_0f3a9c1b2d4e_c2VjcmV0IHNlY3JldCBzZWNyZXQgc2Vj",
+                     *         "operator": "concord_0f3a9c1b2d4e_c2VjcmV0IHNlY3JldCBzZWNyZXQgc2Vj",
+                     *         "admin": "concord_0f3a9c1b2d4e_c2VjcmV0IHNlY3JldCBzZWNyZXQgc2Vj"
+                     *       },
+                     *       "links": {
+                     *         "self": "/api/secretary/data-sync/runs/17"
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["NewInstitutionView"];
+                };
+            };
+            /** @description `validation_failed`: The request is not valid. */
+            400: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `unauthenticated`: There is no valid API key. */
+            401: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `forbidden`: Not with this role. `origin_refused`: Sent from elsewhere. */
+            403: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `name_taken`: The name is taken. */
+            409: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `body_too_large`: The body is too large. */
+            413: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `media_type_unsupported`: Not in this form. */
+            415: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `configuration_invalid`: The configuration is not right. */
+            422: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `rate_limited`: Too many requests. */
+            429: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `unavailable`: Not available just now. */
+            503: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+        };
+    };
+    createAdminKey: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The code of the institution. */
+                institutionCode: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The key, once. */
+            201: {
+                headers: {
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "key": "concord_0f3a9c1b2d4e_c2VjcmV0IHNlY3JldCBzZWNyZXQgc2Vj"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["AdminKeyView"];
+                };
+            };
+            /** @description `validation_failed`: The request is not valid. */
+            400: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `unauthenticated`: There is no valid API key. */
+            401: {
+                headers: {
+                    "Content-Language": components["headers"]["Content-Language"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemView"];
+                };
+            };
+            /** @description `forbidden`: Not with this role. `origin_refused`: Sent from elsewhere. */
             403: {
                 headers: {
                     "Content-Language": components["headers"]["Content-Language"];

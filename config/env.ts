@@ -28,6 +28,8 @@ export interface TemporalTls {
 export interface AccessConfig {
   /** Where they reach it, as an origin without a slash at its end: cookies and the way back from a provider go by it. */
   readonly publicUrl: string;
+  /** What makes its bearer the host, who makes institutions; null: nobody is. */
+  readonly hostKey: string | null;
   /** What the file that CONCORD_SIGN_IN names says of OpenID providers, not judged yet; null: nobody signs in. */
   readonly signIn: unknown;
   /** Of sessions, in minutes. */
@@ -74,6 +76,7 @@ export const variableNames = [
   'TEMPORAL_TLS_SERVER_NAME',
   'CONCORD_API_PORT',
   'CONCORD_PUBLIC_URL',
+  'CONCORD_HOST_KEY',
   'CONCORD_SIGN_IN',
   'CONCORD_SESSION_IDLE_MINUTES',
   'CONCORD_SESSION_MINUTES',
@@ -249,6 +252,7 @@ function readAccess(reader: Reader, apiPort: number): AccessConfig {
     reader.problems.push('CONCORD_SESSION_IDLE_MINUTES must not be more than CONCORD_SESSION_MINUTES');
   return {
     publicUrl: reader.origin('CONCORD_PUBLIC_URL', `http://127.0.0.1:${String(apiPort)}`),
+    hostKey: reader.secret('CONCORD_HOST_KEY', 32),
     signIn: reader.yaml('CONCORD_SIGN_IN'),
     session: { idle, absolute },
     rates: {
@@ -269,6 +273,14 @@ class Reader {
 
   isSet(name: VariableName): boolean {
     return this.text(name) !== null;
+  }
+
+  /** Not to be guessed: so long at least. */
+  secret(name: VariableName, least: number): string | null {
+    const value = this.text(name);
+    if (value === null || value.length >= least) return value;
+    this.problems.push(`${name} must have ${String(least)} characters or more, that nobody can guess`);
+    return null;
   }
 
   text(name: VariableName): string | null {

@@ -1,5 +1,6 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
-import { boundRoles, type Role } from '../domain/access.js';
+import type { PoolClient } from 'pg';
+import { boundRoles, type MemberRole } from '../domain/access.js';
 import { SyncError } from '../domain/errors.js';
 import { randomIds } from '../platform/ids.js';
 import type { Ids } from '../platform/ids.js';
@@ -7,7 +8,7 @@ import { enterInstitution } from './hub.js';
 import type { Hub } from './hub.js';
 
 export interface NewApiKey {
-  readonly role: Role;
+  readonly role: MemberRole;
   /** Whose or what it is, for people: it stands as the actor of everything done with it. */
   readonly name: string;
   /** Who makes it. */
@@ -27,7 +28,7 @@ export interface CreatedApiKey {
 export interface ApiKeyHolder {
   readonly keyId: number;
   readonly institutionId: number;
-  readonly role: Role;
+  readonly role: MemberRole;
   readonly name: string;
   /** Codes of the organisations that it is bound to; none: not bound. */
   readonly organisations: readonly string[];
@@ -39,18 +40,26 @@ const keyPattern = /^concord_([0-9a-f]{12})_([\w-]{32})$/;
 export async function createApiKey(
   hub: Hub,
   institutionId: number,
+  made: NewApiKey,
+  ids: Ids = randomIds,
+): Promise<CreatedApiKey> {
+  return await hub.transaction(institutionId, (client) => insertApiKey(client, institutionId, made, ids));
+}
+
+/** The same, in the transaction of a client that has entered the institution. */
+export async function insertApiKey(
+  client: PoolClient,
+  institutionId: number,
   { role, name, actor, expiresAt, organisations = [] }: NewApiKey,
   ids: Ids = randomIds,
 ): Promise<CreatedApiKey> {
   if (organisations.length > 0 && !boundRoles.includes(role))
     throw new SyncError('configuration_invalid', `the role ${role} is not bound to organisations`);
   const { key, prefix, secretHash } = newSecret(ids);
-  const answer = await hub.transaction(institutionId, (client) =>
-    client.query<{ id: number }>(
-      `insert into api_keys (institution_id, prefix, secret_hash, role, name, created_by, expires_at, organisations)
-       values ($1, $2, $3, $4, $5, $6, $7, $8) returning id`,
-      [institutionId, prefix, secretHash, role, name, actor, expiresAt ?? null, [...organisations]],
-    ),
+  const answer = await client.query<{ id: number }>(
+    `insert into api_keys (institution_id, prefix, secret_hash, role, name, created_by, expires_at, organisations)
+     values ($1, $2, $3, $4, $5, $6, $7, $8) returning id`,
+    [institutionId, prefix, secretHash, role, name, actor, expiresAt ?? null, [...organisations]],
   );
   const [row] = answer.rows;
   if (row === undefined) throw new SyncError('internal', 'the key was not stored');
@@ -106,7 +115,7 @@ interface StoredKey {
   readonly id: number;
   readonly institution_id: number;
   readonly secret_hash: string;
-  readonly role: Role;
+  readonly role: MemberRole;
   readonly name: string;
   readonly expires_at: Date | null;
   readonly revoked_at: Date | null;

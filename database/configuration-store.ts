@@ -60,10 +60,7 @@ export async function applyConfiguration(
 ): Promise<ConfigurationDifference> {
   checkNames(configuration);
   return await hub.system(async (client) => {
-    const made = await ensureInstitution(client, configuration.institution, actor);
-    await enterInstitution(client, made.institutionId);
-    await lockConfiguration(client, made.institutionId);
-    if (made.created) await setRecipientClasses(client, made.institutionId, configuration.institution);
+    const made = await enterEnsured(client, configuration.institution, actor);
     const stored = await readStoredConfiguration(client);
     const difference = await storeConfiguration(client, stored, configuration, {
       institutionId: made.institutionId,
@@ -71,6 +68,33 @@ export async function applyConfiguration(
     });
     return made.created ? { ...difference, institution: 'created' } : difference;
   });
+}
+
+/** Makes an institution with nothing configured, unless one of its code is there, which stays as it is. In the transaction of the
+ *  client, which has entered it afterwards. Returns its id. */
+export async function applyInstitution(
+  client: PoolClient,
+  definition: Configuration['institution'],
+  actor: string,
+): Promise<number> {
+  const { institutionId, created } = await enterEnsured(client, definition, actor);
+  if (!created) return institutionId;
+  const nothing = { systems: [], entityTypes: [], mappings: [], codeTables: [], jobs: [] };
+  const stored = await readStoredConfiguration(client);
+  await storeConfiguration(client, stored, { institution: definition, ...nothing }, { institutionId, actor });
+  return institutionId;
+}
+
+async function enterEnsured(
+  client: PoolClient,
+  definition: Configuration['institution'],
+  actor: string,
+): Promise<{ readonly institutionId: number; readonly created: boolean }> {
+  const made = await ensureInstitution(client, definition, actor);
+  await enterInstitution(client, made.institutionId);
+  await lockConfiguration(client, made.institutionId);
+  if (made.created) await setRecipientClasses(client, made.institutionId, definition);
+  return made;
 }
 
 /** From here to the end of the transaction, no other changes the configuration of the institution. */

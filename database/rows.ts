@@ -1,4 +1,4 @@
-import type { Role } from '../domain/access.js';
+import type { MemberRole } from '../domain/access.js';
 import type { ConfigurationKind } from '../domain/configuration-kinds.js';
 import type { InquiryKind } from '../domain/inquiry.js';
 import type { CodeTableDefinition, JobDefinition, VisibilityDefinition } from '../domain/job-definition.js';
@@ -115,7 +115,7 @@ export interface ApiKey {
   readonly institutionId: number;
   readonly prefix: string;
   readonly secretHash: string;
-  readonly role: Role;
+  readonly role: MemberRole;
   readonly name: string;
   readonly organisations: readonly string[];
   readonly createdBy: string;

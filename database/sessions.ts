@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto';
-import type { Role } from '../domain/access.js';
+import type { MemberRole } from '../domain/access.js';
 import { SyncError } from '../domain/errors.js';
 import type { Grant } from '../domain/grants.js';
 import { enterInstitution, type Hub } from './hub.js';
@@ -19,7 +19,7 @@ export interface SignedIn {
 export interface Session extends SignedIn {
   readonly id: string;
   readonly institutionId: number;
-  readonly role: Role;
+  readonly role: MemberRole;
   /** Codes of the organisations that the person is bound to; none: not bound. */
   readonly organisations: readonly string[];
   readonly createdAt: Date;
@@ -133,7 +133,7 @@ interface SessionRow {
   readonly provider: string;
   readonly subject: string;
   readonly name: string;
-  readonly role: Role;
+  readonly role: MemberRole;
   readonly organisations: readonly string[];
   readonly grants: readonly Grant[];
   readonly created_at: Date;

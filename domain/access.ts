@@ -1,11 +1,16 @@
 /* Who may what: one table, enforced at one place (the guard of the API), shown by `concord roles` and at `/roles`. A route names its
    cell; a cell without a route, or a route without a cell, fails a test. */
 
-/** What a key or a signed-in person may be. */
-export const roles = ['secretary', 'steward', 'operator', 'auditor', 'admin'] as const;
+/** What a key or a signed-in person may be, inside one institution. */
+export const memberRoles = ['secretary', 'steward', 'operator', 'auditor', 'admin'] as const;
+
+/** Every role. The *host* runs the platform for its institutions: makes them, and sees nothing of what is theirs. Its key stands in
+ *  the environment of the API; nobody else is given the role. */
+export const roles = [...memberRoles, 'host'] as const;
+export type MemberRole = (typeof memberRoles)[number];
 export type Role = (typeof roles)[number];
 
-/** Of which objects a role may do it. *institution*: every one of the caller's institution. *affiliated*: of records, those of
+/** Of which objects a role may do it. *institution*: every one of the caller's institution (of the host: each institution). *affiliated*: of records, those of
  *  people who are affiliated with an organisation that the caller is bound to (all, where the caller is bound to none).
  *  *numbers*: how many, and nothing of what they say. */
 export const scopes = ['institution', 'affiliated', 'numbers'] as const;
@@ -27,6 +32,8 @@ export const permissions = {
   'access:switch': everybody,
   'event:read': watchers,
 
+  'institution:list': { host: all },
+  'institution:create': { host: all },
   'institution:read': everybody,
   'institution:write': { steward: all, admin: all },
   'organisation:read': everybody,
@@ -95,7 +102,7 @@ export const scopeOf = (role: Role, permission: Permission): Scope | null => {
 
 /** The roles that may be bound to organisations: those whose cells say `affiliated`. The others answer for the whole
  *  institution, or see no records. */
-export const boundRoles: readonly Role[] = roles.filter((role) =>
+export const boundRoles: readonly Role[] = memberRoles.filter((role) =>
   Object.values<Cell>(permissions).some((cell) => cell[role] === 'affiliated'),
 );
 
@@ -118,6 +125,7 @@ export const sights: Readonly<Record<Role, Readonly<Record<Sensitivity, Sight>>>
   operator: { open: 'hidden', personal: 'hidden', sensitive: 'hidden' },
   auditor: { open: 'plain', personal: 'masked', sensitive: 'masked' },
   admin: { open: 'hidden', personal: 'hidden', sensitive: 'hidden' },
+  host: { open: 'hidden', personal: 'hidden', sensitive: 'hidden' },
 };
 
 /** What a role sees of a value; one of undeclared sensitivity is personal. */

@@ -1,4 +1,4 @@
-import { permissions, roles, scopeOf, type Permission, type Role } from './access.js';
+import { boundRoles, memberRoles, type MemberRole } from './access.js';
 import { flag, list, object, optional, Place, reader, required, text, word, type ShapeProblem } from './shape.js';
 
 /* Who somebody is by the word of another: an OpenID provider says claims of a person or a machine, and rules make grants of them. */
@@ -7,7 +7,7 @@ import { flag, list, object, optional, Place, reader, required, text, word, type
 export interface Grant {
   /** Code of the institution. */
   readonly institution: string;
-  readonly role: Role;
+  readonly role: MemberRole;
   /** Codes of the organisations that it is bound to; none: not bound. */
   readonly organisations: readonly string[];
 }
@@ -18,7 +18,7 @@ export interface GrantRule {
   readonly claim: string;
   readonly value: string;
   readonly institution: string;
-  readonly role: Role;
+  readonly role: MemberRole;
   readonly organisations?: readonly string[];
   /** The claim that holds the codes of organisations. Where it holds none there is no grant: nobody is unbound by an omission. */
   readonly organisationsClaim?: string;
@@ -104,15 +104,11 @@ const atPath = (value: unknown, path: readonly string[]): unknown => {
   return found;
 };
 
-/** Whether a role's sight may be bound to organisations. */
-const isBindable = (role: Role): boolean =>
-  (Object.keys(permissions) as Permission[]).some((permission) => scopeOf(role, permission) === 'affiliated');
-
 const ruleShape = object<GrantRule>({
   claim: required(text),
   value: required(text),
   institution: required(text),
-  role: required(word(...roles)),
+  role: required(word(...memberRoles)),
   organisations: optional(list(text, 1)),
   organisationsClaim: optional(text),
 });
@@ -121,7 +117,7 @@ const ruleReader = reader<GrantRule>(ruleShape.schema, (value, at) => {
   const rule = ruleShape(value, at);
   if (rule === null) return null;
   const binds = rule.organisations !== undefined || rule.organisationsClaim !== undefined;
-  if (binds && !isBindable(rule.role))
+  if (binds && !boundRoles.includes(rule.role))
     return at.note(`the role ${rule.role} is not bound to organisations`, 'leave the organisations out');
   return rule;
 });

@@ -1,4 +1,4 @@
-import { roles } from './access.js';
+import { memberRoles } from './access.js';
 import type { ConfigurationScope } from './configuration-scope.js';
 import type { EntityTypeDefinition } from './entity-type.js';
 import type { VisibilityDefinition } from './job-definition.js';
@@ -45,7 +45,8 @@ export const checkVisibility = (visibility: VisibilityDefinition, scope: Configu
   through.forEach((path, index) => checkThrough(path, organisation, scope, at.child('through').child(index)));
   for (const [role, recipientClass] of Object.entries(readers ?? {})) {
     const place = at.child('readers').child(role);
-    if (!roles.some((one) => one === role)) place.note(`there is no role ${role}`, `one of ${roles.join(', ')}`);
+    if (!memberRoles.some((one) => one === role))
+      place.note(`there is no role ${role}`, `one of ${memberRoles.join(', ')}`);
     if (!scope.recipientClasses.has(recipientClass))
       place.note(
         `no recipient class ${recipientClass} is declared`,

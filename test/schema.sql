@@ -1208,6 +1208,15 @@ CREATE OR REPLACE FUNCTION concord.plain_word(word text)
  IMMUTABLE
  SET search_path TO 'concord', 'pg_temp'
 AS $function$ select case when word ~ '^[A-Za-z0-9_.-]{1,100}$' then word else 'other' end $function$;
+CREATE OR REPLACE FUNCTION concord.present_institutions(after integer, most integer)
+ RETURNS TABLE(id integer, code text, name text, time_zone text, has_keys boolean)
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'concord', 'pg_temp'
+AS $function$
+    select i.id, i.code, i.name, i.time_zone, exists (select from concord.api_keys k where k.institution_id = i.id)
+    from concord.institutions i where i.id > after order by i.id limit most
+  $function$;
 CREATE OR REPLACE FUNCTION concord.redeem_ticket(wanted text, at timestamp with time zone)
  RETURNS jsonb
  LANGUAGE plpgsql
@@ -1541,6 +1550,8 @@ grant execute on function concord.migration_applied(text) to concord_worker;
 grant execute on function concord.operational_metrics() to concord_worker;
 grant execute on function concord.plain_word(text) to concord_api;
 grant execute on function concord.plain_word(text) to concord_worker;
+grant execute on function concord.present_institutions(integer,integer) to concord_api;
+grant execute on function concord.present_institutions(integer,integer) to concord_worker;
 grant execute on function concord.redeem_ticket(text,timestamp with time zone) to concord_api;
 grant execute on function concord.redeem_ticket(text,timestamp with time zone) to concord_worker;
 grant execute on function concord.session_by_token(text) to concord_api;

@@ -1,8 +1,10 @@
-import pg from 'pg';
-import { createApiKey } from '../database/api-keys.js';
 import { createHub } from '../database/hub.js';
+import type { Hub } from '../database/hub.js';
+import { createFirstKeys, listInstitutions } from '../database/institutions.js';
+import type { FirstKeys, PresentInstitution } from '../database/institutions.js';
 import { migrate } from '../database/migrate.js';
-import type { Role } from '../domain/access.js';
+
+export type { FirstKeys, FirstRole } from '../database/institutions.js';
 
 /** Brings a database up to the newest schema.
  *  @throws SyncError configuration_invalid */
@@ -10,48 +12,32 @@ export async function prepareDatabase(databaseUrl: string): Promise<void> {
   await migrate(databaseUrl);
 }
 
-/** An institution that is there. */
-export interface PresentInstitution {
-  readonly id: number;
-  readonly code: string;
-  readonly name: string;
-  readonly hasKeys: boolean;
+/** All institutions of a database. */
+export async function institutionsOf(databaseUrl: string): Promise<readonly PresentInstitution[]> {
+  return await withHub(databaseUrl, async (hub) => {
+    const found: PresentInstitution[] = [];
+    for (let page = await pageAfter(hub, 0); page.length > 0; page = await pageAfter(hub, page.at(-1)?.id ?? 0))
+      found.push(...page);
+    return found;
+  });
 }
 
-/** All institutions of a database, seen as its owner. */
-export async function listInstitutions(databaseUrl: string): Promise<readonly PresentInstitution[]> {
-  const client = new pg.Client({ connectionString: databaseUrl });
-  await client.connect();
-  try {
-    const { rows } = await client.query<PresentInstitution>(
-      `select i.id, i.code, i.name, exists (select from concord.api_keys k where k.institution_id = i.id) as "hasKeys"
-       from concord.institutions i order by i.id`,
-    );
-    return rows;
-  } finally {
-    await client.end();
-  }
-}
+const pageAfter = (hub: Hub, after: number): Promise<readonly PresentInstitution[]> =>
+  listInstitutions(hub, { after, most: 1000 });
 
-export const firstRoles = ['secretary', 'steward', 'operator', 'admin'] as const satisfies readonly Role[];
-export type FirstRole = (typeof firstRoles)[number];
-
-/** The first keys of an institution, one for each role. They are shown once: only their hashes are stored. */
-export async function createFirstKeys(
+/** The first keys of an institution, one for each role, shown this once; null where it has keys already. */
+export async function firstKeysOf(
   databaseUrl: string,
   institutionId: number,
   actor: string,
-): Promise<Readonly<Record<FirstRole, string>>> {
+): Promise<FirstKeys | null> {
+  return await withHub(databaseUrl, (hub) => createFirstKeys(hub, institutionId, actor));
+}
+
+async function withHub<T>(databaseUrl: string, work: (hub: Hub) => Promise<T>): Promise<T> {
   const hub = createHub({ url: databaseUrl, role: 'concord_worker', max: 1 });
-  const create = async (role: FirstRole): Promise<string> =>
-    (await createApiKey(hub, institutionId, { role, name: 'first key', actor })).key;
   try {
-    return {
-      secretary: await create('secretary'),
-      steward: await create('steward'),
-      operator: await create('operator'),
-      admin: await create('admin'),
-    };
+    return await work(hub);
   } finally {
     await hub.close();
   }

@@ -1,4 +1,4 @@
-import { roles } from '../../domain/access.js';
+import { memberRoles } from '../../domain/access.js';
 import { Choice, FutureMoment, Text, Texts } from '../common/fields.js';
 import { ListQuery } from '../common/list-query.js';
 
@@ -10,7 +10,7 @@ export class KeyListQuery extends ListQuery {
   })
   state?: 'active' | 'expired' | 'revoked' | 'all';
 
-  @Choice(roles, { optional: true, description: 'Of which role.', example: 'operator' })
+  @Choice(memberRoles, { optional: true, description: 'Of which role.', example: 'operator' })
   role?: string;
 }
 
@@ -27,8 +27,8 @@ export class CreateKeyBody {
   })
   name: string;
 
-  @Choice(roles, { description: 'Its role.', example: 'operator' })
-  role: (typeof roles)[number];
+  @Choice(memberRoles, { description: 'Its role.', example: 'operator' })
+  role: (typeof memberRoles)[number];
 
   @Texts({
     optional: true,
@@ -62,6 +62,6 @@ export class SwitchBody {
   @Text({ min: 1, max: 100, description: 'The code of the institution.', example: 'lakeside' })
   institution: string;
 
-  @Choice(roles, { description: 'The role.', example: 'auditor' })
+  @Choice(memberRoles, { description: 'The role.', example: 'auditor' })
   role: string;
 }

@@ -1,4 +1,4 @@
-import { roles, scopes } from '../../domain/access.js';
+import { memberRoles, scopes } from '../../domain/access.js';
 import { Choice, Id, ListOf, Moment, Nested, Text, Texts, WordsByName } from '../common/fields.js';
 
 /** Where people may sign in. */
@@ -28,7 +28,7 @@ export class GrantView {
   @Text({ max: 100, description: 'The code of the institution.', example: 'lakeside' })
   institution: string;
 
-  @Choice(roles, { description: 'The role.', example: 'secretary' })
+  @Choice(memberRoles, { description: 'The role.', example: 'secretary' })
   role: string;
 
   @Texts({
@@ -78,7 +78,7 @@ export class MeView {
   @Text({ max: 300, description: 'As it stands beside all that is done.', example: 'secretary:amara@lakeside' })
   actor: string;
 
-  @Choice(roles, { description: 'The role.', example: 'secretary' })
+  @Choice(memberRoles, { description: 'The role.', example: 'secretary' })
   role: string;
 
   @Nested(() => OwnInstitutionView, { description: 'The institution.' })
@@ -121,7 +121,7 @@ export class KeyView {
   @Text({ max: 200, description: 'Whose or what it is.', example: 'Registry import' })
   name: string;
 
-  @Choice(roles, { description: 'Its role.', example: 'operator' })
+  @Choice(memberRoles, { description: 'Its role.', example: 'operator' })
   role: string;
 
   @Texts({

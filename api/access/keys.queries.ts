@@ -1,10 +1,10 @@
 import type { PoolClient } from 'pg';
-import type { Role } from '../../domain/access.js';
+import type { MemberRole } from '../../domain/access.js';
 
 export interface KeyRow {
   readonly id: string;
   readonly name: string;
-  readonly role: Role;
+  readonly role: MemberRole;
   readonly organisations: readonly string[];
   readonly prefix: string;
   readonly created_by: string;

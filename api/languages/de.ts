@@ -129,6 +129,7 @@ export const german: Catalogue = {
     'no_access.grants':
       '{provider} kennt Sie, aber keine seiner Angaben gibt Ihnen hier eine Rolle. Wenden Sie sich an die, die die Rollen führen.',
     'not_found.address': 'Unter dieser Adresse gibt es nichts.',
+    'not_found.institution': 'Es gibt keine Einrichtung mit diesem Code.',
     'not_found.thing': `In Ihrer Einrichtung gibt es ${none} {id}.`,
     'not_found.thing_unnamed': `In Ihrer Einrichtung gibt es ${none} mit dieser Id.`,
     'origin_refused.other': 'Eine Anfrage mit einer Sitzung muss von {origin} kommen.',

@@ -16,6 +16,7 @@ export const sentences = {
   'no_access.grants':
     '{provider} knows you, but none of its claims gives you a role here. Ask those who keep the roles.',
   'not_found.address': 'There is nothing at this address.',
+  'not_found.institution': 'There is no institution of this code.',
   'not_found.thing': 'There is no {what} {id} in your institution.',
   'not_found.thing_unnamed': 'There is no {what} with this id in your institution.',
   'origin_refused.other': 'A request with a session must come from {origin}.',

@@ -17,7 +17,7 @@ export const apply: Command = {
     {
       name: 'keep-keys',
       description:
-        'of a new institution: keep its first keys as profiles `secretary`, `steward`, `operator` and `admin`',
+        'of a new institution: keep its first keys as profiles `secretary`, `steward`, `operator` and `admin` (`college-secretary` … where there are some)',
     },
   ],
   examples: [
@@ -54,19 +54,29 @@ async function locally(call: Call): Promise<Outcome> {
     });
   const { firstKeys, institution, lines, warnings } = applied;
   for (const warning of warnings) call.progress.note(warning);
-  const kept = firstKeys !== null && call.flag('keep-keys');
-  if (kept) {
-    const url = call.settings.urlWithoutProfile;
-    call.settings.keep(Object.fromEntries(Object.entries(firstKeys).map(([role, key]) => [role, { url, key }])));
-  }
+  const profiles = firstKeys !== null && call.flag('keep-keys') ? keepKeys(call, institution.code, firstKeys) : null;
   const aboutKeys =
     firstKeys === null
       ? []
-      : kept
-        ? ['', `The first keys are kept as profiles ${Object.keys(firstKeys).join(', ')} in ${call.settings.file}.`]
-        : ['', ...keyLines(institution.name, firstKeys)];
+      : profiles === null
+        ? ['', ...keyLines(institution.name, firstKeys)]
+        : ['', `The first keys are kept as profiles ${profiles.join(', ')} in ${call.settings.file}.`];
   return {
-    data: { institution, changes: applied.changes, warnings, firstKeys: kept ? null : firstKeys },
+    data: {
+      institution,
+      changes: applied.changes,
+      warnings,
+      firstKeys: profiles === null ? firstKeys : null,
+      profiles,
+    },
     text: () => [...lines, ...aboutKeys].join('\n'),
   };
+}
+
+function keepKeys(call: Call, code: string, keys: Readonly<Record<string, string>>): readonly string[] {
+  const url = call.settings.urlWithoutProfile;
+  return call.settings.keepFirst(
+    code,
+    Object.fromEntries(Object.entries(keys).map(([role, key]) => [role, { url, key }])),
+  );
 }

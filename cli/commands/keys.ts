@@ -1,12 +1,12 @@
 import { dataOf } from '../../client/client.js';
 import type { Schemas } from '../../client/client.js';
+import { memberRoles } from '../../domain/access.js';
 import { firstOf, limitOf, limitOption, moreLine, pageOf } from '../asking.js';
 import type { Call, Command, OptionSpec, Outcome } from '../command.js';
 import { wrongUsage } from '../failure.js';
 import { moment, tableOf } from '../terminal.js';
 import { oneOf } from './runs.js';
 
-const roles = ['secretary', 'steward', 'operator', 'auditor', 'admin'] as const;
 const keyArgument = { name: 'id', description: 'the key, by its id (`concord keys`)' };
 const expires: OptionSpec = {
   name: 'expires',
@@ -18,7 +18,7 @@ const expires: OptionSpec = {
 export const keys: Command = {
   name: 'keys',
   summary: 'list the API keys of the institution',
-  options: [{ name: 'role', value: 'ROLE', description: 'only of this role', choices: roles }, limitOption],
+  options: [{ name: 'role', value: 'ROLE', description: 'only of this role', choices: memberRoles }, limitOption],
   examples: [
     { command: 'concord keys --profile admin', does: 'who has which, when it was last used' },
     { command: 'concord keys create "Registry import" --role operator', does: 'makes one; it is shown once' },
@@ -27,7 +27,7 @@ export const keys: Command = {
   ],
   async run(call) {
     const most = limitOf(call);
-    const role = oneOf(roles, call.given('role'));
+    const role = oneOf(memberRoles, call.given('role'));
     const { items, more } = await firstOf(most, (cursor) =>
       call.api().GET('/keys', {
         params: { query: { ...(role === undefined ? {} : { role }), ...pageOf(cursor, most) } },
@@ -52,12 +52,12 @@ export const keys: Command = {
       name: 'create',
       summary: 'make a key; it is shown once',
       arguments: [{ name: 'name', description: 'whose or what it is' }],
-      options: [{ name: 'role', value: 'ROLE', description: 'its role (needed)', choices: roles }, expires],
+      options: [{ name: 'role', value: 'ROLE', description: 'its role (needed)', choices: memberRoles }, expires],
       examples: [
         { command: 'concord keys create "Registry import" --role operator', does: 'prints the key, this once' },
       ],
       async run(call: Call): Promise<Outcome> {
-        const role = oneOf(roles, call.given('role'));
+        const role = oneOf(memberRoles, call.given('role'));
         if (role === undefined)
           throw wrongUsage('Say what it may: --role ROLE.', '`concord roles` shows what each may.');
         const expiresAt = call.given('expires');

@@ -1,5 +1,5 @@
 import { Column, Entity, PrimaryGeneratedColumn } from 'typeorm';
-import type { Role } from '../../domain/access.js';
+import type { MemberRole } from '../../domain/access.js';
 import type { ApiKey } from '../rows.js';
 
 @Entity({ schema: 'concord', name: 'api_keys' })
@@ -17,7 +17,7 @@ export class ApiKeyEntity implements ApiKey {
   secretHash: string;
 
   @Column({ type: 'text' })
-  role: Role;
+  role: MemberRole;
 
   @Column({ type: 'text' })
   name: string;

@@ -12,7 +12,7 @@ import { createRunStarter } from '../../api/temporal/run-starter.js';
 import { createApiKey } from '../../database/api-keys.js';
 import { createHub, type Hub } from '../../database/hub.js';
 import { listen } from '../../database/listen.js';
-import { roles, type Role } from '../../domain/access.js';
+import { memberRoles, type MemberRole, type Role } from '../../domain/access.js';
 import { ManualClock } from '../../platform/clock.js';
 import { createLog } from '../../platform/log.js';
 import { createDatabase, type TestDatabase } from '../harness/database.js';
@@ -22,6 +22,7 @@ export const base = '/api/secretary/data-sync';
 /** Nobody signs in, and nobody asks too much. */
 export const testAccess: ApiAccess = {
   publicUrl: 'http://127.0.0.1',
+  hostKey: 'concord_host_of-the-tests-0123456789abcdef',
   providers: [],
   session: { idle: 60, absolute: 600 },
   rates: { read: 1e6, write: 1e6, work: 1e6, signIn: 1e6 },
@@ -167,9 +168,10 @@ export class ApiHarness {
   }
 
   private async makeKeys(): Promise<void> {
-    const make = async (institutionId: number, role: Role): Promise<string> =>
+    const make = async (institutionId: number, role: MemberRole): Promise<string> =>
       (await createApiKey(this.hub, institutionId, { role, name: 'Test desk', actor: 'test' })).key;
-    for (const role of roles) this.keys.set(role, await make(this.institutionId, role));
+    for (const role of memberRoles) this.keys.set(role, await make(this.institutionId, role));
+    this.keys.set('host', testAccess.hostKey ?? '');
     this.keys.set('stranger', await make(this.otherInstitutionId, 'steward'));
   }
 

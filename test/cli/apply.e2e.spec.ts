@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, jest, test } from '@jest/globals';
@@ -12,14 +12,16 @@ import { createDatabase, type TestDatabase } from '../harness/database.js';
 jest.setTimeout(120_000);
 let database: TestDatabase;
 let folder: string;
+let home: string;
 beforeAll(async () => {
   database = await createDatabase();
   folder = await mkdtemp(join(tmpdir(), 'concord-apply-'));
+  home = await mkdtemp(join(tmpdir(), 'concord-home-'));
   await cp(join('samples', 'lakeside', 'configuration'), folder, { recursive: true });
 });
 afterAll(async () => {
   await database.drop();
-  await rm(folder, { recursive: true, force: true });
+  for (const one of [folder, home]) await rm(one, { recursive: true, force: true });
 });
 
 const apply = async (...args: string[]): Promise<{ code: number | null; out: string; errors: string }> => {
@@ -32,6 +34,8 @@ const apply = async (...args: string[]): Promise<{ code: number | null; out: str
         TEMPORAL_ADDRESS: null,
         NODE_OPTIONS: null,
         JEST_WORKER_ID: null,
+        XDG_CONFIG_HOME: home,
+        FORCE_COLOR: null, // which a test runner sets for its own workers
       }),
       stdio: ['ignore', 'pipe', 'pipe'],
     },
@@ -63,6 +67,30 @@ test('a first folder is applied unasked, with keys; a change of what is there as
   });
   expect(await apply(folder, '--yes')).toMatchObject({ code: 0 });
   expect(await apply(folder)).toMatchObject({ code: 0, out: expect.stringContaining('Nothing to change.') });
+});
+
+test('the first keys of each institution are kept under names of their own', async () => {
+  const institution = async (code: string): Promise<string> => {
+    const place = join(home, code);
+    await mkdir(place, { recursive: true });
+    await writeFile(join(place, 'institution.yaml'), `code: ${code}\nname: ${code}\ntimeZone: Europe/Zurich\n`);
+    return place;
+  };
+  const keep = async (code: string): Promise<unknown> => {
+    const { code: ended, out } = await apply(await institution(code), '--keep-keys', '--json');
+    expect(ended).toBe(0);
+    return JSON.parse(out) as unknown;
+  };
+  const roles = ['secretary', 'steward', 'operator', 'admin'];
+  expect(await keep('college')).toMatchObject({ firstKeys: null, profiles: roles });
+  expect(await keep('academy')).toMatchObject({ profiles: roles.map((role) => `academy-${role}`) });
+  const kept = await readFile(join(home, 'concord', 'config.json'), 'utf8');
+  const { default: standard, profiles } = JSON.parse(kept) as {
+    default: string;
+    profiles: Record<string, { key: string }>;
+  };
+  expect(standard).toBe('secretary');
+  expect(new Set(Object.values(profiles).map(({ key }) => key)).size).toBe(8);
 });
 
 test('what the folder leaves out is archived only with --prune', async () => {

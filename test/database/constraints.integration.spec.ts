@@ -4,7 +4,7 @@ import type { PoolClient } from 'pg';
 import { applyConfiguration } from '../../database/configuration-store.js';
 import { createHub } from '../../database/hub.js';
 import type { Hub } from '../../database/hub.js';
-import { roles } from '../../domain/access.js';
+import { memberRoles } from '../../domain/access.js';
 import { runKinds } from '../../domain/run.js';
 import { createDatabase } from '../harness/database.js';
 import type { TestDatabase } from '../harness/database.js';
@@ -236,5 +236,9 @@ test('a delivery is taken once by its digest', async () => {
 test('keys have a role of ours', async () => {
   const key = (role: string): string =>
     `insert into api_keys (institution_id, prefix, secret_hash, role, name, created_by) values (${own}, '${role}', '', '${role}', 'x', 'test')`;
-  expect(await tryInOrder(...roles.map(key), key('root'))).toEqual([...roles.map(() => 'ok'), check]);
+  expect(await tryInOrder(...memberRoles.map(key), key('host'), key('root'))).toEqual([
+    ...memberRoles.map(() => 'ok'),
+    check,
+    check,
+  ]);
 });

@@ -1,5 +1,14 @@
 import { describe, expect, test } from '@jest/globals';
-import { permissions, roles, rolesWith, scopeOf, scopes, sensitivities, sightOf } from '../../domain/access.js';
+import {
+  memberRoles,
+  permissions,
+  roles,
+  rolesWith,
+  scopeOf,
+  scopes,
+  sensitivities,
+  sightOf,
+} from '../../domain/access.js';
 import type { Permission, Role } from '../../domain/access.js';
 
 const names = Object.keys(permissions) as Permission[];
@@ -17,7 +26,8 @@ describe('who may what', () => {
     for (const name of names) {
       const [resource = '', action = ''] = name.split(':');
       const reading = names.find((other) => other === `${resource}:read`);
-      if (action === 'read' || reading === undefined) continue;
+      // The host makes institutions and looks into none.
+      if (action === 'read' || reading === undefined || rolesWith(name).includes('host')) continue;
       const blind = rolesWith(name).filter((role) => scopeOf(role, reading) === null);
       // An operator counts questions and sees none.
       expect([name, blind]).toEqual([name, name === 'question:count' ? ['operator'] : []]);
@@ -25,11 +35,17 @@ describe('who may what', () => {
   });
 
   test('those who run the machines see no person, and change no record', () => {
-    for (const role of ['operator', 'admin'] as const) {
+    for (const role of ['operator', 'admin', 'host'] as const) {
       expect(sensitivities.map((sensitivity) => sightOf(role, sensitivity))).toEqual(['hidden', 'hidden', 'hidden']);
       expect(mayOf(role).filter((name) => /^(golden_record|run_record|restriction):/.test(name))).toEqual([]);
       expect(mayOf(role)).not.toContain('question:decide');
     }
+  });
+
+  test('the host makes institutions, and may nothing inside them', () => {
+    expect(mayOf('host')).toEqual(['institution:list', 'institution:create']);
+    expect(memberRoles).not.toContain('host');
+    for (const role of memberRoles) expect(mayOf(role)).not.toContain('institution:create');
   });
 
   test('an auditor changes nothing', () => {

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { projectFolder } from '../../launch/project-folder.js';
 import { applyJudged, judgeFolder } from '../../worker/apply-folder.js';
-import { createFirstKeys, listInstitutions } from '../../worker/prepare.js';
+import { firstKeysOf, institutionsOf } from '../../worker/prepare.js';
 import { createDatabase } from '../harness/database.js';
 
 let folder: string;
@@ -36,12 +36,13 @@ test('a folder is applied whole, and once; its first keys are made once', async 
     expect(first).toMatchObject({ institution: 'created', jobs: { created: ['lakeside-records', 'lakeside'] } });
     const again = await applyJudged(database.url, configuration, 'test');
     expect(again).toMatchObject({ institution: 'unchanged', jobs: { created: [], changed: [], archived: [] } });
-    expect(await listInstitutions(database.url)).toMatchObject([
+    expect(await institutionsOf(database.url)).toMatchObject([
       { code: configuration.institution.code, hasKeys: false },
     ]);
-    const keys = await createFirstKeys(database.url, first.institutionId, 'test');
-    expect(Object.keys(keys)).toEqual(['secretary', 'steward', 'operator', 'admin']);
-    expect(await listInstitutions(database.url)).toMatchObject([{ hasKeys: true }]);
+    const keys = await firstKeysOf(database.url, first.institutionId, 'test');
+    expect(Object.keys(keys ?? {})).toEqual(['secretary', 'steward', 'operator', 'admin']);
+    expect(await institutionsOf(database.url)).toMatchObject([{ hasKeys: true }]);
+    expect(await firstKeysOf(database.url, first.institutionId, 'test')).toBeNull();
   } finally {
     await database.drop();
   }

@@ -1,0 +1,1 @@
+drop function concord.present_institutions(integer, integer);
