@@ -1,9 +1,10 @@
+import type { CopiedGroup } from '../domain/copied-groups.js';
 import type { CanonicalRecord, CompiledSource } from '../domain/mapping.js';
 import type { RawRow, RowProblem } from '../domain/rows.js';
 import { stagingOf } from '../database/staging.js';
 import type { RunRef } from '../domain/run.js';
-import { copyTextArray } from '../platform/copy-sink.js';
-import { copyCell, encodeCopyLine } from '../platform/copy-text.js';
+import type { CopyLine } from '../platform/copy-line.js';
+import { CopyEncoder } from '../platform/copy-text.js';
 import type { InstitutionContext, MappingRef } from './context.js';
 
 /** A source row as it is standardized. */
@@ -16,11 +17,22 @@ export interface StagedRow {
   readonly scope: string | null;
   /** Names of set-based rules that the row breaks. */
   readonly broken: readonly string[];
+  /** Null: `cells` are all there is of it. */
+  readonly place: StagedPlace | null;
 }
 
-/** Takes lines of COPY text. Null: go on; a promise: the server lags. */
+/** Where the bytes of a row lie: those of its cells, and those of `raw` as COPY text. Cells that are only copied are null in `cells`. */
+export interface StagedPlace {
+  readonly line: CopyLine;
+  readonly raw: CopyEncoder;
+  readonly from: number;
+  readonly to: number;
+}
+
+/** Takes lines of COPY text: cells into `bytes`, then their end. Null: go on; a promise: the server lags. */
 export interface LineSink {
-  addLine(line: string): Promise<void> | null;
+  readonly bytes: CopyEncoder;
+  endLine(): Promise<void> | null;
 }
 
 export const copyCanon = (run: RunRef): string =>
@@ -30,7 +42,6 @@ export const copyCanon = (run: RunRef): string =>
 export const copyProblem = (run: RunRef): string =>
   `copy ${stagingOf(run.runId).problem} (mapping_id, key, kind, entity_type_id, sub_key, field, reason, detail, raw, hash) from stdin`;
 
-const nothing = copyCell(null);
 const untold = { type: null, subKey: null, field: null, detail: '' };
 
 interface Told {
@@ -45,6 +56,7 @@ interface Told {
 export class CanonWriter {
   /** What a line of each kind of record begins with. */
   private readonly openings = new Map<string, string>();
+  private readonly copied: readonly (CopiedGroup | null)[] | null;
 
   constructor(
     private readonly canon: LineSink,
@@ -52,7 +64,9 @@ export class CanonWriter {
     private readonly context: InstitutionContext,
     private readonly mapping: MappingRef,
     private readonly source: CompiledSource,
-  ) {}
+  ) {
+    this.copied = source.copied?.groups.map(withEscapes) ?? null;
+  }
 
   /** Null: go on; a promise: the server lags. */
   add(row: StagedRow): Promise<unknown> | null {
@@ -72,7 +86,7 @@ export class CanonWriter {
       for (const problem of standardized.problems) wait(this.addRowProblem(row, 'finding', problem));
       let main = true;
       for (const record of standardized.records) {
-        wait(this.canon.addLine(this.lineOf(row, record, main)));
+        wait(this.addRecord(row, record, main));
         main = false;
       }
     }
@@ -87,16 +101,37 @@ export class CanonWriter {
     return opening;
   }
 
-  private lineOf(row: StagedRow, record: CanonicalRecord, main: boolean): string {
+  private addRecord(row: StagedRow, record: CanonicalRecord, main: boolean): Promise<void> | null {
+    const { bytes } = this.canon;
     const { name, birthDate } = record.corroboration;
-    return (
-      `${this.openingOf(record.entityType)}${copyCell(row.key)}\t${copyCell(record.subKey)}\t` +
-      `${main ? 't' : 'f'}\tu\t${copyTextArray(record.values)}\t` +
-      `${record.references.length === 0 ? nothing : copyTextArray(this.references(record))}\t` +
-      `${record.identifiers.length === 0 ? nothing : copyTextArray(identifierItems(record))}\t` +
-      `${copyCell(name)}\t${copyCell(birthDate)}\t${copyCell(record.effectiveAt)}\t` +
-      `${main ? copyCell(row.raw) : nothing}\t${main ? row.hash : nothing}\t${copyCell(row.scope)}\n`
-    );
+    bytes.addText(this.openingOf(record.entityType));
+    bytes.addCell(row.key);
+    bytes.separate();
+    bytes.addCell(record.subKey);
+    bytes.addText(main ? '\tt\tu\t' : '\tf\tu\t');
+    if (row.place === null || this.copied === null) bytes.addList(record.values);
+    else addValues(bytes, record.values, this.copied, row.place.line);
+    bytes.separate();
+    if (record.references.length === 0) bytes.addCell(null);
+    else bytes.addList(this.references(record));
+    bytes.separate();
+    if (record.identifiers.length === 0) bytes.addCell(null);
+    else bytes.addList(identifierItems(record));
+    bytes.separate();
+    bytes.addCell(name);
+    bytes.separate();
+    bytes.addCell(birthDate);
+    bytes.separate();
+    bytes.addCell(record.effectiveAt);
+    bytes.separate();
+    if (!main) bytes.addCell(null);
+    else if (row.place === null) bytes.addCell(row.raw);
+    else bytes.addFrom(row.place.raw, row.place.from, row.place.to);
+    bytes.separate();
+    bytes.addCell(main ? row.hash : null);
+    bytes.separate();
+    bytes.addCell(row.scope);
+    return this.canon.endLine();
   }
 
   /** Six items a reference: group, attribute, mapping, entity type, key, sub-key. */
@@ -123,14 +158,59 @@ export class CanonWriter {
   ): Promise<void> | null {
     const keep = kind === 'rejected';
     const cells = [type === null ? null : String(type), subKey, field, reason, detail];
-    return this.problem.addLine(
-      encodeCopyLine([
-        ...[String(this.mapping.id), row.key, kind, ...cells],
-        ...(keep ? [row.raw, row.hash] : [null, null]),
-      ]),
-    );
+    this.problem.bytes.addCells([
+      ...[String(this.mapping.id), row.key, kind, ...cells],
+      ...(keep ? [row.raw, row.hash] : [null, null]),
+    ]);
+    return this.problem.endLine();
   }
 }
+
+/** What stands before the values, as it stands in an item of a list. */
+const withEscapes = (group: CopiedGroup | null): CopiedGroup | null => {
+  if (group === null) return null;
+  const escaped = (opening: string): string => {
+    const bytes = new CopyEncoder();
+    bytes.addItem(opening);
+    return bytes.take().toString('utf8').slice(1, -1);
+  };
+  return { ...group, members: group.members.map((one) => ({ ...one, opening: escaped(`${one.opening}"`) })) };
+};
+
+/** The values of a record, those of copied groups from the bytes of its line. As `addList` writes the list of all. */
+const addValues = (
+  bytes: CopyEncoder,
+  values: CanonicalRecord['values'],
+  copied: readonly (CopiedGroup | null)[],
+  line: CopyLine,
+): void => {
+  for (let index = 0; index < values.length; index += 1) {
+    bytes.addText(index === 0 ? '{' : ',');
+    const group = copied[index] ?? null;
+    if (group !== null && addCopied(bytes, group, line)) continue;
+    const value = group === null ? (values[index] ?? null) : group.blank;
+    if (value === null) bytes.addText('NULL');
+    else bytes.addItem(value);
+  }
+  bytes.addText(values.length === 0 ? '{}' : '}');
+};
+
+const isBlank = (line: CopyLine, cell: number): boolean => line.isNull(cell) || line.startOf(cell) === line.endOf(cell);
+
+/** An item of the list, of cells that nothing escapes; false where all are blank. */
+const addCopied = (bytes: CopyEncoder, { members, object }: CopiedGroup, line: CopyLine): boolean => {
+  let said = false;
+  for (const { opening, column } of members) {
+    if (isBlank(line, column)) continue;
+    bytes.addText(object ? (said ? ',' : '"{') : '"');
+    bytes.addText(opening);
+    bytes.addBytes(line.bytes, line.startOf(column), line.endOf(column));
+    bytes.addText(object ? '\\\\"' : '\\\\""');
+    said = true;
+  }
+  if (said && object) bytes.addText('}"');
+  return said;
+};
 
 const identifierItems = ({ identifiers }: CanonicalRecord): string[] => {
   const items: string[] = [];

@@ -9,7 +9,7 @@ import { loadKnownRows } from './known-rows.js';
 import { fenced, recordChunk, type Lease } from './lease.js';
 import { RawChunk, type RawSite } from './raw-chunk.js';
 
-const chunkRows = 20_000;
+const chunkRows = 5_000;
 
 export interface ComparedRead extends RawSite {
   readonly lease: Lease;
@@ -48,7 +48,7 @@ export const extractChanges = async (
           await recreate(client, unseen, stagingColumns.unseen);
           const sink = new CopySink(client, `copy ${unseen} (id) from stdin`);
           for (const id of known.unseen()) {
-            const wait = sink.addLine(`${id}\n`);
+            const wait = sink.add([String(id)]);
             if (wait !== null) await wait;
           }
           await sink.finish();
@@ -63,7 +63,7 @@ export const extractChanges = async (
     chunk += 1;
     crashPoint('extract');
   };
-  let filling = new RawChunk(site);
+  const filling = new RawChunk(site);
   for await (const texts of reader.readTexts(plan, read, cancelled() ?? new AbortController().signal)) {
     heartbeat();
     for (const text of texts) {
@@ -73,7 +73,7 @@ export const extractChanges = async (
     }
     if (filling.rows < chunkRows) continue;
     await stage(filling, false);
-    filling = new RawChunk(site);
+    filling.clear();
   }
   await stage(filling, true);
   return { rows: rows + same, rejected: 0 };

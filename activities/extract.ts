@@ -30,7 +30,7 @@ export interface SourcePlan {
   readonly partitions: readonly Partition[];
 }
 
-const chunkRows = 20_000;
+const chunkRows = 5_000;
 
 /** The rows of a full table are complete; a file is what its manifest, else its mapping, says. */
 const completeness = (mapping: MappingRef, delivery: Delivery | null): Pick<SourcePlan, 'complete' | 'scope'> => {
@@ -335,12 +335,6 @@ export const createExtract = (dependencies: ActivityDependencies) => {
           });
           if (compared !== null) return compared;
         }
-        const batches = reader.readPartition(
-          requestOf(mapping, plan),
-          partition,
-          last?.cursor ?? null,
-          cancelled() ?? new AbortController().signal,
-        );
         let chunk = (last?.chunk ?? -1) + 1;
         const stage = async (filled: RawChunk, isLast: boolean): Promise<void> => {
           await fenced(
@@ -360,15 +354,23 @@ export const createExtract = (dependencies: ActivityDependencies) => {
           chunk += 1;
           crashPoint('extract');
         };
-        let filling = new RawChunk(site);
+        const filling = new RawChunk(site);
+        const request = requestOf(mapping, plan);
+        const [after, signal] = [last?.cursor ?? null, cancelled() ?? new AbortController().signal];
+        const asText = partition.keysAreUnique === true ? reader.readCopyText?.bind(reader) : undefined;
+        const batches =
+          asText?.(request, partition, after, signal) ?? reader.readPartition(request, partition, after, signal);
         for await (const batch of batches) {
           heartbeat();
-          for (const row of batch.rows) filling.add(row);
-          filling.rejected.push(...batch.rejected);
+          if ('text' in batch) filling.addText(batch.text);
+          else {
+            for (const row of batch.rows) filling.add(row);
+            filling.rejected.push(...batch.rejected);
+          }
           filling.cursor = batch.cursor;
           if (filling.rows < chunkRows) continue;
           await stage(filling, false);
-          filling = new RawChunk(site);
+          filling.clear();
         }
         // The last one always comes, be it empty: it says that nothing follows.
         await stage(filling, true);

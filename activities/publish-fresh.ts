@@ -4,10 +4,11 @@ import { SyncError } from '../domain/errors.js';
 import { keyOf, type Cell, type RawRow } from '../domain/rows.js';
 import { copyOut } from '../platform/copy.js';
 import { CopySink } from '../platform/copy-sink.js';
-import { copyCell, encodeCopyLine } from '../platform/copy-text.js';
+import { CopyEncoder } from '../platform/copy-text.js';
+import { hash128 } from '../platform/hash.js';
 import { inLanes } from './lanes.js';
 import { fenced, recordChunk } from './lease.js';
-import { hashOfRow, type Judged } from './projecting.js';
+import type { Judged } from './projecting.js';
 import { noteDue, noteProblems } from './publish-record.js';
 import type { GoldenRange, Publishing } from './publishing.js';
 
@@ -186,7 +187,14 @@ async function* targetText(
   const { project, keyColumns, columns } = context.target(mapping);
   const places = keyColumns.map((column) => columns.indexOf(column));
   const noKeys: readonly Cell[] = keyColumns.map(() => null);
-  let text = '';
+  const text = new CopyEncoder();
+  const json = new CopyEncoder();
+  // As `hashOfRow`.
+  const hashOf = (row: RawRow): string => {
+    json.clear();
+    json.addJsonRow(row);
+    return hash128(json.look());
+  };
   const query = goldenRows(publishing, range);
   for await (const rows of copyOut(reading, query, { signal: dependencies.cancelled() })) {
     for (const [goldenId, version, subject, said] of rows) {
@@ -195,22 +203,18 @@ async function* targetText(
       if (nextDue !== null || problems.length > 0)
         noted.push({ change: null, nextDue, problems, goldenId: goldenId ?? '' });
       if (row === null) continue;
-      const told = hashOfRow(row);
+      const told = hashOf(row);
       const spelled = spell(row);
-      const standing = spelled === null ? told : hashOfRow(spelled);
+      const standing = spelled === null ? told : hashOf(spelled);
       const key = keyOf(places.map((place) => row[place] ?? null)) ?? '';
-      text += encodeCopyLine(row);
-      const wait = sink.addLine(
-        `${goldenId ?? ''}\t${copyCell(key)}\t${standing}\t${told}\t${version ?? ''}\t${copyCell(subject ?? null)}\n`,
-      );
+      text.add(row);
+      const wait = sink.add([goldenId ?? '', key, standing, told, version ?? '', subject ?? null]);
       if (wait !== null) await wait;
-      if (text.length < flushAt) continue;
-      yield Buffer.from(text, 'utf8');
-      text = '';
+      if (text.size >= flushAt) yield text.take();
     }
     dependencies.heartbeat();
   }
-  if (text !== '') yield Buffer.from(text, 'utf8');
+  if (text.size > 0) yield text.take();
 }
 
 const toldColumns =

@@ -1,41 +1,41 @@
 import type { PoolClient } from 'pg';
 import { stagingOf } from '../database/staging.js';
 import type { CompiledSource } from '../domain/mapping.js';
-import { keySeparator, type RawRow, type RejectedRow } from '../domain/rows.js';
+import { keySeparator, type Cell, type RawRow, type RejectedRow } from '../domain/rows.js';
 import type { RunRef } from '../domain/run.js';
 import { copyIn } from '../platform/copy.js';
-import { copyCell } from '../platform/copy-text.js';
+import { CopyLine } from '../platform/copy-line.js';
+import { CopyEncoder, decodeCopyLine } from '../platform/copy-text.js';
 import { hash128 } from '../platform/hash.js';
-import { CanonWriter, copyCanon, copyProblem, type LineSink } from './canon-writer.js';
+import {
+  CanonWriter,
+  copyCanon,
+  copyProblem,
+  type LineSink,
+  type StagedPlace,
+  type StagedRow,
+} from './canon-writer.js';
 import type { InstitutionContext, MappingRef } from './context.js';
 
 const blockSize = 64 * 1024;
 
 /** Lines of COPY text as bytes, until they are sent. */
 class Lines implements LineSink {
-  private blocks: Buffer[] = [];
-  private text = '';
+  readonly bytes = new CopyEncoder();
 
-  addLine(line: string): null {
-    this.text += line;
-    if (this.text.length >= blockSize) this.close();
+  endLine(): null {
+    this.bytes.endLine();
     return null;
   }
 
-  private close(): void {
-    this.blocks.push(Buffer.from(this.text, 'utf8'));
-    this.text = '';
-  }
-
   async send(client: PoolClient, sql: string): Promise<void> {
-    if (this.text !== '') this.close();
-    if (this.blocks.length > 0) await copyIn(client, sql, blocksOf(this.blocks));
-    this.blocks = [];
+    if (this.bytes.size > 0) await copyIn(client, sql, blocksOf(this.bytes.look()));
+    this.bytes.clear();
   }
 }
 
-async function* blocksOf(blocks: readonly Buffer[]): AsyncGenerator<Buffer, void, undefined> {
-  yield* blocks;
+async function* blocksOf(bytes: Buffer): AsyncGenerator<Buffer, void, undefined> {
+  for (let at = 0; at < bytes.length; at += blockSize) yield bytes.subarray(at, at + blockSize);
 }
 
 /** How the rows of one partition are staged. */
@@ -57,12 +57,21 @@ export class RawChunk {
   private readonly writer: CanonWriter | null;
   private readonly keyOf: (row: RawRow) => string;
   private readonly scopeOf: (row: RawRow) => string | null;
-  readonly rejected: RejectedRow[] = [];
+  private readonly opening: string;
+  private readonly line: CopyLine;
+  /** The columns of a line of which strings are made, and the row of these. */
+  private readonly needed: readonly number[];
+  private readonly cells: Cell[];
+  rejected: RejectedRow[] = [];
   cursor: string | null = null;
   rows = 0;
 
   constructor(private readonly site: RawSite) {
     const { context, mapping, source } = site;
+    this.opening = `${site.partition}\t`;
+    this.line = new CopyLine(source.columns.length);
+    this.cells = source.columns.map(() => null);
+    this.needed = [...source.columns.keys()].filter((column) => source.copied?.columns[column] !== true);
     this.keyOf = keyReader(source);
     this.scopeOf = scopeReader(source);
     this.writer = site.atOnce ? new CanonWriter(this.canon, this.problem, context, mapping, source) : null;
@@ -73,13 +82,61 @@ export class RawChunk {
     this.addHashed(cells, raw, hash128(raw));
   }
 
+  /** Rows as lines of COPY text in the order of the columns. */
+  addText(text: Buffer): void {
+    const { line } = this;
+    for (let at = 0; at < text.length;) {
+      at = line.read(text, at);
+      if (line.plain) this.addLine(line);
+      else this.add(decodeCopyLine(line.text()));
+    }
+  }
+
+  /** As `add`; of the cells that are only copied no strings are made. */
+  private addLine(line: CopyLine): void {
+    for (const column of this.needed) this.cells[column] = line.cell(column);
+    const [key, scope] = [this.keyOf(this.cells), this.scopeOf(this.cells)];
+    const { bytes } = this.raw;
+    bytes.addText(this.opening);
+    bytes.addCell(key);
+    bytes.separate();
+    const from = bytes.size;
+    bytes.addJson(line);
+    const to = bytes.size;
+    const hash = hash128(bytes.slice(from, to));
+    bytes.separate();
+    bytes.addText(hash);
+    bytes.separate();
+    bytes.addCell(scope);
+    this.raw.endLine();
+    if (this.writer !== null) {
+      const staged = new LineRow(key, this.cells, hash, scope, { line, raw: bytes, from, to });
+      void this.writer.add(staged);
+    }
+    this.rows += 1;
+  }
+
   /** As `add`, of a row whose text and hash are there. */
   addHashed(cells: RawRow, raw: string, hash: string): void {
     const [key, scope] = [this.keyOf(cells), this.scopeOf(cells)];
-    this.raw.addLine(`${this.site.partition}\t${copyCell(key)}\t${copyCell(raw)}\t${hash}\t${copyCell(scope)}\n`);
+    const { bytes } = this.raw;
+    bytes.addText(this.opening);
+    bytes.addCell(key);
+    bytes.separate();
+    bytes.addCell(raw);
+    bytes.separate();
+    bytes.addText(hash);
+    bytes.separate();
+    bytes.addCell(scope);
+    this.raw.endLine();
     // Nothing lags: the lines stay here.
-    void this.writer?.add({ key, raw, cells, hash, scope, broken: noRules });
+    void this.writer?.add({ key, raw, cells, hash, scope, broken: noRules, place: null });
     this.rows += 1;
+  }
+
+  /** What is to be staged, as COPY text: rows, canonical records, problems. */
+  texts(): readonly Buffer[] {
+    return [this.raw, this.canon, this.problem].map(({ bytes }) => bytes.look());
   }
 
   /** In the caller's transaction. */
@@ -92,9 +149,34 @@ export class RawChunk {
     await this.canon.send(client, copyCanon(run));
     await this.problem.send(client, copyProblem(run));
   }
+
+  /** Takes other rows after those that were staged, in the memory that they had. */
+  clear(): void {
+    this.rejected = [];
+    this.cursor = null;
+    this.rows = 0;
+  }
 }
 
 const noRules: readonly string[] = [];
+
+/** The row of a plain line, whose bytes are where they were read and written. */
+class LineRow implements StagedRow {
+  readonly broken = noRules;
+
+  constructor(
+    readonly key: string,
+    readonly cells: RawRow,
+    readonly hash: string,
+    readonly scope: string | null,
+    readonly place: StagedPlace,
+  ) {}
+
+  get raw(): string {
+    const { raw, from, to } = this.place;
+    return raw.slice(from, to).toString('utf8');
+  }
+}
 
 /** The text by which a row's part of the declared scopes is compared: canonical JSON, null where none is declared. */
 const scopeReader = (source: CompiledSource): ((row: RawRow) => string | null) => {

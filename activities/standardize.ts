@@ -108,6 +108,7 @@ const standardizeSource = async (
                 cells: JSON.parse(raw) as RawRow,
                 hash: hash ?? '',
                 scope: scope ?? null,
+                place: null,
                 broken: broken === null || broken === undefined ? none : broken.split(','),
               });
               if (wait !== null) await wait;

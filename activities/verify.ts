@@ -1,9 +1,11 @@
 import type { PoolClient } from 'pg';
-import type { Connector, RowTarget, TargetEntity } from '../connectors/capabilities.js';
+import type { Connector, CopyTextBatch, RowTarget, TargetEntity } from '../connectors/capabilities.js';
 import { isAlive, recreate, stagingOf } from '../database/staging.js';
 import { keyOf, keySeparator, type RawRow } from '../domain/rows.js';
 import type { RunRef } from '../domain/run.js';
+import { CopyLine } from '../platform/copy-line.js';
 import { CopySink } from '../platform/copy-sink.js';
+import { CopyEncoder, decodeCopyLine } from '../platform/copy-text.js';
 import { hash128 } from '../platform/hash.js';
 import type { StepCounts, TargetRef } from './contract.js';
 import type { InstitutionContext, MappingRef } from './context.js';
@@ -169,10 +171,11 @@ const verifyWhole = async (verifying: Verifying): Promise<StepCounts> => {
     async (client) => {
       await recreate(client, table, 'key text collate "C" not null, hash uuid not null');
       const sink = new CopySink(client, `copy ${table} (key, hash) from stdin`);
-      for await (const rows of targetRows(verifying)) {
-        for (const row of rows) {
-          const kept = isFile ? asFileRow(row) : row;
-          const wait = sink.add([keyOf(places.map((place) => kept[place] ?? null)) ?? '', hashOfRow(kept)]);
+      const hasher = new LineHasher(target.columns.length, places);
+      for await (const batch of targetRows(verifying)) {
+        const told = 'text' in batch ? hasher.of(batch.text) : rowHashes(batch.rows, places, isFile);
+        for (const cells of told) {
+          const wait = sink.add(cells);
           if (wait !== null) await wait;
         }
         dependencies.heartbeat();
@@ -201,19 +204,60 @@ const respell = (client: PoolClient, run: RunRef, mapping: MappingRef, table: st
     [mapping.id, run.runId],
   );
 
+/** Key and hash of each row. */
+function* rowHashes(
+  rows: readonly RawRow[],
+  places: readonly number[],
+  isFile: boolean,
+): Generator<readonly [string, string], void, undefined> {
+  for (const row of rows) {
+    const kept = isFile ? asFileRow(row) : row;
+    yield [keyOf(places.map((place) => kept[place] ?? null)) ?? '', hashOfRow(kept)];
+  }
+}
+
+/** As `rowHashes`, of lines of COPY text: no strings are made but of the keys. */
+class LineHasher {
+  private readonly line: CopyLine;
+  private readonly json = new CopyEncoder();
+
+  constructor(
+    columns: number,
+    private readonly places: readonly number[],
+  ) {
+    this.line = new CopyLine(columns);
+  }
+
+  *of(text: Buffer): Generator<readonly [string, string], void, undefined> {
+    const { line, json, places } = this;
+    for (let at = 0; at < text.length;) {
+      at = line.read(text, at);
+      if (!line.plain) {
+        yield* rowHashes([decodeCopyLine(line.text())], places, false);
+        continue;
+      }
+      json.clear();
+      json.addJson(line);
+      yield [keyOf(places.map((place) => line.cell(place))) ?? '', hash128(json.look())];
+    }
+  }
+}
+
 async function* targetRows({
   connector,
   target,
   dependencies,
-}: Verifying): AsyncGenerator<readonly RawRow[], void, undefined> {
+}: Verifying): AsyncGenerator<{ readonly rows: readonly RawRow[] } | CopyTextBatch, void, undefined> {
   if (connector.file !== undefined && connector.rows === undefined) {
-    yield* connector.file.readWhole(target);
+    for await (const rows of connector.file.readWhole(target)) yield { rows };
     return;
   }
   const { snapshots } = connector;
   if (snapshots === undefined) return;
   const signal = dependencies.cancelled() ?? new AbortController().signal;
   for (const partition of await snapshots.planPartitions(target, 1)) {
-    for await (const { rows } of snapshots.readPartition(target, partition, null, signal)) yield rows;
+    if (partition.keysAreUnique === true && snapshots.readCopyText !== undefined)
+      yield* snapshots.readCopyText(target, partition, null, signal);
+    else yield* snapshots.readPartition(target, partition, null, signal);
   }
 }

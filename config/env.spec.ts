@@ -24,7 +24,6 @@ describe('readConfig', () => {
         signIn: null,
         session: { idle: 60, absolute: 600, recheck: 15 },
         demoPasswordHash: null,
-        hostKey: null,
         rates: { read: 3000, write: 600, work: 120, signIn: 30 },
         processes: 1,
         trustedProxies: [],

@@ -61,6 +61,12 @@ export interface RawBatch {
   readonly cursor: string;
 }
 
+/** Whole lines of COPY text in UTF-8, each with its newline. */
+export interface CopyTextBatch {
+  readonly text: Buffer;
+  readonly cursor: string;
+}
+
 /** Reads partitions that together cover every row exactly once. Idempotent: the same cursor gives the same rows while the
  *  source is unchanged. Memory does not grow with the partition. A source may give fewer partitions than wanted (a file is
  *  one). The signal ends the read at the source too; the iteration then throws the signal's reason.
@@ -73,6 +79,14 @@ export interface SnapshotReader {
     after: string | null,
     signal: AbortSignal,
   ): AsyncIterable<RawBatch>;
+  /** As `readPartition`, as lines of COPY text in the order of the columns, for a partition whose keys are unique. For a reader who
+   *  makes few strings of them. */
+  readCopyText?(
+    request: ReadRequest,
+    partition: Partition,
+    after: string | null,
+    signal: AbortSignal,
+  ): AsyncIterable<CopyTextBatch>;
   /** The rows of a partition from its beginning, each as the JSON array of its cells (as `JSON.stringify` writes it), for a reader
    *  who knows most of them already. A source whose keys are not its own to keep apart leaves it out. */
   readTexts?(request: ReadRequest, partition: Partition, signal: AbortSignal): AsyncIterable<readonly string[]>;

@@ -1,4 +1,5 @@
 import type { CanonicalRecord, PlacedRestriction } from './canonical-record.js';
+import { copiedGroups, type CopiedGroups } from './copied-groups.js';
 import { compileRowCondition } from './condition.js';
 import type { EntityTypeDefinition } from './entity-type.js';
 import { SyncError } from './errors.js';
@@ -35,6 +36,8 @@ export interface CompiledSource {
   readonly keyColumns: readonly number[];
   readonly templates: readonly { readonly entityType: string; readonly subKey: string }[];
   readonly setRules: readonly SetRule[];
+  /** Null where the rows become several records. */
+  readonly copied: CopiedGroups | null;
   /** What a row says. Pure: stored raw gives the same again. `position`: a line or ordinal number, for problems. */
   readonly standardize: (row: RawRow, position?: string) => StandardizedRow;
 }
@@ -173,6 +176,7 @@ export const compileSource = (
     keyColumns,
     templates: templates.map(({ entityType, subKey }) => ({ entityType, subKey })),
     setRules,
+    copied: copiedGroups(source, entityTypes),
     standardize: standardizer(readers),
   };
 };

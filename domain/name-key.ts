@@ -1,4 +1,3 @@
-const plainWord = /^[a-z0-9]+$/;
 // eslint-disable-next-line no-control-regex
 const beyondAscii = /[^\u0000-\u007f]/;
 const marks = /\p{M}+/gu;
@@ -25,13 +24,31 @@ const folding = (lower: string): string =>
     .replace(marks, '')
     .replace(foldable, (letter) => folded[letter] ?? letter);
 
-/** Adds the words of a name. Most are one word of plain letters, which none of the patterns changes. */
+const isWordUnit = (unit: number): boolean => (unit >= 0x61 && unit <= 0x7a) || (unit >= 0x30 && unit <= 0x39);
+/** Spaces, hyphens and commas: what stands between words of plain letters. */
+const isGap = (unit: number): boolean => unit === 0x20 || unit === 0x2d || unit === 0x2c;
+
+/** Adds the words where they are of plain letters and digits; false where the patterns have to look. */
+const addPlainWords = (words: string[], plain: string): boolean => {
+  const before = words.length;
+  let start = 0;
+  for (let index = 0; index <= plain.length; index += 1) {
+    const unit = index === plain.length ? 0x20 : plain.charCodeAt(index);
+    if (isWordUnit(unit)) continue;
+    if (!isGap(unit)) {
+      words.length = before;
+      return false;
+    }
+    if (index > start) words.push(plain.slice(start, index));
+    start = index + 1;
+  }
+  return true;
+};
+
+/** Adds the words of a name. Most are words of plain letters, which none of the patterns changes. */
 const addWords = (words: string[], text: string): void => {
   let plain = text.toLowerCase();
-  if (plainWord.test(plain)) {
-    words.push(plain);
-    return;
-  }
+  if (addPlainWords(words, plain)) return;
   if (beyondAscii.test(plain)) plain = folding(plain);
   for (const word of plain.replace(withinWords, '').split(betweenWords)) if (word !== '') words.push(word);
 };

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import type { ClientBase } from 'pg';
 import { from as copyFromStream } from 'pg-copy-streams';
-import { copyCell, encodeCopyLine, type CopyCells } from './copy-text.js';
+import { CopyEncoder, type CopyCells } from './copy-text.js';
 
 const flushAt = 64 * 1024;
 
@@ -9,7 +9,8 @@ const flushAt = 64 * 1024;
  *  `add` resolves at once until the server lags behind. */
 export class CopySink {
   private readonly stream: ReturnType<typeof copyFromStream>;
-  private text = '';
+  /** For loops that write cells one by one; `endLine` is then called in place of the encoder's. */
+  readonly bytes = new CopyEncoder();
   private failed: Error | null = null;
   private added = 0;
 
@@ -25,22 +26,20 @@ export class CopySink {
 
   /** Null: go on; a promise: the server lags, wait for it. (A promise for each row would cost more than the row.) */
   add(cells: CopyCells): Promise<void> | null {
-    return this.addLine(encodeCopyLine(cells));
+    this.bytes.addCells(cells);
+    return this.endLine();
   }
 
-  /** As `add`, of a whole line of COPY text (`copyCell`, `copyTextArray`), for the loops in which a list of cells would count. */
-  addLine(line: string): Promise<void> | null {
-    // Lines are gathered as one text and turned into bytes together: half the time of doing so cell by cell.
-    this.text += line;
+  /** Ends a line whose cells went into `bytes`; told as by `add`. */
+  endLine(): Promise<void> | null {
+    this.bytes.endLine();
     this.added += 1;
-    return this.text.length < flushAt ? null : this.flush();
+    return this.bytes.size < flushAt ? null : this.flush();
   }
 
   private async flush(): Promise<void> {
     this.check();
-    const bytes = Buffer.from(this.text, 'utf8');
-    this.text = '';
-    const accepted = this.stream.write(bytes);
+    const accepted = this.stream.write(this.bytes.take());
     if (!accepted) await once(this.stream, 'drain');
     this.check();
   }
@@ -51,7 +50,7 @@ export class CopySink {
 
   /** Ends the statement. @throws the server's error */
   async finish(): Promise<void> {
-    if (this.text !== '') await this.flush();
+    if (this.bytes.size > 0) await this.flush();
     await new Promise<void>((resolve, reject) => {
       if (this.failed !== null) {
         reject(this.failed);
@@ -80,26 +79,6 @@ export const encodeTextArray = (items: readonly (string | null)[]): string => {
     else text += item.includes('"') || item.includes('\\') ? `"${escaped(item)}"` : `"${item}"`;
   }
   return text === '' ? '{}' : `${text}}`;
-};
-
-/** As `encodeTextArray`, escaped for a line of COPY text. Quick where items are canonical JSON, above all of one plain text. */
-export const copyTextArray = (items: readonly (string | null)[]): string => {
-  let text = '';
-  for (const item of items) {
-    text += text === '' ? '{' : ',';
-    text += item === null ? 'NULL' : copyItem(item);
-  }
-  return text === '' ? '{}' : `${text}}`;
-};
-
-const quote = 0x22;
-
-const copyItem = (item: string): string => {
-  const last = item.length - 1;
-  if (item.includes('\\') || last < 1) return copyCell(`"${escaped(item)}"`);
-  if (item.charCodeAt(0) === quote && item.indexOf('"', 1) === last)
-    return `"\\\\${copyCell(item.slice(0, last))}\\\\""`;
-  return `"${copyCell(item).replaceAll('"', '\\\\"')}"`;
 };
 
 /** The items of a PostgreSQL text array of one dimension, as PostgreSQL writes it. */

@@ -1,3 +1,5 @@
+import type { CopyLine } from './copy-line.js';
+
 /** One row of PostgreSQL's COPY text format: a cell is text, or null for SQL null. */
 export type CopyCells = readonly (string | null)[];
 
@@ -23,19 +25,28 @@ export const encodeCopyLine = (cells: CopyCells): string => {
 const tab = 0x09;
 const newline = 0x0a;
 const backslash = 0x5c;
-const letterN = 0x4e;
 
-/** For each ASCII character that COPY escapes: the letter after the backslash; 0 for all others. */
-const escapeLetters = new Uint8Array(128);
-escapeLetters[backslash] = backslash;
-escapeLetters[tab] = 't'.charCodeAt(0);
-escapeLetters[newline] = 'n'.charCodeAt(0);
-escapeLetters[0x0d] = 'r'.charCodeAt(0);
+/** For each ASCII character: the letter after the backslash where COPY escapes it; 0 for all others. */
+const cellEscapes = new Uint8Array(128);
+cellEscapes[backslash] = backslash;
+cellEscapes[tab] = 't'.charCodeAt(0);
+cellEscapes[newline] = 'n'.charCodeAt(0);
+cellEscapes[0x0d] = 'r'.charCodeAt(0);
+
+/** Of a text within a list: what the list escapes with a backslash has that backslash escaped again by COPY. */
+const quote = 0x22;
+
+/** From here on the native encoder is worth the call. */
+const longText = 48;
 
 const firstCapacity = 128 * 1024;
+/** A UTF-16 unit becomes three bytes at most. */
+const bytesOfUnit = 3;
+/** In a list it may be four. */
+const bytesInList = 4;
 
 /** Encodes rows straight into bytes: escapes and UTF-8 in one pass over the characters, without a string for each line
- *  (half as fast again as `encodeCopyLine` and a conversion). */
+ *  (half as fast again as `encodeCopyLine` and a conversion, and nothing for the collector). */
 export class CopyEncoder {
   private bytes = Buffer.allocUnsafeSlow(firstCapacity);
   private length = 0;
@@ -45,18 +56,141 @@ export class CopyEncoder {
     return this.length;
   }
 
+  /** A line of cells. */
   add(cells: CopyCells): void {
+    this.addCells(cells);
+    this.endLine();
+  }
+
+  addCells(cells: CopyCells): void {
     for (let index = 0; index < cells.length; index += 1) {
-      const cell = cells[index] ?? null;
-      // A UTF-16 unit becomes three bytes at most; the rest is for a null, the separator and the newline.
-      this.reserve((cell === null ? 0 : cell.length * 3) + 4);
-      if (index > 0) this.bytes[this.length++] = tab;
-      if (cell !== null) this.addCell(cell);
+      if (index > 0) this.separate();
+      this.addCell(cells[index] ?? null);
+    }
+  }
+
+  /** What is COPY text already, such as numbers, hashes and several cells with what separates them. */
+  addText(text: string): void {
+    this.reserve(text.length * bytesOfUnit);
+    const { bytes } = this;
+    let at = this.length;
+    for (let index = 0; index < text.length; index += 1) {
+      const unit = text.charCodeAt(index);
+      if (unit < 0x80) bytes[at++] = unit;
       else {
-        this.bytes[this.length++] = backslash;
-        this.bytes[this.length++] = letterN;
+        at += bytes.write(text.slice(index), at, 'utf8');
+        break;
       }
     }
+    this.length = at;
+  }
+
+  /** One cell; `separate` and `endLine` stand between cells and lines. */
+  addCell(cell: string | null): void {
+    if (cell === null) {
+      this.addText('\\N');
+      return;
+    }
+    this.reserve(cell.length * bytesOfUnit);
+    const { bytes } = this;
+    let at = this.length;
+    if (cell.length >= longText && !needsEscape.test(cell)) {
+      this.length += bytes.write(cell, at, 'utf8');
+      return;
+    }
+    for (let index = 0; index < cell.length; index += 1) {
+      const unit = cell.charCodeAt(index);
+      if (unit >= 0x80) {
+        const long = encodeBeyondAscii(bytes, at, cell, index);
+        at += long;
+        // Four bytes are a pair of surrogates.
+        if (long === 4) index += 1;
+        continue;
+      }
+      const letter = cellEscapes[unit] ?? 0;
+      if (letter !== 0) bytes[at++] = backslash;
+      bytes[at++] = letter === 0 ? unit : letter;
+    }
+    this.length = at;
+  }
+
+  /** One cell that is a list of texts. */
+  addList(items: readonly (string | null)[]): void {
+    this.addText('{');
+    for (let index = 0; index < items.length; index += 1) {
+      if (index > 0) this.addText(',');
+      const item = items[index] ?? null;
+      if (item === null) this.addText('NULL');
+      else this.addItem(item);
+    }
+    this.addText('}');
+  }
+
+  /** Bytes of UTF-8 that need no escape. */
+  addBytes(source: Buffer, from: number, to: number): void {
+    this.reserve(to - from);
+    if (to - from >= longText) {
+      this.length += source.copy(this.bytes, this.length, from, to);
+      return;
+    }
+    const { bytes } = this;
+    let at = this.length;
+    for (let index = from; index < to; index += 1) bytes[at++] = source[index] ?? 0;
+    this.length = at;
+  }
+
+  /** The JSON array of a plain line's cells, as `JSON.stringify` writes it. */
+  addJson(line: CopyLine): void {
+    for (let cell = 0; cell < line.cells; cell += 1) {
+      const isNull = line.isNull(cell);
+      this.addText(cell === 0 ? (isNull ? '[null' : '["') : isNull ? ',null' : ',"');
+      if (isNull) continue;
+      this.addBytes(line.bytes, line.startOf(cell), line.endOf(cell));
+      this.addText('"');
+    }
+    this.addText(']');
+  }
+
+  /** The JSON array of cells, as `JSON.stringify` writes it: without strings in between, where nothing is escaped. */
+  addJsonRow(cells: CopyCells): void {
+    this.addText('[');
+    for (let index = 0; index < cells.length; index += 1) {
+      const cell = cells[index] ?? null;
+      if (index > 0) this.addText(',');
+      if (cell === null) this.addText('null');
+      else this.addJsonText(cell);
+    }
+    this.addText(']');
+  }
+
+  private addJsonText(text: string): void {
+    this.reserve(text.length * bytesOfUnit + 2);
+    const { bytes } = this;
+    let at = this.length;
+    bytes[at++] = quote;
+    for (let index = 0; index < text.length; index += 1) {
+      const unit = text.charCodeAt(index);
+      if (unit < 0x20 || unit >= 0x80 || unit === quote || unit === backslash) {
+        this.addText(JSON.stringify(text));
+        return;
+      }
+      bytes[at++] = unit;
+    }
+    bytes[at++] = quote;
+    this.length = at;
+  }
+
+  /** What another encoder has at a place. */
+  addFrom(other: CopyEncoder, from: number, to: number): void {
+    this.addBytes(other.bytes, from, to);
+  }
+
+  separate(): void {
+    this.reserve(1);
+    this.bytes[this.length++] = tab;
+  }
+
+  endLine(): void {
     this.reserve(1);
     this.bytes[this.length++] = newline;
   }
@@ -68,30 +202,75 @@ export class CopyEncoder {
     return taken;
   }
 
+  /** The encoded bytes where they are: they hold until something is added after `clear`. */
+  look(): Buffer {
+    return this.bytes.subarray(0, this.length);
+  }
+
+  /** What it has at a place, as `look`. */
+  slice(from: number, to: number): Buffer {
+    return this.bytes.subarray(from, to);
+  }
+
+  clear(): void {
+    this.length = 0;
+  }
+
+  /** An item of a list: `addText` writes what stands around and between items. */
+  addItem(item: string): void {
+    this.reserve(item.length * bytesInList + 2);
+    const { bytes } = this;
+    let at = this.length;
+    bytes[at++] = quote;
+    for (let index = 0; index < item.length; index += 1) {
+      const unit = item.charCodeAt(index);
+      if (unit >= 0x80) {
+        const long = encodeBeyondAscii(bytes, at, item, index);
+        at += long;
+        if (long === 4) index += 1;
+        continue;
+      }
+      const letter = cellEscapes[unit] ?? 0;
+      if (unit === quote || unit === backslash) {
+        bytes[at++] = backslash;
+        bytes[at++] = backslash;
+      }
+      if (letter !== 0) bytes[at++] = backslash;
+      bytes[at++] = letter === 0 ? unit : letter;
+    }
+    bytes[at++] = quote;
+    this.length = at;
+  }
+
   private reserve(more: number): void {
     if (this.length + more <= this.bytes.length) return;
     const grown = Buffer.allocUnsafeSlow(Math.max(this.bytes.length * 2, this.length + more));
     this.bytes.copy(grown, 0, 0, this.length);
     this.bytes = grown;
   }
-
-  private addCell(cell: string): void {
-    const { bytes } = this;
-    let at = this.length;
-    for (let index = 0; index < cell.length; index += 1) {
-      const unit = cell.charCodeAt(index);
-      if (unit >= 0x80) {
-        // Rare in most columns: the native encoder does the rest of the cell from here, escapes by the slow way.
-        at += bytes.write(escapeCell(cell.slice(index)), at, 'utf8');
-        break;
-      }
-      const letter = escapeLetters[unit] ?? 0;
-      if (letter !== 0) bytes[at++] = backslash;
-      bytes[at++] = letter === 0 ? unit : letter;
-    }
-    this.length = at;
-  }
 }
+
+/** UTF-8 of the character at a place of a text; half a pair of surrogates is told as Node tells it. @returns how many bytes */
+const encodeBeyondAscii = (bytes: Buffer, at: number, text: string, index: number): number => {
+  const point = text.codePointAt(index) ?? 0;
+  if (point < 0x800) {
+    bytes[at] = 0xc0 | (point >> 6);
+    bytes[at + 1] = 0x80 | (point & 0x3f);
+    return 2;
+  }
+  if (point >= 0x10000) {
+    bytes[at] = 0xf0 | (point >> 18);
+    bytes[at + 1] = 0x80 | ((point >> 12) & 0x3f);
+    bytes[at + 2] = 0x80 | ((point >> 6) & 0x3f);
+    bytes[at + 3] = 0x80 | (point & 0x3f);
+    return 4;
+  }
+  const said = point >= 0xd800 && point <= 0xdfff ? 0xfffd : point;
+  bytes[at] = 0xe0 | (said >> 12);
+  bytes[at + 1] = 0x80 | ((said >> 6) & 0x3f);
+  bytes[at + 2] = 0x80 | (said & 0x3f);
+  return 3;
+};
 
 const flushAt = 64 * 1024;
 
@@ -147,21 +326,43 @@ export const jsonOfCopyLine = (line: string): string => {
   return withNulls.includes('\\') ? JSON.stringify(decodeCopyLine(line)) : withNulls;
 };
 
+const beyondAscii = /[\u0080-\u00ff]/;
+
 /** Cuts a stream of COPY bytes into whole lines; a character or line may be split over chunks anywhere. */
 export class CopyLineSplitter {
   private pending: Buffer[] = [];
 
   /** The lines that became whole with this chunk. */
   push(chunk: Buffer): string[] {
-    const end = chunk.lastIndexOf(newline);
-    if (end < 0) {
+    return linesOf(this.whole(chunk));
+  }
+
+  /** As `push`, as bytes with all their newlines. */
+  whole(chunk: Buffer): Buffer {
+    const end = chunk.lastIndexOf(newline) + 1;
+    if (end === 0) {
       this.pending.push(chunk);
-      return [];
+      return nothing;
     }
     const head = chunk.subarray(0, end);
-    const text =
-      this.pending.length === 0 ? head.toString('utf8') : Buffer.concat([...this.pending, head]).toString('utf8');
-    this.pending = end + 1 < chunk.length ? [chunk.subarray(end + 1)] : [];
-    return text.split('\n');
+    const whole = this.pending.length === 0 ? head : Buffer.concat([...this.pending, head]);
+    this.pending = end < chunk.length ? [chunk.subarray(end)] : [];
+    return whole;
   }
 }
+
+const nothing = Buffer.alloc(0);
+
+/** The lines of bytes that end with a newline. Each is decoded by itself: one letter beyond Latin-1 would make strings of two bytes
+ *  a character of all the others, and whatever is done with those takes twice as long. */
+export const linesOf = (bytes: Buffer): string[] => {
+  if (bytes.length === 0) return [];
+  const lines = bytes.toString('latin1', 0, bytes.length - 1).split('\n');
+  let at = 0;
+  for (let index = 0; index < lines.length; index += 1) {
+    const line = lines[index] ?? '';
+    if (beyondAscii.test(line)) lines[index] = bytes.toString('utf8', at, at + line.length);
+    at += line.length + 1;
+  }
+  return lines;
+};

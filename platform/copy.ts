@@ -3,7 +3,7 @@ import { pipeline } from 'node:stream/promises';
 import type { Client } from 'pg';
 import { from as copyFromStream, to as copyToStream } from 'pg-copy-streams';
 import { cancelQuery } from './cancel-query.js';
-import { CopyLineSplitter, decodeCopyLine } from './copy-text.js';
+import { CopyLineSplitter, decodeCopyLine, linesOf } from './copy-text.js';
 
 export interface CopyOptions {
   readonly signal?: AbortSignal;
@@ -29,14 +29,23 @@ export const copyIn = async (
   return stream.rowCount;
 };
 
-/** Reads `copy … to stdout` as lines, some hundred at a time; the server waits while the consumer works. When the signal
- *  fires or the consumer stops early, the query ends on the server and the client stays usable.
- *  @throws the signal's reason or the server's error */
+/** Reads `copy … to stdout` as lines, some hundred at a time; told as by `copyOutBytes`. */
 export async function* copyOutLines(
   client: Client,
   sql: string,
   options: CopyOptions = {},
 ): AsyncGenerator<string[], void, undefined> {
+  for await (const bytes of copyOutBytes(client, sql, options)) yield linesOf(bytes);
+}
+
+/** Reads `copy … to stdout` as the bytes of some hundred whole lines at a time; the server waits while the consumer works. When the
+ *  signal fires or the consumer stops early, the query ends on the server and the client stays usable.
+ *  @throws the signal's reason or the server's error */
+export async function* copyOutBytes(
+  client: Client,
+  sql: string,
+  options: CopyOptions = {},
+): AsyncGenerator<Buffer, void, undefined> {
   const { signal } = options;
   signal?.throwIfAborted();
   const stream = client.query(copyToStream(sql, { highWaterMark: 256 * 1024 }));
@@ -52,8 +61,8 @@ export async function* copyOutLines(
     const splitter = new CopyLineSplitter();
     for await (const chunk of stream.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
       signal?.throwIfAborted();
-      const lines = splitter.push(chunk);
-      if (lines.length > 0) yield lines;
+      const bytes = splitter.whole(chunk);
+      if (bytes.length > 0) yield bytes;
     }
   } catch (error) {
     signal?.throwIfAborted();

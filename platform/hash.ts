@@ -2,13 +2,13 @@ import * as crypto from 'node:crypto';
 import { createReadStream } from 'node:fs';
 
 /** The one-shot digest is absent before Node 20.12 (and costs a third of an object digest where it is present). */
-const sha256Hex: (text: string) => string =
+const sha256Hex: (text: string | Buffer) => string =
   typeof crypto.hash === 'function'
     ? (text) => crypto.hash('sha256', text, 'hex')
     : (text) => crypto.createHash('sha256').update(text).digest('hex');
 
-/** sha256 of a text cut to 128 bits, in the form of a PostgreSQL uuid. Stored in rows: never change it. */
-export const hash128 = (text: string): string => {
+/** sha256 of a text (or of its UTF-8) cut to 128 bits, in the form of a PostgreSQL uuid. Stored in rows: never change it. */
+export const hash128 = (text: string | Buffer): string => {
   const hex = sha256Hex(text);
   return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20, 32)}`;
 };

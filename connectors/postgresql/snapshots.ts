@@ -1,9 +1,9 @@
 import type { PoolClient } from 'pg';
 import type { RawRow } from '../../domain/rows.js';
 import { SyncError } from '../../domain/errors.js';
-import { jsonOfCopyLine } from '../../platform/copy-text.js';
-import { copyOut, copyOutLines } from '../../platform/copy.js';
-import type { Partition, RawBatch, ReadRequest, SnapshotReader } from '../capabilities.js';
+import { decodeCopyLine, jsonOfCopyLine } from '../../platform/copy-text.js';
+import { copyOut, copyOutBytes, copyOutLines } from '../../platform/copy.js';
+import type { CopyTextBatch, Partition, RawBatch, ReadRequest, SnapshotReader } from '../capabilities.js';
 import { readBound, readCursor, writeCursor } from './cursor.js';
 import type { ReadCursor } from './cursor.js';
 import { compareKey, keyOrder, textOf } from './expressions.js';
@@ -30,6 +30,12 @@ export const createSnapshotReader = (sessions: PostgresSessions): SnapshotReader
     );
   },
 
+  readCopyText(request, partition, after, signal): AsyncIterable<CopyTextBatch> {
+    return sessions.stream(`reading "${request.entity}"`, (client) =>
+      readCopyText(client, sessions.defaultSchema, request, partition, after, signal),
+    );
+  },
+
   readTexts(request, partition, signal): AsyncIterable<readonly string[]> {
     return sessions.stream(`reading "${request.entity}"`, (client) =>
       readTexts(client, sessions.defaultSchema, request, partition, signal),
@@ -44,14 +50,45 @@ async function* readTexts(
   partition: Partition,
   signal: AbortSignal,
 ): AsyncGenerator<readonly string[], void, undefined> {
+  const { sql, settings } = await planUnique(client, defaultSchema, request, partition, null);
+  await settings.apply(client);
+  for await (const lines of copyOutLines(client, `copy (${sql}) to stdout`, { signal }))
+    yield lines.map(jsonOfCopyLine);
+}
+
+/** @throws SyncError source_schema_changed where the source no longer keeps its keys apart */
+const planUnique = async (
+  client: PoolClient,
+  defaultSchema: string,
+  request: ReadRequest,
+  partition: Partition,
+  cursor: { readonly key: readonly string[] } | null,
+): Promise<{ plan: ReadPlan; sql: string; settings: RangeSettings }> => {
   const plan = await planRead(client, defaultSchema, request);
   if (!plan.keyIsUnique)
     throw new SyncError('source_schema_changed', `"${request.entity}" has no unique key of its own any more`);
   const settings = new RangeSettings();
-  const sql = keyedSql(plan, partition, null, settings);
+  return { plan, sql: keyedSql(plan, partition, cursor, settings), settings };
+};
+
+const newline = 0x0a;
+
+async function* readCopyText(
+  client: PoolClient,
+  defaultSchema: string,
+  request: ReadRequest,
+  partition: Partition,
+  after: string | null,
+  signal: AbortSignal,
+): AsyncGenerator<CopyTextBatch, void, undefined> {
+  const told = after === null ? null : readCursor(after);
+  const cursor = told !== null && 'key' in told ? told : null;
+  const { plan, sql, settings } = await planUnique(client, defaultSchema, request, partition, cursor);
   await settings.apply(client);
-  for await (const lines of copyOutLines(client, `copy (${sql}) to stdout`, { signal }))
-    yield lines.map(jsonOfCopyLine);
+  for await (const text of copyOutBytes(client, `copy (${sql}) to stdout`, { signal })) {
+    const last = decodeCopyLine(text.toString('utf8', text.lastIndexOf(newline, -2) + 1, text.length - 1));
+    yield { text, cursor: writeCursor({ key: plan.keyPlaces.map((place) => last[place] ?? ''), seen: 1 }) };
+  }
 }
 
 async function* readRange(

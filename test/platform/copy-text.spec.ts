@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { copyTextArray, decodeTextArray, encodeTextArray } from '../../platform/copy-sink.js';
+import { decodeTextArray, encodeTextArray } from '../../platform/copy-sink.js';
 import {
   copyCell,
   CopyEncoder,
@@ -60,7 +60,19 @@ describe('COPY text', () => {
     fc.assert(
       fc.property(fc.array(item, { maxLength: 8 }), (items) => {
         expect(decodeTextArray(encodeTextArray(items))).toEqual(items);
-        expect(copyTextArray(items)).toBe(copyCell(encodeTextArray(items)));
+        const encoder = new CopyEncoder();
+        encoder.addList(items);
+        expect(encoder.take().toString()).toBe(Buffer.from(copyCell(encodeTextArray(items))).toString());
+      }),
+    );
+  });
+
+  it('writes a row as JSON would be written', () => {
+    fc.assert(
+      fc.property(fc.array(cell, { maxLength: 6 }), (row) => {
+        const encoder = new CopyEncoder();
+        encoder.addJsonRow(row);
+        expect(encoder.take().toString()).toBe(JSON.stringify(row));
       }),
     );
   });
