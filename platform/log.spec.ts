@@ -48,18 +48,26 @@ test('a password in a connection string is blanked wherever it is quoted', () =>
   expect(line['msg']).toBe('mysql://a:[redacted]@b');
 });
 
-test('an error keeps code, message and cause, not the row that a database quotes', () => {
-  const error = Object.assign(new Error('duplicate key', { cause: new Error('below') }), {
-    code: '23505',
+test('an error keeps code and cause; what a database says of values is withheld, message and detail', () => {
+  const error = Object.assign(new Error('invalid input syntax for type date: "amara@lakeside.example"'), {
+    code: '22007',
     detail: 'Key (email)=(amara@lakeside.example) already exists.',
+    cause: new Error('below'),
   });
   const line = written((log) => {
     log.error({ err: error });
   });
-  expect(line['err']).toMatchObject({ code: '23505', message: 'duplicate key', cause: { message: 'below' } });
+  expect(line['err']).toMatchObject({ code: '22007', message: '[it may quote a value]', cause: { message: 'below' } });
   expect(JSON.stringify(line)).not.toContain('amara');
 });
 
+test('an error of the database that quotes no value keeps its message', () => {
+  const error = Object.assign(new Error('relation "stores" does not exist'), { code: '42P01' });
+  const line = written((log) => {
+    log.error({ err: error });
+  });
+  expect(line['err']).toMatchObject({ code: '42P01', message: 'relation "stores" does not exist' });
+});
 test('a level below the chosen one is not written', () => {
   const lines: string[] = [];
   logInto(lines, 'warn').info('quiet');

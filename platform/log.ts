@@ -57,7 +57,7 @@ export function createLog(options: {
       // A connection string in a message is found by its shape: there is no name to go by.
       logMethod(this: Log, args: Parameters<Log['info']>, method: Log['info']): void {
         const plain = args.map((arg: unknown) => (typeof arg === 'string' ? withoutUrlPassword(arg) : arg));
-        method.apply(this, plain as Parameters<Log['info']>);
+        method.apply(this, withMessage(plain) as Parameters<Log['info']>);
       },
     },
   };
@@ -69,12 +69,18 @@ export function runLog(log: Log, runId: string): Log {
   return log.child({ runId });
 }
 
+/* A line that says nothing but its error would get the error's own message from pino, values and all. */
+function withMessage(args: readonly unknown[]): readonly unknown[] {
+  const [first, another] = args;
+  if (another !== undefined || typeof first !== 'object' || first === null) return args;
+  const thrown = first instanceof Error ? first : 'err' in first ? first.err : undefined;
+  return thrown instanceof Error ? [first, withoutUrlPassword(messageOf(thrown))] : args;
+}
+
 /* A database error quotes the row in `detail` and `where`; only what leads to the cause is kept. */
 function describeError(thrown: unknown): unknown {
   if (!(thrown instanceof Error)) return withoutUrlPassword(String(thrown));
-  const code =
-    'code' in thrown && (typeof thrown.code === 'string' || typeof thrown.code === 'number') ? thrown.code : undefined;
-  const message = quotesValues(thrown, code) ? '[it may quote a value]' : thrown.message;
+  const [code, message] = [codeOf(thrown), messageOf(thrown)];
   return {
     type: thrown.name,
     ...(code === undefined ? {} : { code }),
@@ -84,6 +90,12 @@ function describeError(thrown: unknown): unknown {
     ...(thrown.cause === undefined ? {} : { cause: describeError(thrown.cause) }),
   };
 }
+
+const codeOf = (thrown: Error): string | number | undefined =>
+  'code' in thrown && (typeof thrown.code === 'string' || typeof thrown.code === 'number') ? thrown.code : undefined;
+
+const messageOf = (thrown: Error): string =>
+  quotesValues(thrown, codeOf(thrown)) ? '[it may quote a value]' : thrown.message;
 
 /* PostgreSQL names the value that it refuses, and what a trigger or a view of the target says is anybody's (classes 22 data, 23 and 44
    constraints, P0 raised, 38 and 39 outside functions); JavaScript names the text that is no JSON. */
