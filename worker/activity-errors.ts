@@ -35,6 +35,7 @@ export function surroundActivities(log: Log, crashPoints: CrashPoints): (context
           const failure = toFailure(error, activityType, attempt, context.cancellationSignal.aborted);
           if (failure instanceof ApplicationFailure)
             log.warn({ ...line, code: failure.type, err: error }, 'step failed');
+          else if (failure instanceof CancelledFailure) log.info(line, 'step cancelled');
           throw failure;
         } finally {
           clearInterval(beat);

@@ -327,6 +327,12 @@ export class Campus {
     );
   }
 
+  /** What was taken out of the target is cancelled at the source too: coming again, it would be held. */
+  async cancelUnposted(): Promise<void> {
+    const { rows } = await this.target.query<{ no: string }>('select no from payments');
+    await this.source.query('delete from payments where no <> all ($1::text[])', [rows.map(({ no }) => no)]);
+  }
+
   /** The payments of both sides, as they stand. */
   async payments(): Promise<{ readonly source: readonly unknown[]; readonly target: readonly unknown[] }> {
     const sql = 'select no, amount::text, booked_on::text from payments order by no';

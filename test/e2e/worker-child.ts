@@ -31,7 +31,8 @@ export async function startWorkerChild(place: WorkerPlace, { crashAt, sleepAt }:
     environment: {
       DATABASE_URL: place.databaseUrl,
       TEMPORAL_ADDRESS: place.temporalAddress,
-      CONCORD_LOG_LEVEL: 'warn',
+      // One that sleeps is asked how what it was at has ended.
+      CONCORD_LOG_LEVEL: sleepAt === undefined ? 'warn' : 'info',
       CONCORD_FAULTS: '1',
       ...(crashAt === undefined ? {} : { CONCORD_CRASH_AT: crashAt }),
       ...(sleepAt === undefined ? {} : { CONCORD_SLEEP_AT: sleepAt }),

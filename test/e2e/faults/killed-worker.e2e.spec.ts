@@ -116,6 +116,7 @@ async function inPostedRollback(lane: Lane, place: string): Promise<void> {
   );
   expect(result.state).toBe('completed');
   expect((await campus.payments()).target).toEqual(before);
+  await campus.cancelUnposted();
 }
 
 /** There and back: each case undoes the one before it. */
