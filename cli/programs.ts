@@ -25,10 +25,6 @@ export interface ProgramOptions {
   readonly environment?: Readonly<Record<string, string>>;
 }
 
-/* The worker makes much short-lived garbage, in four isolates: young generations that grow to 16 MiB each cost 45 MiB more and save
-   no time that could be measured. */
-const memoryFlags: Readonly<Record<ProgramName, readonly string[]>> = { worker: ['--max-semi-space-size=4'], api: [] };
-
 const readyWithinMilliseconds = 30_000;
 /* What is at hand has 20 s in the API and 25 s in the worker. */
 const graceMilliseconds = 40_000;
@@ -43,7 +39,7 @@ export async function startProgram(options: ProgramOptions): Promise<ServerProce
   const file = join(projectFolder(), 'dist', name, 'main.js');
   const started = startServerProcess({
     executable: process.execPath,
-    args: [...memoryFlags[name], '--enable-source-maps', file, ...(scope === undefined ? [] : ['--scope', scope])],
+    args: ['--enable-source-maps', file, ...(scope === undefined ? [] : ['--scope', scope])],
     environment: childEnvironment({
       ...options.environment,
       DATABASE_URL: options.databaseUrl,
