@@ -1,4 +1,5 @@
 import { createCipheriv, createDecipheriv, createHash, hkdfSync, randomBytes } from 'node:crypto';
+import type { PoolClient } from 'pg';
 import type { MemberRole } from '../domain/access.js';
 import { SyncError } from '../domain/errors.js';
 import type { Grant } from '../domain/grants.js';
@@ -88,13 +89,8 @@ export async function findSession(
 ): Promise<Session | null> {
   if (!tokenPattern.test(token)) return null;
   return await hub.system(async (client) => {
-    const found = await client.query<{ id: string; institution_id: number }>(
-      'select id, institution_id from concord.session_by_token($1)',
-      [hashOf(token)],
-    );
-    const [place] = found.rows;
-    if (place === undefined) return null;
-    await enterInstitution(client, place.institution_id);
+    const id = await enterSession(client, token);
+    if (id === null) return null;
     const { rows } = await client.query<SessionRow>(
       `with used as (
          update concord.sessions set last_used_at = $2
@@ -103,7 +99,7 @@ export async function findSession(
        select id, institution_id, provider, subject, name, role, organisations, grants, created_at, expires_at, vouched_at
        from concord.sessions
        where id = $1 and expires_at > $2 and last_used_at > $2::timestamptz - $3 * interval '1 minute'`,
-      [place.id, now, idle],
+      [id, now, idle],
     );
     const [row] = rows;
     return row === undefined ? null : toSession(row);
@@ -114,14 +110,9 @@ export async function findSession(
 export async function endSession(hub: Hub, token: string): Promise<boolean> {
   if (!tokenPattern.test(token)) return false;
   return await hub.system(async (client) => {
-    const found = await client.query<{ id: string; institution_id: number }>(
-      'select id, institution_id from concord.session_by_token($1)',
-      [hashOf(token)],
-    );
-    const [place] = found.rows;
-    if (place === undefined) return false;
-    await enterInstitution(client, place.institution_id);
-    const ended = await client.query('delete from concord.sessions where id = $1', [place.id]);
+    const id = await enterSession(client, token);
+    if (id === null) return false;
+    const ended = await client.query('delete from concord.sessions where id = $1', [id]);
     return ended.rowCount === 1;
   });
 }
@@ -143,16 +134,11 @@ export async function renewSession(
   ask: (refreshToken: string | null) => Promise<Renewed | null>,
 ): Promise<boolean> {
   return await hub.system(async (client) => {
-    const found = await client.query<{ id: string; institution_id: number }>(
-      'select id, institution_id from concord.session_by_token($1)',
-      [hashOf(token)],
-    );
-    const [place] = found.rows;
-    if (place === undefined) return false;
-    await enterInstitution(client, place.institution_id);
+    const id = await enterSession(client, token);
+    if (id === null) return false;
     const { rows } = await client.query<{ renewal: string | null; vouched_at: Date }>(
       'select renewal, vouched_at from concord.sessions where id = $1 for update',
-      [place.id],
+      [id],
     );
     const [row] = rows;
     if (row === undefined) return false;
@@ -160,14 +146,14 @@ export async function renewSession(
     if (row.vouched_at >= before) return true;
     const renewed = await ask(row.renewal === null ? null : opened(row.renewal, token));
     if (renewed === null) {
-      await client.query('delete from concord.sessions where id = $1', [place.id]);
+      await client.query('delete from concord.sessions where id = $1', [id]);
       return false;
     }
     const { grants, organisations, refreshToken } = renewed;
     await client.query(
       'update concord.sessions set grants = $2, organisations = $3, renewal = $4, vouched_at = $5 where id = $1',
       [
-        ...[place.id, JSON.stringify(grants), [...organisations]],
+        ...[id, JSON.stringify(grants), [...organisations]],
         ...[refreshToken === null ? null : sealed(refreshToken, token), now],
       ],
     );
@@ -178,16 +164,11 @@ export async function renewSession(
 /** What a session's provider is asked with again; null: it gave nothing. */
 export async function refreshTokenOf(hub: Hub, token: string): Promise<string | null> {
   return await hub.system(async (client) => {
-    const found = await client.query<{ id: string; institution_id: number }>(
-      'select id, institution_id from concord.session_by_token($1)',
-      [hashOf(token)],
-    );
-    const [place] = found.rows;
-    if (place === undefined) return null;
-    await enterInstitution(client, place.institution_id);
+    const id = await enterSession(client, token);
+    if (id === null) return null;
     const { rows } = await client.query<{ renewal: string | null }>(
       'select renewal from concord.sessions where id = $1',
-      [place.id],
+      [id],
     );
     const renewal = rows[0]?.renewal ?? null;
     return renewal === null ? null : opened(renewal, token);
@@ -203,6 +184,18 @@ export async function institutionIdOf(hub: Hub, code: string): Promise<number | 
     return row.id;
   });
 }
+
+/* Goes into the institution of a token's session. Returns the session's id; null: there is none of the token. */
+const enterSession = async (client: PoolClient, token: string): Promise<string | null> => {
+  const { rows } = await client.query<{ id: string; institution_id: number }>(
+    'select id, institution_id from concord.session_by_token($1)',
+    [hashOf(token)],
+  );
+  const [place] = rows;
+  if (place === undefined) return null;
+  await enterInstitution(client, place.institution_id);
+  return place.id;
+};
 
 interface SessionRow {
   readonly id: string;
