@@ -22,6 +22,7 @@ import {
   insertRestriction,
   markDue,
   markReleased,
+  type NewRestriction,
   type RestrictionRow,
 } from './restriction.queries.js';
 import type { RestrictionView } from './restriction.view.js';
@@ -136,19 +137,9 @@ const linksOf = (id: string, goldenId: string, standing: boolean): Record<string
   };
 };
 
-const toRestriction = (placed: {
-  readonly id: string;
-  readonly goldenId: string;
-  readonly type: string;
-  readonly recipientClass: string;
-  readonly from: string | null;
-  readonly to: string | null;
-  readonly authority: string;
-  readonly reason: string;
-  readonly actor: string;
-  readonly at: Date;
-  readonly day: string;
-}): Plain<RestrictionView> => ({
+const toRestriction = (
+  placed: NewRestriction & { readonly id: string; readonly type: string; readonly at: Date; readonly day: string },
+): Plain<RestrictionView> => ({
   ...{ id: placed.id, goldenId: placed.goldenId, entityType: placed.type, recipientClass: placed.recipientClass },
   ...{ state: 'standing', from: placed.from, to: placed.to, authority: placed.authority, reason: placed.reason },
   ...{ placedBy: placed.actor, placedAt: placed.at.toISOString() },

@@ -1,18 +1,10 @@
-import { Client } from '@temporalio/client';
-import type { Connection } from '@temporalio/client';
-import { NativeConnection } from '@temporalio/worker';
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import { changesOf } from '../../activities/run-plan.js';
 import type { ChangeCounts, RunPlan } from '../../domain/run-plan.js';
-import { createLog } from '../../platform/log.js';
-import { composeActivities } from '../../worker/compose.js';
-import { startWorkers } from '../../worker/create-worker.js';
-import type { RunningWorkers } from '../../worker/create-worker.js';
 import { dryRun, syncRun } from '../../workflows/index.js';
 import { workflowIds } from '../../workflows/messages.js';
 import type { RunResult } from '../../workflows/messages.js';
-import { connectTemporal, temporalAddress, uniqueSuffix } from '../harness/temporal.js';
-import { quietRuntime } from '../workflows/stage.js';
+import { OwnWorkers } from '../workflows/own-workers.js';
 import { Campus } from './campus.js';
 
 /* What a dry run says is what the run then does, and it changes nothing: over PostgreSQL, tables and files, and Temporal. */
@@ -23,39 +15,27 @@ jest.setTimeout(120_000);
 const ofRuns = ['run_chunks', 'run_leases', 'run_samples', 'events'];
 
 describe('a dry run', () => {
-  const scope = `.${uniqueSuffix()}`;
-  const crashPoints = { reach: () => undefined };
   let campus: Campus;
-  let connection: Connection;
-  let native: NativeConnection;
-  let workers: RunningWorkers;
+  let workers: OwnWorkers;
   let started = 0;
 
   beforeAll(async () => {
-    quietRuntime();
     campus = await Campus.open({ students: 120, employees: 60, both: 30 });
-    connection = await connectTemporal();
-    native = await NativeConnection.connect({ address: temporalAddress() });
-    workers = await startWorkers({
-      ...{ connection: native, namespace: 'default', scope, crashPoints },
-      activities: composeActivities({ hub: campus.hub, crashPoints }),
-      log: createLog({ level: 'silent', name: 'test' }),
-    });
+    workers = await OwnWorkers.start(campus.hub);
   });
   afterAll(async () => {
-    await workers.drain();
-    await native.close();
-    await connection.close();
+    await workers.close();
     await campus.close();
   });
 
   const begin = async (workflow: typeof dryRun | typeof syncRun, jobId: number): Promise<RunResult> => {
     started += 1;
+    const { client, scope } = workers;
     const workflowId =
       workflow === dryRun
         ? workflowIds.dryRun(jobId, String(started), scope)
         : workflowIds.syncRun(jobId, String(started), scope);
-    return await new Client({ connection }).workflow.execute(workflow, {
+    return await client.workflow.execute(workflow, {
       workflowId,
       taskQueue: `sync-io${scope}`,
       args: [{ institutionId: campus.institutionId, jobId, actor: 'test', asOf: '2026-09-01' }],

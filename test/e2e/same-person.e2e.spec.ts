@@ -1,19 +1,11 @@
-import { Client } from '@temporalio/client';
-import type { Connection } from '@temporalio/client';
-import { NativeConnection } from '@temporalio/worker';
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import { createHub } from '../../database/hub.js';
 import type { Hub } from '../../database/hub.js';
-import { createLog } from '../../platform/log.js';
-import { composeActivities } from '../../worker/compose.js';
-import { startWorkers } from '../../worker/create-worker.js';
-import type { RunningWorkers } from '../../worker/create-worker.js';
 import { createDatabase } from '../harness/database.js';
 import type { TestDatabase } from '../harness/database.js';
-import { connectTemporal, temporalAddress, uniqueSuffix } from '../harness/temporal.js';
 import { PeopleWorld } from '../merge/people-world.js';
 import { WorkflowConductor } from '../merge/workflow-conductor.js';
-import { quietRuntime } from '../workflows/stage.js';
+import { OwnWorkers } from '../workflows/own-workers.js';
 
 /* Decisions whether two are the same, through everything: made as the API makes them, carried out by the review of the job and
    its child, and rolled back by a workflow. */
@@ -21,34 +13,21 @@ import { quietRuntime } from '../workflows/stage.js';
 jest.setTimeout(240_000);
 
 describe('who is who, end to end', () => {
-  const scope = `.${uniqueSuffix()}`;
-  const crashPoints = { reach: () => undefined };
   let database: TestDatabase;
   let hub: Hub;
-  let connection: Connection;
-  let native: NativeConnection;
-  let workers: RunningWorkers;
+  let workers: OwnWorkers;
   let world: PeopleWorld;
 
   beforeAll(async () => {
-    quietRuntime();
     database = await createDatabase();
     hub = createHub({ url: database.url, role: 'concord_worker', max: 8 });
-    connection = await connectTemporal();
-    native = await NativeConnection.connect({ address: temporalAddress() });
-    workers = await startWorkers({
-      ...{ connection: native, namespace: 'default', scope, crashPoints },
-      activities: composeActivities({ hub, crashPoints }),
-      log: createLog({ level: 'silent', name: 'test' }),
-    });
-    const client = new Client({ connection });
+    workers = await OwnWorkers.start(hub);
+    const { client, scope } = workers;
     world = await PeopleWorld.open(database.url, 'who', (own) => new WorkflowConductor({ client, hub: own, scope }));
   });
   afterAll(async () => {
     await world.close();
-    await workers.drain();
-    await native.close();
-    await connection.close();
+    await workers.close();
     await hub.close();
     await database.drop();
   });
