@@ -10,7 +10,7 @@ import type { Output } from './terminal.js';
 
 const outputOf = (stream: NodeJS.WriteStream): Output => ({
   write: (text) => void stream.write(text),
-  isTerminal: stream.isTTY,
+  isTerminal: Boolean(stream.isTTY), // undefined of a file or a pipe, whatever its type says
 });
 
 /* A wrong environment of the platform is no concern of whoever only asks another server. */

@@ -199,7 +199,12 @@ export function readCliEnvironment(environment: Environment = process.env): CliE
       isSet('XDG_CONFIG_HOME') && configHome !== undefined ? configHome : join(homedir(), '.config'),
       'concord',
     ),
-    colours: isSet('NO_COLOR') || environment['TERM'] === 'dumb' ? false : isSet('FORCE_COLOR') ? true : null,
+    colours:
+      isSet('NO_COLOR') || environment['TERM'] === 'dumb'
+        ? false
+        : isSet('FORCE_COLOR')
+          ? !['0', 'false'].includes(environment['FORCE_COLOR'] ?? '')
+          : null,
   };
 }
 

@@ -36,6 +36,7 @@ const apply = async (...args: string[]): Promise<{ code: number | null; out: str
         JEST_WORKER_ID: null,
         XDG_CONFIG_HOME: home,
         FORCE_COLOR: null, // which a test runner sets for its own workers
+        CI: 'true', // for which some libraries colour even what goes into a pipe
       }),
       stdio: ['ignore', 'pipe', 'pipe'],
     },
