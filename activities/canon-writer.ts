@@ -21,12 +21,10 @@ export interface StagedRow {
   readonly place: StagedPlace | null;
 }
 
-/** Where the bytes of a row lie: those of its cells, and those of `raw` as COPY text. Cells that are only copied are null in `cells`. */
+/** Where the bytes of a row lie: those of its cells, and all of `raw`. Cells that are only copied are null in `cells`. */
 export interface StagedPlace {
   readonly line: CopyLine;
-  readonly raw: CopyEncoder;
-  readonly from: number;
-  readonly to: number;
+  readonly json: CopyEncoder;
 }
 
 /** Takes lines of COPY text: cells into `bytes`, then their end. Null: go on; a promise: the server lags. */
@@ -57,6 +55,8 @@ export class CanonWriter {
   /** What a line of each kind of record begins with. */
   private readonly openings = new Map<string, string>();
   private readonly copied: readonly (CopiedGroup | null)[] | null;
+  /** Whether the row that was added last has a main record, which keeps its text. */
+  wroteMain = false;
 
   constructor(
     private readonly canon: LineSink,
@@ -71,6 +71,7 @@ export class CanonWriter {
   /** Null: go on; a promise: the server lags. */
   add(row: StagedRow): Promise<unknown> | null {
     const standardized = this.source.standardize(row.cells);
+    this.wroteMain = false;
     const lagging: Promise<void>[] = [];
     const wait = (sent: Promise<void> | null): void => {
       if (sent !== null) lagging.push(sent);
@@ -104,6 +105,7 @@ export class CanonWriter {
   private addRecord(row: StagedRow, record: CanonicalRecord, main: boolean): Promise<void> | null {
     const { bytes } = this.canon;
     const { name, birthDate } = record.corroboration;
+    this.wroteMain ||= main;
     bytes.addText(this.openingOf(record.entityType));
     bytes.addCell(row.key);
     bytes.separate();
@@ -126,7 +128,7 @@ export class CanonWriter {
     bytes.separate();
     if (!main) bytes.addCell(null);
     else if (row.place === null) bytes.addCell(row.raw);
-    else bytes.addFrom(row.place.raw, row.place.from, row.place.to);
+    else bytes.addFrom(row.place.json);
     bytes.separate();
     bytes.addCell(main ? row.hash : null);
     bytes.separate();

@@ -9,6 +9,7 @@ import { readSourcePlans, type SourcePlan } from './extract.js';
 import { fenced, readChunks, recordChunk, takeLease } from './lease.js';
 import { addFinding } from './problems.js';
 import { noteMapped, stageStale } from './remap.js';
+import { restoreRaw } from './staged-source.js';
 import { spareUnreadable } from './unreadable-rows.js';
 
 /** Keys that stand for "the row is not there" among hashes of rolled back inputs. */
@@ -42,18 +43,27 @@ const checkStaged = async (
 };
 
 /** Rows of one source that share a key: none of them can be told to be the right one, so all are rejected. */
-const rejectDuplicateKeys = async (client: PoolClient, run: RunRef, mapping: MappingRef): Promise<number> => {
+const rejectDuplicateKeys = async (
+  client: PoolClient,
+  run: RunRef,
+  mapping: MappingRef,
+  atOnce: boolean,
+): Promise<number> => {
   const raw = stagingOf(run.runId).raw(mapping.id);
-  return one(
-    client,
-    `with twice as (select key from ${raw} where key <> '' group by key having count(*) > 1),
-     gone as (delete from ${raw} r using twice t where r.key = t.key returning r.key, r.raw, r.hash),
-     kept as (
-       insert into rejected_records (institution_id, run_id, mapping_id, kind, source_key, position, raw, raw_hash, reason, detail)
-       select $1, $2, $3, 'rejected', key, '', raw, hash, 'duplicate_key', 'several rows of the source have this key' from gone returning 1)
-     select count(*) as count from kept`,
+  const { rowCount } = await client.query(
+    `create temp table twice on commit drop as
+     with keys as (select key from ${raw} where key <> '' group by key having count(*) > 1)
+     select r.key, r.raw, r.hash from ${raw} r join keys k on k.key = r.key`,
+  );
+  if (rowCount === 0) return 0;
+  if (atOnce) await restoreRaw(client, run, { table: 'twice', mappingId: mapping.id });
+  await client.query(`delete from ${raw} r using twice t where r.key = t.key`);
+  await client.query(
+    `insert into rejected_records (institution_id, run_id, mapping_id, kind, source_key, position, raw, raw_hash, reason, detail)
+     select $1, $2, $3, 'rejected', key, '', raw, hash, 'duplicate_key', 'several rows of the source have this key' from twice`,
     [run.institutionId, run.runId, mapping.id],
   );
+  return rowCount ?? 0;
 };
 
 /** Stands for a partition: the rows that were not read, but waited for their parent. */
@@ -192,7 +202,7 @@ export const createDiff = ({ hub, configurations, heartbeat, cancelled, crashPoi
     // A source that lets no key occur twice need not be asked whether one does.
     const duplicates = plan.partitions.every(({ keysAreUnique }) => keysAreUnique === true)
       ? 0
-      : await rejectDuplicateKeys(client, run, mapping);
+      : await rejectDuplicateKeys(client, run, mapping, plan.atOnce);
     await client.query(`analyze ${staging.raw(mapping.id)} (part, key, hash)`);
     if (known !== null) await client.query(`analyze ${staging.unseen(mapping.id)}`);
     await insertChanges(client, run, mapping);

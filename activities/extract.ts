@@ -11,6 +11,7 @@ import { addFinding, addRejected } from './problems.js';
 import { needsRemap } from './remap.js';
 import { unreadPlan } from './staged-source.js';
 import { extractChanges } from './extract-changes.js';
+import { InTurn } from './lanes.js';
 import { RawChunk } from './raw-chunk.js';
 
 /** How one source is read in this run; kept in `run_chunks` so that every later step knows it. */
@@ -352,28 +353,37 @@ export const createExtract = (dependencies: ActivityDependencies) => {
           );
           counts = { rows: counts.rows + filled.rows, rejected: counts.rejected + filled.rejected.length };
           chunk += 1;
+          filled.clear();
           crashPoint('extract');
         };
-        const filling = new RawChunk(site);
         const request = requestOf(mapping, plan);
         const [after, signal] = [last?.cursor ?? null, cancelled() ?? new AbortController().signal];
         const asText = partition.keysAreUnique === true ? reader.readCopyText?.bind(reader) : undefined;
         const batches =
           asText?.(request, partition, after, signal) ?? reader.readPartition(request, partition, after, signal);
-        for await (const batch of batches) {
-          heartbeat();
-          if ('text' in batch) filling.addText(batch.text);
-          else {
-            for (const row of batch.rows) filling.add(row);
-            filling.rejected.push(...batch.rejected);
+        // One chunk is filled while the one before it is staged.
+        let [filling, other] = [new RawChunk(site), new RawChunk(site)];
+        const staging = new InTurn();
+        try {
+          for await (const batch of batches) {
+            heartbeat();
+            if ('text' in batch) filling.addText(batch.text);
+            else {
+              for (const row of batch.rows) filling.add(row);
+              filling.rejected.push(...batch.rejected);
+            }
+            filling.cursor = batch.cursor;
+            if (filling.rows < chunkRows) continue;
+            const filled = filling;
+            await staging.next(() => stage(filled, false));
+            [filling, other] = [other, filling];
           }
-          filling.cursor = batch.cursor;
-          if (filling.rows < chunkRows) continue;
-          await stage(filling, false);
-          filling.clear();
+          // The last one always comes, be it empty: it says that nothing follows.
+          await staging.next(() => stage(filling, true));
+          await staging.done();
+        } finally {
+          await staging.settled();
         }
-        // The last one always comes, be it empty: it says that nothing follows.
-        await stage(filling, true);
         return counts;
       } finally {
         await connector.close();

@@ -11,6 +11,7 @@ import { missingHash } from './diff.js';
 import { readSourcePlans } from './extract.js';
 import { fenced, readChunks, recordChunk, takeLease } from './lease.js';
 import { addFinding } from './problems.js';
+import { restoreRaw } from './staged-source.js';
 
 type RowOperation = LimitDefinition['operation'];
 
@@ -63,10 +64,19 @@ export const keepHeld = async (client: PoolClient, run: RunRef, held: Held): Pro
   );
   const count = Number(rows[0]?.count ?? 0);
   const hash = rows[0]?.hash ?? null;
+  for (const mappingId of await keptElsewhere(client)) await restoreRaw(client, run, { table: 'held_now', mappingId });
   // A run that reads one person asks nothing that a run over whole sources asks: there these rows are held again.
   if (count > 0 && run.subjectKey !== undefined) await leaveToSync(client, run, held, count);
   else if (count > 0 && hash !== null) await ask(client, run, held, count, hash);
   return count;
+};
+
+/** Mappings of held rows whose text is kept with their canonical records. */
+const keptElsewhere = async (client: PoolClient): Promise<number[]> => {
+  const { rows } = await client.query<{ mapping: number }>(
+    'select distinct mapping_id as mapping from held_now where raw is null and hash is not null',
+  );
+  return rows.map(({ mapping }) => mapping);
 };
 
 const leaveToSync = (client: PoolClient, run: RunRef, held: Held, count: number): Promise<void> =>

@@ -21,3 +21,26 @@ export const inLanes = async <T>(
   const failure = ended.find((one) => one.status === 'rejected');
   if (failure !== undefined) throw failure.reason;
 };
+
+/** Work done beside its caller, one piece after the other: `next` waits for the piece before, begins its own and returns. */
+export class InTurn {
+  private current: Promise<unknown> = Promise.resolve();
+
+  /** @throws what the piece before threw; nothing is begun then */
+  async next(work: () => Promise<unknown>): Promise<void> {
+    await this.current;
+    this.current = work();
+    // It is told by whoever comes next: until then nobody listens.
+    this.current.catch(() => undefined);
+  }
+
+  /** Waits for the last piece. @throws what it threw */
+  async done(): Promise<void> {
+    await this.current;
+  }
+
+  /** As `done`, whatever became of it. */
+  async settled(): Promise<void> {
+    await Promise.allSettled([this.current]);
+  }
+}

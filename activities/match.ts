@@ -126,6 +126,31 @@ const joinCrosswalk = async (
   await client.query('analyze known');
 };
 
+/** Whether every record is sure to be new and to stand alone: no record of the type is known, and all are of one source, in which
+ *  identifiers link nothing. */
+const allAreNew = async (client: PoolClient, run: RunRef, type: EntityTypeRef): Promise<boolean> => {
+  if (type.definition.kind === 'reconciled') return false;
+  const { rows } = await client.query<{ first: string | null; last: string | null; known: boolean }>(
+    `select min(mapping_id) as first, max(mapping_id) as last,
+       exists (select 1 from golden_records where entity_type_id = $1) as known
+     from ${stagingOf(run.runId).canon} c where c.entity_type_id = $1`,
+    [type.id],
+  );
+  const [found] = rows;
+  return found?.first != null && found.first === found.last && !found.known;
+};
+
+/** As `assign`, where all are new and nothing can link them. */
+const assignNew = async (client: PoolClient, run: RunRef, type: EntityTypeRef): Promise<void> => {
+  const { match, canon } = stagingOf(run.runId);
+  await recreate(client, match(type.id), matchColumns);
+  await client.query(
+    `insert into ${match(type.id)} (ord, op, image_id, new_image, golden_id, new_golden, lone, rival)
+     select ord, op, nextval('image_ids'), true, nextval('golden_ids'), true, true, null from ${canon} where entity_type_id = $1`,
+    [type.id],
+  );
+};
+
 /** Whether an identifier could link anything: another image of the type holds some, or records of several sources are new. */
 const canLink = async (client: PoolClient, type: EntityTypeRef): Promise<boolean> => {
   if (type.definition.kind === 'reconciled') return true;
@@ -321,6 +346,24 @@ export const createMatch = (dependencies: ActivityDependencies) => {
   };
 };
 
+const matchWithKnown = async (
+  client: PoolClient,
+  run: RunRef,
+  type: EntityTypeRef,
+  reconciled: boolean,
+): Promise<void> => {
+  await joinCrosswalk(client, run, type, reconciled);
+  const offered = (await canLink(client, type)) ? await collectIdentifiers(client, run, type, reconciled) : 0;
+  if (offered > 0) {
+    await linkToKnown(client, type);
+    await linkAmongNew(client);
+    await propagateLabels(client);
+    await splitContradictions(client, reconciled);
+  }
+  await assign(client, run, type, reconciled, offered > 0);
+  await recheckKnown(client, run, type);
+};
+
 /** Matches one entity type anew; also called by `apply` where another run created records meanwhile. */
 export const matchType = async (
   dependencies: ActivityDependencies,
@@ -336,16 +379,8 @@ export const matchType = async (
     lease,
     async (client) => {
       const waiting = reconciled ? await noteWaiting(client, run, type) : 0;
-      await joinCrosswalk(client, run, type, reconciled);
-      const offered = (await canLink(client, type)) ? await collectIdentifiers(client, run, type, reconciled) : 0;
-      if (offered > 0) {
-        await linkToKnown(client, type);
-        await linkAmongNew(client);
-        await propagateLabels(client);
-        await splitContradictions(client, reconciled);
-      }
-      await assign(client, run, type, reconciled, offered > 0);
-      await recheckKnown(client, run, type);
+      if (await allAreNew(client, run, type)) await assignNew(client, run, type);
+      else await matchWithKnown(client, run, type, reconciled);
       const table = stagingOf(run.runId).match(type.id);
       await indexByPlace(client, table);
       await client.query(`analyze ${table}`);

@@ -54,6 +54,8 @@ export class RawChunk {
   private readonly raw = new Lines();
   private readonly canon = new Lines();
   private readonly problem = new Lines();
+  /** The JSON of one row. */
+  private readonly json = new CopyEncoder();
   private readonly writer: CanonWriter | null;
   private readonly keyOf: (row: RawRow) => string;
   private readonly scopeOf: (row: RawRow) => string | null;
@@ -82,6 +84,14 @@ export class RawChunk {
     this.addHashed(cells, raw, hash128(raw));
   }
 
+  /** A row that is standardized already is kept once: with its main canonical record, where it has one (`restoreRaw`). */
+  private standardized(row: StagedRow): boolean {
+    if (this.writer === null) return false;
+    // Nothing lags: the lines stay here.
+    void this.writer.add(row);
+    return this.writer.wroteMain;
+  }
+
   /** Rows as lines of COPY text in the order of the columns. */
   addText(text: Buffer): void {
     const { line } = this;
@@ -96,41 +106,32 @@ export class RawChunk {
   private addLine(line: CopyLine): void {
     for (const column of this.needed) this.cells[column] = line.cell(column);
     const [key, scope] = [this.keyOf(this.cells), this.scopeOf(this.cells)];
+    const { json } = this;
     const { bytes } = this.raw;
+    json.clear();
+    json.addJson(line);
+    const hash = hash128(json.look());
+    const kept = this.standardized(new LineRow(key, this.cells, hash, scope, { line, json }));
     bytes.addText(this.opening);
     bytes.addCell(key);
     bytes.separate();
-    const from = bytes.size;
-    bytes.addJson(line);
-    const to = bytes.size;
-    const hash = hash128(bytes.slice(from, to));
+    if (kept) bytes.addCell(null);
+    else bytes.addFrom(json);
     bytes.separate();
     bytes.addText(hash);
     bytes.separate();
     bytes.addCell(scope);
     this.raw.endLine();
-    if (this.writer !== null) {
-      const staged = new LineRow(key, this.cells, hash, scope, { line, raw: bytes, from, to });
-      void this.writer.add(staged);
-    }
     this.rows += 1;
   }
 
   /** As `add`, of a row whose text and hash are there. */
   addHashed(cells: RawRow, raw: string, hash: string): void {
     const [key, scope] = [this.keyOf(cells), this.scopeOf(cells)];
-    const { bytes } = this.raw;
-    bytes.addText(this.opening);
-    bytes.addCell(key);
-    bytes.separate();
-    bytes.addCell(raw);
-    bytes.separate();
-    bytes.addText(hash);
-    bytes.separate();
-    bytes.addCell(scope);
+    const kept = this.standardized({ key, raw, cells, hash, scope, broken: noRules, place: null });
+    this.raw.bytes.addText(this.opening);
+    this.raw.bytes.addCells([key, kept ? null : raw, hash, scope]);
     this.raw.endLine();
-    // Nothing lags: the lines stay here.
-    void this.writer?.add({ key, raw, cells, hash, scope, broken: noRules, place: null });
     this.rows += 1;
   }
 
@@ -173,8 +174,7 @@ class LineRow implements StagedRow {
   ) {}
 
   get raw(): string {
-    const { raw, from, to } = this.place;
-    return raw.slice(from, to).toString('utf8');
+    return this.place.json.look().toString('utf8');
   }
 }
 

@@ -1,5 +1,6 @@
 import type { PoolClient } from 'pg';
 import { markAlive, stagingOf } from '../database/staging.js';
+import type { RunRef } from '../domain/run.js';
 import type { SourcePlan } from './extract.js';
 import { recordChunk, type Lease } from './lease.js';
 
@@ -15,6 +16,21 @@ export const unreadPlan: SourcePlan = {
   atOnce: false,
   compare: false,
   partitions: [],
+};
+
+/** Brings back the text of rows that is kept with their main canonical records alone. Few runs need it: rows of a first read that
+ *  share a key, are held, or have to be standardized again.
+ *  @param rows a table of them: key, raw, hash */
+export const restoreRaw = async (
+  client: PoolClient,
+  run: RunRef,
+  rows: { readonly table: string; readonly mappingId: number },
+): Promise<void> => {
+  await client.query(
+    `update ${rows.table} r set raw = c.raw from ${stagingOf(run.runId).canon} c
+     where c.mapping_id = $1 and c.key = r.key and c.hash = r.hash and c.main and r.raw is null`,
+    [rows.mappingId],
+  );
 };
 
 /** Leaves the chunks that extract, diff and guard would have left, of rows that something else staged in their place: the sums

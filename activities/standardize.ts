@@ -18,6 +18,7 @@ import { hasApart, holdOtherPersons, withdrawApart } from './identity.js';
 import { fenced, readChunks, recordChunk, takeLease, type Lease } from './lease.js';
 import { findBrokenSetRules } from './set-rules.js';
 import { recogniseCorrected } from './stage-replay.js';
+import { restoreRaw } from './staged-source.js';
 
 /** Records of images that a row no longer makes (or whose row is missing) are withdrawn. */
 const withdrawAbsent = async (client: PoolClient, run: RunRef, mapping: MappingRef): Promise<void> => {
@@ -161,6 +162,7 @@ const keepAtOnce = async (
   const allNew = Object.values(others).every((count) => Number(count) === 0);
   if (allNew && Number(n) - rejoined === staged) return true;
   const gone = allNew ? `not exists (select 1 from ${staging.delta(mapping.id)} d where d.key = x.key)` : 'true';
+  if (!allNew) await restoreRaw(client, run, { table: staging.raw(mapping.id), mappingId: mapping.id });
   for (const table of [staging.canon, staging.problem])
     await client.query(`delete from ${table} x where x.mapping_id = $1 and ${gone}`, [mapping.id]);
   return allNew;

@@ -69,7 +69,8 @@ export class DatabaseUnreachable extends Error {
 }
 
 const attempts = 5;
-const bulkMemory = '256MB';
+/* Columns of which statistics are asked for in bulk work are ids, runs and mappings: few rows tell how they are spread. */
+const bulkSettings = `set local work_mem = '256MB'; set local default_statistics_target = 20`;
 /* A little more than the time after which an activity that says nothing is thought lost. */
 const defaultSilentSeconds = 75;
 
@@ -97,7 +98,7 @@ export function createHub({ url, role, max, silentSeconds = defaultSilentSeconds
         within(
           institutionId,
           async (client) => {
-            await client.query(`set local work_mem = '${bulkMemory}'`);
+            await client.query(bulkSettings);
             return await work(client);
           },
           options.attempt,

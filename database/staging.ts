@@ -3,7 +3,7 @@ import type { PoolClient } from 'pg';
 /** The names of a run's staging tables. Standalone, unlogged, no parent: creating one locks nothing of other runs. Names hold
  *  numbers only. A crash of the server empties them (`staging_lost`). */
 export interface Staging {
-  /** One row a source row that was read: key, raw (JSON array in column order), hash, scope. */
+  /** One row a source row that was read: key, raw (JSON array in column order; null: its main canonical record has it), hash, scope. */
   raw(mappingId: number): string;
   /** Where known rows were told apart while they were read: the images whose rows were not there as they were. */
   unseen(mappingId: number): string;
@@ -46,7 +46,7 @@ export const stagingOf = (runId: string): Staging => {
 
 /** Columns of the staging tables that are filled by `copy`. */
 export const stagingColumns = {
-  raw: 'part integer not null, key text collate "C" not null, raw text not null, hash uuid not null, scope text',
+  raw: 'part integer not null, key text collate "C" not null, raw text, hash uuid not null, scope text',
   unseen: 'id bigint not null',
   delta: 'key text collate "C" not null, class "char" not null, hash uuid',
   canon: `ord bigint generated always as identity, mapping_id integer not null, entity_type_id integer not null,

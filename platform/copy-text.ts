@@ -180,9 +180,9 @@ export class CopyEncoder {
     this.length = at;
   }
 
-  /** What another encoder has at a place. */
-  addFrom(other: CopyEncoder, from: number, to: number): void {
-    this.addBytes(other.bytes, from, to);
+  /** What another encoder has. */
+  addFrom(other: CopyEncoder): void {
+    this.addBytes(other.bytes, 0, other.length);
   }
 
   separate(): void {
