@@ -8,6 +8,7 @@ import type {
 } from '../connectors/capabilities.js';
 import { SyncError } from '../domain/errors.js';
 import { keyOf, type RawRow } from '../domain/rows.js';
+import { spelledRow } from '../domain/spelling.js';
 import { hash128 } from '../platform/hash.js';
 
 /* Targets of a dry run: asked what stands there, told what would be written, and never written to. What the target's own
@@ -51,8 +52,8 @@ class DryRows implements RowTarget {
   }
 
   async writeRows(target: TargetEntity, writes: readonly RowWrite[]): Promise<RowOutcome[]> {
-    const spell = await this.rows.spelling(target);
-    const spelled = (row: RawRow | null): RawRow | null => (row === null ? null : (spell(row) ?? row));
+    const spelling = await this.rows.spelling(target);
+    const spelled = (row: RawRow | null): RawRow | null => (row === null ? null : (spelledRow(spelling, row) ?? row));
     const there = await this.readRows(
       target,
       writes.map(({ key }) => key),

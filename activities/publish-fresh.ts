@@ -1,14 +1,13 @@
 import type { PoolClient } from 'pg';
-import type { CopyTarget, RowTarget } from '../connectors/capabilities.js';
+import type { CopyTarget } from '../connectors/capabilities.js';
 import { SyncError } from '../domain/errors.js';
-import { keyOf, type Cell, type RawRow } from '../domain/rows.js';
-import { copyOut } from '../platform/copy.js';
+import type { RowSpelling } from '../domain/spelling.js';
+import { copyOutBytes } from '../platform/copy.js';
 import { CopySink } from '../platform/copy-sink.js';
-import { CopyEncoder } from '../platform/copy-text.js';
-import { hash128 } from '../platform/hash.js';
+import { FreshRows, toldColumns } from './fresh-rows.js';
+import { GoldenLine, goldenColumns } from './golden-line.js';
 import { inLanes } from './lanes.js';
 import { fenced, recordChunk } from './lease.js';
-import type { Judged } from './projecting.js';
 import { noteDue, noteProblems } from './publish-record.js';
 import type { GoldenRange, Publishing } from './publishing.js';
 
@@ -44,12 +43,12 @@ export const publishFresh = async (publishing: Publishing): Promise<FreshPublish
     (await knowsRows(client, publishing)) ? [] : chunkBounds(client, publishing),
   );
   if (bounds.length === 0) return nothingDone;
-  const spell = await rows.spelling(publishing.target);
+  const spelling = await rows.spelling(publishing.target);
   const done: GoldenRange[] = [];
   let [written, withheld] = [0, 0];
   try {
     await inLanes(bounds.entries(), lanes, async ([chunk, range]) => {
-      const told = await tellChunk(publishing, copy, spell, chunk, range);
+      const told = await tellChunk(publishing, copy, spelling, chunk, range);
       done.push(range);
       written += told.written;
       withheld += told.withheld;
@@ -83,12 +82,8 @@ const chunkBounds = async (client: PoolClient, publishing: Publishing): Promise<
   return rows.map(({ first, last }) => [BigInt(first), BigInt(last)] as const);
 };
 
-/** Between the values of a list, and for no value: neither stands in canonical JSON, which escapes control characters. */
-const valueSeparator = '\u001f';
-const noValue = '\u001e';
-
 const goldenRows = (publishing: Publishing, [first, last]: GoldenRange): string =>
-  `copy (select g.id, g.version, g.subject_key, array_to_string(g.values, E'\\x1f', E'\\x1e') from golden_records g
+  `copy (select ${goldenColumns} from golden_records g
      where g.id between ${first} and ${last} and g.entity_type_id = ${rootOf(publishing)} and g.status = 'active' order by g.id) to stdout`;
 
 /** Rows that may not be shown to everybody: they are looked at one by one. */
@@ -105,7 +100,7 @@ interface ToldChunk {
 const tellChunk = async (
   publishing: Publishing,
   copy: CopyTarget,
-  spell: Awaited<ReturnType<RowTarget['spelling']>>,
+  spelling: RowSpelling,
   chunk: number,
   range: GoldenRange,
 ): Promise<ToldChunk> => {
@@ -123,9 +118,10 @@ const tellChunk = async (
         if (await anyRestriction(reading)) throw await forgotten(publishing, chunk);
         await client.query(`create temp table told_${chunk} (${toldColumns}) on commit drop`);
         const sink = new CopySink(client, `copy told_${chunk} from stdin`);
-        const noted: (Judged & { goldenId: string })[] = [];
-        const text = targetText(publishing, reading, range, { sink, spell, noted });
+        const rows = new FreshRows(publishing.context.target(mapping), spelling, publishing.asOf, sink);
+        const text = targetText(publishing, reading, range, rows);
         const written = await insertText(publishing, copy, text, sink, chunk);
+        const { noted } = rows;
         await sink.finish();
         dependencies.crashPoint('publish');
         await insertImages(client, publishing, `told_${chunk}`);
@@ -171,54 +167,27 @@ const insertText = async (
 
 const flushAt = 64 * 1024;
 
-/** The rows of a chunk as the target takes them, while their keys and hashes go into the sink. */
+/** The rows of a chunk as the target takes them. */
 async function* targetText(
   publishing: Publishing,
   reading: PoolClient,
   range: GoldenRange,
-  into: {
-    readonly sink: CopySink;
-    readonly spell: (row: RawRow) => RawRow | null;
-    readonly noted: (Judged & { goldenId: string })[];
-  },
+  rows: FreshRows,
 ): AsyncGenerator<Buffer, void, undefined> {
-  const { dependencies, mapping, context, asOf } = publishing;
-  const { sink, spell, noted } = into;
-  const { project, keyColumns, columns } = context.target(mapping);
-  const places = keyColumns.map((column) => columns.indexOf(column));
-  const noKeys: readonly Cell[] = keyColumns.map(() => null);
-  const text = new CopyEncoder();
-  const json = new CopyEncoder();
-  // As `hashOfRow`.
-  const hashOf = (row: RawRow): string => {
-    json.clear();
-    json.addJsonRow(row);
-    return hash128(json.look());
-  };
+  const { dependencies, context, mapping } = publishing;
+  const line = new GoldenLine(context.entityTypeNamed(mapping.definition.target?.root ?? '').definition.groups.length);
   const query = goldenRows(publishing, range);
-  for await (const rows of copyOut(reading, query, { signal: dependencies.cancelled() })) {
-    for (const [goldenId, version, subject, said] of rows) {
-      const values = (said ?? '').split(valueSeparator).map((value) => (value === noValue ? null : value));
-      const { row, nextDue, problems } = project(values, {}, asOf, noKeys, null);
-      if (nextDue !== null || problems.length > 0)
-        noted.push({ change: null, nextDue, problems, goldenId: goldenId ?? '' });
-      if (row === null) continue;
-      const told = hashOf(row);
-      const spelled = spell(row);
-      const standing = spelled === null ? told : hashOf(spelled);
-      const key = keyOf(places.map((place) => row[place] ?? null)) ?? '';
-      text.add(row);
-      const wait = sink.add([goldenId ?? '', key, standing, told, version ?? '', subject ?? null]);
+  for await (const bytes of copyOutBytes(reading, query, { signal: dependencies.cancelled() })) {
+    for (let at = 0; at < bytes.length;) {
+      at = line.read(bytes, at);
+      const wait = rows.add(line);
       if (wait !== null) await wait;
-      if (text.size >= flushAt) yield text.take();
+      if (rows.text.size >= flushAt) yield rows.text.take();
     }
     dependencies.heartbeat();
   }
-  if (text.size > 0) yield text.take();
+  if (rows.text.size > 0) yield rows.text.take();
 }
-
-const toldColumns =
-  'golden_id bigint, key text collate "C", raw_hash uuid, told_hash uuid, version integer, subject_key bigint';
 
 /** Their keys are new: no image of the target was known. In the order of the key, so that its index grows at one place. */
 const insertImages = async (client: PoolClient, publishing: Publishing, told: string): Promise<void> => {

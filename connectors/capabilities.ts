@@ -1,4 +1,5 @@
 import type { RawRow, RejectedRow } from '../domain/rows.js';
+import type { RowSpelling } from '../domain/spelling.js';
 
 /** What a connection test tells. Never holds a secret. */
 export interface ConnectionReport {
@@ -186,9 +187,8 @@ export interface RowTarget {
   /** All or nothing, streamed. @throws SyncError target_row_exists where any key is there already, or any row is refused for
    *  another reason: nothing was written, and `writeRows` tells which */
   insertRows(target: TargetEntity, rows: AsyncIterable<readonly RawRow[]>): Promise<number>;
-  /** How the target will print a row that it is given, as far as the types of its columns tell: `1.5` is `1.50` there. Null for a
-   *  row of which they do not: it has to be read back. */
-  spelling(target: TargetEntity): Promise<(row: RawRow) => RawRow | null>;
+  /** How the target will print a row that it is given, as far as the types of its columns tell: `1.5` is `1.50` there. */
+  spelling(target: TargetEntity): Promise<RowSpelling>;
   /** Count and content digest of the rows with `from <= key < to` over the target's columns (independent of row order). */
   digestRange(target: TargetEntity, from: RawRow | null, to: RawRow | null): Promise<{ count: number; digest: string }>;
 }

@@ -1,6 +1,7 @@
 import { EMPTY } from './canonical.js';
 import type { CanonicalRecord } from './canonical-record.js';
 import { compileRecordCondition, fieldsOf } from './condition.js';
+import { copiedColumn, type CopiedColumn } from './copied-columns.js';
 import type { EntityTypeDefinition } from './entity-type.js';
 import { SyncError } from './errors.js';
 import type { CodeTableDefinition } from './job-definition.js';
@@ -27,6 +28,17 @@ export interface Projection {
   readonly problems: readonly ProjectionProblem[];
 }
 
+/** The part of a target's rows that is copied, and what makes the rest. */
+export interface CopiedColumns {
+  /** In the order of the target's columns; null: to be written. */
+  readonly columns: readonly (CopiedColumn | null)[];
+  /** Positions of the root's groups of which the rest is made. */
+  readonly needed: readonly number[];
+  /** As `project` of those groups alone, copied cells being null whatever they should be. Null where there is no rest: all
+   *  columns are copied, and each record has its row always. */
+  readonly rest: CompiledTarget['project'] | null;
+}
+
 export interface CompiledTarget {
   readonly mapping: MappingDefinition;
   readonly target: TargetMapping;
@@ -50,6 +62,8 @@ export interface CompiledTarget {
     keyCells: readonly Cell[],
     current?: RawRow | null,
   ) => Projection;
+  /** Null where nothing is copied, or other records are read. */
+  readonly copied: CopiedColumns | null;
   /** A target row as the source part of the mapping reads it; what is not written stays as in `current` (a raw row in the
    *  source's column order). Null where the mapping has no source part. */
   readonly toSourceRow: (row: RawRow, current?: RawRow | null) => RawRow | null;
@@ -156,6 +170,29 @@ const projector =
     return nextDue === null ? written : { ...written, nextDue };
   };
 
+const notCopied: CompiledColumn['write'] = () => null;
+
+const compileCopied = (
+  parts: Parts,
+  copied: CopiedColumns['columns'],
+  conditional: readonly number[],
+): CopiedColumns | null => {
+  if (parts.references.length > 0 || copied.every((column) => column === null)) return null;
+  const written = parts.columns.filter((_, index) => copied[index] === null);
+  const groups = new Set([...conditional, ...written.flatMap(({ paths }) => paths.map(({ leaf }) => leaf.group))]);
+  const isAlways = parts.readPeriod === null && parts.isWanted === null && parts.timed.length === 0;
+  const rest = {
+    ...parts,
+    columns: parts.columns.map((column, index) => (copied[index] === null ? column : { ...column, write: notCopied })),
+    keyPositions: parts.keyPositions.map((position, index) => (copied[index] === null ? position : -1)),
+  };
+  return {
+    columns: copied,
+    needed: [...groups].sort((left, right) => left - right),
+    rest: isAlways && written.length === 0 ? null : projector(rest),
+  };
+};
+
 /** How target rows are read back by the source part of the same mapping. */
 const compileReadBack = (
   mapping: MappingDefinition,
@@ -216,7 +253,8 @@ export const compileTarget = (
   const root = rootOf(target, entityTypes);
   const needed: NeededPaths = { rootGroups: new Set(), references: new Map() };
   const site: ColumnSite = { root, entityTypes, context: contextOf(mapping, codeTables), needed };
-  const columns = orderedColumns(target).map((column) => compileColumn(withKeySource(column, target.key), site));
+  const declared = orderedColumns(target).map((column) => withKeySource(column, target.key));
+  const columns = declared.map((column) => compileColumn(column, site));
   checkKeys(mapping, target, columns);
   const period = compilePeriod(root);
   for (const group of period?.groups ?? []) needed.rootGroups.add(group);
@@ -245,6 +283,11 @@ export const compileTarget = (
     rootGroups: [...needed.rootGroups].sort((left, right) => left - right),
     references,
     project: projector(parts),
+    copied: compileCopied(
+      parts,
+      declared.map((column) => copiedColumn(column, root)),
+      [...(period?.groups ?? []), ...filterPaths.map(({ group }) => group)],
+    ),
     ...compileReadBack(mapping, names, entityTypes, codeTables),
   };
 };

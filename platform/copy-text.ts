@@ -163,7 +163,8 @@ export class CopyEncoder {
     this.addText(']');
   }
 
-  private addJsonText(text: string): void {
+  /** A text as `JSON.stringify` writes it. */
+  addJsonText(text: string): void {
     this.reserve(text.length * bytesOfUnit + 2);
     const { bytes } = this;
     let at = this.length;

@@ -2,6 +2,7 @@ import type { ClientBase, PoolClient } from 'pg';
 import { SyncError } from '../../domain/errors.js';
 import type { Cell, RawRow } from '../../domain/rows.js';
 import { keyOf } from '../../domain/rows.js';
+import type { RowSpelling } from '../../domain/spelling.js';
 import { encodeCopyBatches } from '../../platform/copy-text.js';
 import { copyIn } from '../../platform/copy.js';
 import type { RowOutcome, RowTarget, RowWrite, TargetEntity } from '../capabilities.js';
@@ -55,7 +56,7 @@ export const createRowTarget = (sessions: PostgresSessions): RowTarget => ({
     });
   },
 
-  async spelling(target: TargetEntity): Promise<(row: RawRow) => RawRow | null> {
+  async spelling(target: TargetEntity): Promise<RowSpelling> {
     return await sessions.use('target', `describing "${target.entity}"`, async (client) =>
       compileSpelling((await planWrites(client, sessions.defaultSchema, target)).columns),
     );

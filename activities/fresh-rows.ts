@@ -1,0 +1,169 @@
+import type { CompiledTarget, CopiedColumns, Projection } from '../domain/projection.js';
+import { keyOf, keySeparator, type Cell, type RawRow } from '../domain/rows.js';
+import { spelledRow, type RowSpelling } from '../domain/spelling.js';
+import { CopyEncoder, decodeCopyLine } from '../platform/copy-text.js';
+import { hash128 } from '../platform/hash.js';
+import type { LineSink } from './canon-writer.js';
+import { CopiedCells } from './copied-cells.js';
+import { valuesOf, type GoldenLine } from './golden-line.js';
+import type { Judged } from './projecting.js';
+
+/** What is told of a row that is written: its record, the key of its image, the hashes of what stands there and of what was told. */
+export const toldColumns =
+  'golden_id bigint, key text collate "C", raw_hash uuid, told_hash uuid, version integer, subject_key bigint';
+
+/** Makes the rows of golden records whose own values are all there is to be known: as COPY text for the target, while their keys
+ *  and hashes are told. Cells that are copied go from line to line as bytes. */
+export class FreshRows {
+  /** Rows for the target, until they are taken. */
+  readonly text = new CopyEncoder();
+  /** Records whose rows change by themselves or were not written. */
+  readonly noted: (Judged & { readonly goldenId: string })[] = [];
+  private readonly json = new CopyEncoder();
+  private readonly spelledJson = new CopyEncoder();
+  private readonly keys: readonly number[];
+  private readonly noKeys: readonly Cell[];
+  private readonly cells: CopiedCells;
+  private readonly values: (string | null)[] = [];
+  /** Where the JSON of each cell begins and has ended. */
+  private readonly jsonStarts: number[];
+  private readonly jsonEnds: number[];
+
+  constructor(
+    private readonly target: CompiledTarget,
+    private readonly spelling: RowSpelling,
+    private readonly asOf: string,
+    private readonly told: LineSink,
+  ) {
+    this.keys = target.keyColumns.map((column) => target.columns.indexOf(column));
+    this.noKeys = target.keyColumns.map(() => null);
+    this.cells = new CopiedCells(target.copied?.columns ?? []);
+    this.jsonStarts = target.columns.map(() => 0);
+    this.jsonEnds = target.columns.map(() => 0);
+  }
+
+  /** Null: go on; a promise: the server that is told lags. */
+  add(line: GoldenLine): Promise<void> | null {
+    const { copied } = this.target;
+    if (copied === null || !line.plain || !this.cells.find(line) || this.lacksKey(copied)) return this.addLine(line);
+    const rest = this.projectRest(copied, line);
+    if (rest === null) return this.addCopied(copied, line, null);
+    // Findings are told in the order of the columns, those of copied ones included.
+    if (rest.problems.length > 0) return this.addLine(line);
+    if (rest.nextDue !== null) this.noted.push({ change: null, ...noted(rest), goldenId: line.cell(0) });
+    return rest.row === null ? null : this.addCopied(copied, line, rest.row);
+  }
+
+  /** As `add`, with strings of all values. */
+  addLine(line: GoldenLine): Promise<void> | null {
+    const [goldenId, version, subject, values] = decodeCopyLine(line.text());
+    const projection = this.target.project(valuesOf(values ?? null), {}, this.asOf, this.noKeys, null);
+    const { row, nextDue, problems } = projection;
+    if (nextDue !== null || problems.length > 0)
+      this.noted.push({ change: null, ...noted(projection), goldenId: goldenId ?? '' });
+    if (row === null) return null;
+    const told = this.hashOf(row);
+    const spelled = spelledRow(this.spelling, row);
+    const standing = spelled === null ? told : this.hashOf(spelled);
+    const key = keyOf(this.keys.map((place) => row[place] ?? null)) ?? '';
+    this.text.add(row);
+    this.told.bytes.addCells([goldenId ?? '', key, standing, told, version ?? '', subject ?? null]);
+    return this.told.endLine();
+  }
+
+  /** As `hashOfRow`. */
+  private hashOf(row: RawRow): string {
+    this.json.clear();
+    this.json.addJsonRow(row);
+    return hash128(this.json.look());
+  }
+
+  private lacksKey({ columns }: CopiedColumns): boolean {
+    for (const column of this.keys) if (columns[column] !== null && this.cells.isNull(column)) return true;
+    return false;
+  }
+
+  /** What is not copied; null: all is. */
+  private projectRest({ needed, rest }: CopiedColumns, line: GoldenLine): Projection | null {
+    if (rest === null) return null;
+    for (const group of needed) this.values[group] = line.value(group);
+    return rest(this.values, {}, this.asOf, this.noKeys, null);
+  }
+
+  private addCopied(copied: CopiedColumns, line: GoldenLine, rest: RawRow | null): Promise<void> | null {
+    const { bytes } = this.told;
+    this.addRow(copied, line, rest);
+    const told = hash128(this.json.look());
+    const standing = this.respell(copied, line, rest) ? hash128(this.spelledJson.look()) : told;
+    bytes.addBytes(line.bytes, line.startOfCell(0), line.endOfCell(0));
+    bytes.separate();
+    for (let index = 0; index < this.keys.length; index += 1) {
+      const column = this.keys[index] ?? 0;
+      if (index > 0) bytes.addText(keySeparator);
+      if (copied.columns[column] === null) bytes.addCell(rest?.[column] ?? null);
+      else bytes.addBytes(line.bytes, this.cells.startOf(column), this.cells.endOf(column));
+    }
+    bytes.separate();
+    bytes.addText(standing);
+    bytes.separate();
+    bytes.addText(told);
+    bytes.separate();
+    bytes.addBytes(line.bytes, line.startOfCell(1), line.endOfCell(2));
+    return this.told.endLine();
+  }
+
+  /** The row for the target, and its JSON. */
+  private addRow({ columns }: CopiedColumns, line: GoldenLine, rest: RawRow | null): void {
+    const { text, json, cells, jsonStarts, jsonEnds } = this;
+    json.clear();
+    for (let column = 0; column < columns.length; column += 1) {
+      if (column > 0) text.separate();
+      json.addText(column === 0 ? '[' : ',');
+      jsonStarts[column] = json.size;
+      const isCopied = columns[column] !== null;
+      const cell = isCopied ? null : (rest?.[column] ?? null);
+      if (isCopied ? cells.isNull(column) : cell === null) {
+        text.addText('\\N');
+        json.addText('null');
+      } else if (cell !== null) {
+        text.addCell(cell);
+        json.addJsonText(cell);
+      } else {
+        text.addBytes(line.bytes, cells.startOf(column), cells.endOf(column));
+        json.addText('"');
+        json.addBytes(line.bytes, cells.startOf(column), cells.endOf(column));
+        json.addText('"');
+      }
+      jsonEnds[column] = json.size;
+    }
+    text.endLine();
+    json.addText(']');
+  }
+
+  /** Makes the JSON of the row as the target prints it; false where that is the one that is there, or the target does not tell. */
+  private respell({ columns }: CopiedColumns, line: GoldenLine, rest: RawRow | null): boolean {
+    const { spelling, spelledJson, json, cells } = this;
+    if (spelling === null) return false;
+    spelledJson.clear();
+    let kept = 0;
+    for (let column = 0; column < spelling.length; column += 1) {
+      const spell = spelling[column] ?? null;
+      if (spell === null) continue;
+      const isCopied = columns[column] !== null;
+      if (isCopied && cells.isNull(column)) continue;
+      const cell = isCopied ? line.slice(cells.startOf(column), cells.endOf(column)) : (rest?.[column] ?? null);
+      if (cell === null) continue;
+      const spelled = spell(cell);
+      if (spelled === null) return false;
+      if (spelled === cell) continue;
+      spelledJson.addFrom(json, kept, this.jsonStarts[column] ?? 0);
+      spelledJson.addJsonText(spelled);
+      kept = this.jsonEnds[column] ?? 0;
+    }
+    if (kept === 0) return false;
+    spelledJson.addFrom(json, kept, json.size);
+    return true;
+  }
+}
+
+const noted = ({ nextDue, problems }: Projection): Pick<Judged, 'nextDue' | 'problems'> => ({ nextDue, problems });
