@@ -128,7 +128,7 @@ export class CanonWriter {
     bytes.separate();
     if (!main) bytes.addCell(null);
     else if (row.place === null) bytes.addCell(row.raw);
-    else bytes.addFrom(row.place.json);
+    else bytes.addFrom(row.place.json, 0, row.place.json.size);
     bytes.separate();
     bytes.addCell(main ? row.hash : null);
     bytes.separate();

@@ -2,7 +2,7 @@ import type { CompiledTarget, CopiedColumns, Projection } from '../domain/projec
 import { keyOf, keySeparator, type Cell, type RawRow } from '../domain/rows.js';
 import { spelledRow, type RowSpelling } from '../domain/spelling.js';
 import { CopyEncoder, decodeCopyLine } from '../platform/copy-text.js';
-import { hash128 } from '../platform/hash.js';
+import { createSetDigest, hash128 } from '../platform/hash.js';
 import type { LineSink } from './canon-writer.js';
 import { CopiedCells } from './copied-cells.js';
 import { valuesOf, type GoldenLine } from './golden-line.js';
@@ -19,6 +19,8 @@ export class FreshRows {
   readonly text = new CopyEncoder();
   /** Records whose rows change by themselves or were not written. */
   readonly noted: (Judged & { readonly goldenId: string })[] = [];
+  /** Of the hashes of what will stand there. */
+  readonly digest = createSetDigest();
   private readonly json = new CopyEncoder();
   private readonly spelledJson = new CopyEncoder();
   private readonly keys: readonly number[];
@@ -66,6 +68,7 @@ export class FreshRows {
     const spelled = spelledRow(this.spelling, row);
     const standing = spelled === null ? told : this.hashOf(spelled);
     const key = keyOf(this.keys.map((place) => row[place] ?? null)) ?? '';
+    this.digest.add(standing);
     this.text.add(row);
     this.told.bytes.addCells([goldenId ?? '', key, standing, told, version ?? '', subject ?? null]);
     return this.told.endLine();
@@ -95,6 +98,7 @@ export class FreshRows {
     this.addRow(copied, line, rest);
     const told = hash128(this.json.look());
     const standing = this.respell(copied, line, rest) ? hash128(this.spelledJson.look()) : told;
+    this.digest.add(standing);
     bytes.addBytes(line.bytes, line.startOfCell(0), line.endOfCell(0));
     bytes.separate();
     for (let index = 0; index < this.keys.length; index += 1) {

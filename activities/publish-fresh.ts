@@ -127,7 +127,8 @@ const tellChunk = async (
         await insertImages(client, publishing, `told_${chunk}`);
         await noteDue(client, run, mapping, noted);
         await noteProblems(client, run, mapping, noted);
-        await recordChunk(client, part, chunk, { cursor, counts: { fresh: true, rows: written }, state: 'done' });
+        const counts = { fresh: true, rows: written };
+        await recordChunk(client, part, chunk, { cursor, counts, digest: rows.digest.hex(), state: 'done' });
         return { written, withheld: noted.filter(({ problems }) => problems.length > 0).length };
       },
       'bulk',

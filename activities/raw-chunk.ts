@@ -116,7 +116,7 @@ export class RawChunk {
     bytes.addCell(key);
     bytes.separate();
     if (kept) bytes.addCell(null);
-    else bytes.addFrom(json);
+    else bytes.addFrom(json, 0, json.size);
     bytes.separate();
     bytes.addText(hash);
     bytes.separate();

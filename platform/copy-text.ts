@@ -181,9 +181,9 @@ export class CopyEncoder {
     this.length = at;
   }
 
-  /** What another encoder has. */
-  addFrom(other: CopyEncoder): void {
-    this.addBytes(other.bytes, 0, other.length);
+  /** What another encoder has at a place. */
+  addFrom(other: CopyEncoder, from: number, to: number): void {
+    this.addBytes(other.bytes, from, to);
   }
 
   separate(): void {
@@ -206,11 +206,6 @@ export class CopyEncoder {
   /** The encoded bytes where they are: they hold until something is added after `clear`. */
   look(): Buffer {
     return this.bytes.subarray(0, this.length);
-  }
-
-  /** What it has at a place, as `look`. */
-  slice(from: number, to: number): Buffer {
-    return this.bytes.subarray(from, to);
   }
 
   clear(): void {

@@ -45,29 +45,40 @@ export const digestOfContents = (contents: readonly (readonly [name: string, sha
   return digest.hex();
 };
 
+/** Equal for two bags of hashes exactly when they hold the same hashes equally often, whatever the order (128 bits). */
 export interface SetDigest {
-  add(text: string): void;
-  count(): number;
-  /** Equal for two bags of texts exactly when they hold the same texts equally often, whatever the order (128 bits). */
+  /** @param hash as `hash128` gives it */
+  add(hash: string): void;
+  /** All hashes of another bag. @param hex its digest */
+  addDigest(hex: string): void;
   hex(): string;
 }
 
-/** A digest of a bag: the sum of the texts' hashes modulo 2^128, in four lanes of 32 bits so that no big integers are made. */
+/** A digest of a bag: the sum of its hashes modulo 2^128, in four lanes of 32 bits so that no big integers are made. */
 export const createSetDigest = (): SetDigest => {
-  const lanes: [number, number, number, number] = [0, 0, 0, 0];
-  let count = 0;
+  const lanes = new Float64Array(4);
+  const addLanes = (first: number, second: number, third: number, fourth: number): void => {
+    let sum = (lanes[3] ?? 0) + fourth;
+    lanes[3] = sum % lane;
+    sum = (lanes[2] ?? 0) + third + (sum >= lane ? 1 : 0);
+    lanes[2] = sum % lane;
+    sum = (lanes[1] ?? 0) + second + (sum >= lane ? 1 : 0);
+    lanes[1] = sum % lane;
+    lanes[0] = ((lanes[0] ?? 0) + first + (sum >= lane ? 1 : 0)) % lane;
+  };
+  const from = (hex: string): number => Number.parseInt(hex, 16);
   return {
-    add: (text) => {
-      const hex = sha256Hex(text);
-      let carry = 0;
-      for (let lane = 3; lane >= 0; lane -= 1) {
-        const sum = (lanes[lane] ?? 0) + Number.parseInt(hex.slice(lane * 8, lane * 8 + 8), 16) + carry;
-        lanes[lane] = sum % 0x1_0000_0000;
-        carry = sum >= 0x1_0000_0000 ? 1 : 0;
-      }
-      count += 1;
-    },
-    count: () => count,
-    hex: () => lanes.map((lane) => lane.toString(16).padStart(8, '0')).join(''),
+    add: (hash) =>
+      addLanes(
+        from(hash.slice(0, 8)),
+        from(hash.slice(9, 13) + hash.slice(14, 18)),
+        from(hash.slice(19, 23) + hash.slice(24, 28)),
+        from(hash.slice(28, 36)),
+      ),
+    addDigest: (hex) =>
+      addLanes(from(hex.slice(0, 8)), from(hex.slice(8, 16)), from(hex.slice(16, 24)), from(hex.slice(24, 32))),
+    hex: () => Array.from(lanes, (sum) => sum.toString(16).padStart(8, '0')).join(''),
   };
 };
+
+const lane = 0x1_0000_0000;

@@ -105,13 +105,15 @@ describe('a first load', () => {
     const jobId = (await loadConfiguration(hub, institutionId)).jobs[0]?.id ?? 0;
     /** Calls of the target's capabilities, by name. */
     const calls: string[] = [];
+    /** What others do to the target right after a bulk write of ours. */
+    const afterwards: string[] = [];
     const counting: Partial<ActivityDependencies> = {
-      openConnector: ({ kind, settings }) => counted(createConnector(kind, settings), calls),
+      openConnector: ({ kind, settings }) => counted(createConnector(kind, settings), calls, afterwards),
     };
     const conductor = new DirectConductor(directActivities(hub, counting));
     return {
       institutionId,
-      calls,
+      ...{ calls, afterwards },
       configure: async (source: Partial<SourceMapping>): Promise<void> => {
         const { mappings, ...rest } = configurationOf(code, database.url, job);
         const changed = mappings.map((mapping) =>
@@ -137,13 +139,30 @@ describe('a first load', () => {
     };
   };
 
-  const counted = (connector: Connector, calls: string[]): Connector => {
-    const { rows, copy } = connector;
-    if (rows === undefined || copy === undefined) return connector;
+  const counted = (connector: Connector, calls: string[], afterwards: readonly string[]): Connector => {
+    const { rows, copy, snapshots } = connector;
+    const readCopyText = snapshots?.readCopyText?.bind(snapshots);
+    if (rows === undefined || copy === undefined || snapshots === undefined || readCopyText === undefined)
+      return connector;
     return {
       ...connector,
+      snapshots: {
+        ...snapshots,
+        planPartitions: snapshots.planPartitions.bind(snapshots),
+        readCopyText: (request, ...given) => {
+          if (request.entity.endsWith('_to')) calls.push('read back');
+          return readCopyText(request, ...given);
+        },
+      },
       rows: { ...rows, writeRows: (...given) => (calls.push('writeRows'), rows.writeRows(...given)) },
-      copy: { insertText: (...given) => (calls.push('insertText'), copy.insertText(...given)) },
+      copy: {
+        insertText: async (...given) => {
+          calls.push('insertText');
+          const written = await copy.insertText(...given);
+          for (const sql of afterwards) await systems.query(sql);
+          return written;
+        },
+      },
     };
   };
 
@@ -151,7 +170,7 @@ describe('a first load', () => {
     const load = await open('plain');
     await load.add(1, 40);
     const run = await load.sync();
-    expect(load.calls).toEqual(['insertText']);
+    expect(load.calls).toEqual(['insertText', 'read back']);
     expect(await load.target()).toHaveLength(40);
 
     const standing = await systems.query<string[]>({
@@ -171,6 +190,18 @@ describe('a first load', () => {
       `select counts -> 'rows' as rows, counts -> 'summary' as summary from sync_runs where id > ${run}`,
     );
     expect(second).toMatchObject({ rows: { extracted: 40, unchanged: 40 }, summary: { targetWrites: 0 } });
+  });
+
+  it('is read back: a row that the target has otherwise is found', async () => {
+    const load = await open('other');
+    await load.add(1, 20);
+    load.afterwards.push(`update public.other_to set due = due + 1 where name = 'Name 7'`);
+    await load.sync();
+    expect(await load.hub(`select source_key from findings where kind = 'verify_differs'`)).toEqual([
+      { source_key: 'Name 7' },
+    ]);
+    // The digest tells that there is a difference, a second reading where.
+    expect(load.calls).toEqual(['insertText', 'read back', 'read back']);
   });
 
   it('is followed by reads that stage what is not as it was', async () => {
@@ -280,7 +311,7 @@ describe('a first load', () => {
       const { rows } = await client.query<{ pid: number }>('select pg_backend_pid() as pid');
       await hub.transaction(run.institutionId, async (own) => {
         await stillHeld(own);
-        await systems.query('select pg_terminate_backend($1)', [rows[0]?.pid]);
+        await systems.query('select pg_terminate_backend($1, 60000)', [rows[0]?.pid]);
         next = holdingCreation(hub, run, type, async () => void order.push('the next holder'));
         await untilWaiting(systems);
         order.push('the transaction of the first');
