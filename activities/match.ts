@@ -142,11 +142,11 @@ const allAreNew = async (client: PoolClient, run: RunRef, type: EntityTypeRef): 
 
 /** As `assign`, where all are new and nothing can link them. */
 const assignNew = async (client: PoolClient, run: RunRef, type: EntityTypeRef): Promise<void> => {
-  const { match, canon } = stagingOf(run.runId);
-  await recreate(client, match(type.id), matchColumns);
+  const staging = stagingOf(run.runId);
+  await recreate(client, staging.match(type.id), matchColumns);
   await client.query(
-    `insert into ${match(type.id)} (ord, op, image_id, new_image, golden_id, new_golden, lone, rival)
-     select ord, op, nextval('image_ids'), true, nextval('golden_ids'), true, true, null from ${canon} where entity_type_id = $1`,
+    `insert into ${staging.match(type.id)} (ord, op, image_id, new_image, golden_id, new_golden, lone, rival)
+     select ord, op, nextval('image_ids'), true, nextval('golden_ids'), true, true, null from ${staging.canon} where entity_type_id = $1`,
     [type.id],
   );
 };
