@@ -1,8 +1,6 @@
 import type { Partition, ReadRequest, SnapshotReader } from '../connectors/capabilities.js';
 import { markAlive, recreate, stagingColumns, stagingOf } from '../database/staging.js';
-import type { RawRow } from '../domain/rows.js';
 import { CopySink } from '../platform/copy-sink.js';
-import { hash128 } from '../platform/hash.js';
 import type { StepCounts } from './contract.js';
 import type { ActivityDependencies } from './dependencies.js';
 import { loadKnownRows } from './known-rows.js';
@@ -34,9 +32,9 @@ export const extractChanges = async (
     ]);
   });
   const known = await hub.read(run.institutionId, (client) => loadKnownRows(client, run, mapping, cancelled()));
-  if (known === null || reader.readTexts === undefined) return null;
+  if (known === null || reader.readCopyText === undefined) return null;
 
-  let [chunk, rows, same] = [0, 0, 0];
+  let [chunk, rows] = [0, 0];
   const stage = async (filled: RawChunk, isLast: boolean): Promise<void> => {
     await fenced(
       hub,
@@ -54,27 +52,22 @@ export const extractChanges = async (
           await sink.finish();
           await markAlive(client, unseen);
         }
-        const counts = { rows: filled.rows, rejected: 0, known: isLast ? same : 0, last: isLast };
+        const counts = { rows: filled.rows, rejected: 0, known: filled.known, last: isLast };
         await recordChunk(client, lease, chunk, { counts });
       },
       'bulk',
     );
-    rows += filled.rows;
+    rows += filled.rows + filled.known;
     chunk += 1;
+    filled.clear();
     crashPoint('extract');
   };
-  const filling = new RawChunk(site);
-  for await (const texts of reader.readTexts(plan, read, cancelled() ?? new AbortController().signal)) {
+  const filling = new RawChunk({ ...site, isKnown: (hash) => known.see(hash) });
+  for await (const { text } of reader.readCopyText(plan, read, null, cancelled() ?? new AbortController().signal)) {
     heartbeat();
-    for (const text of texts) {
-      const hash = hash128(text);
-      if (known.see(hash)) same += 1;
-      else filling.addHashed(JSON.parse(text) as RawRow, text, hash);
-    }
-    if (filling.rows < chunkRows) continue;
-    await stage(filling, false);
-    filling.clear();
+    filling.addText(text);
+    if (filling.rows >= chunkRows) await stage(filling, false);
   }
   await stage(filling, true);
-  return { rows: rows + same, rejected: 0 };
+  return { rows, rejected: 0 };
 };

@@ -47,6 +47,8 @@ export interface RawSite {
   readonly partition: number;
   /** All rows are new: they become canonical records while they are read. */
   readonly atOnce: boolean;
+  /** Whether a row is as it was, by its hash: it is counted and not staged. */
+  readonly isKnown?: (hash: string) => boolean;
 }
 
 /** Rows that are staged in one transaction, kept as the bytes that are sent. */
@@ -67,6 +69,8 @@ export class RawChunk {
   rejected: RejectedRow[] = [];
   cursor: string | null = null;
   rows = 0;
+  /** Rows that are as they were. */
+  known = 0;
 
   constructor(private readonly site: RawSite) {
     const { context, mapping, source } = site;
@@ -81,7 +85,8 @@ export class RawChunk {
 
   add(cells: RawRow): void {
     const raw = JSON.stringify(cells);
-    this.addHashed(cells, raw, hash128(raw));
+    const hash = hash128(raw);
+    if (!this.leaves(hash)) this.addHashed(cells, raw, hash);
   }
 
   /** A row that is standardized already is kept once: with its main canonical record, where it has one (`restoreRaw`). */
@@ -104,13 +109,13 @@ export class RawChunk {
 
   /** As `add`; of the cells that are only copied no strings are made. */
   private addLine(line: CopyLine): void {
-    for (const column of this.needed) this.cells[column] = line.cell(column);
-    const [key, scope] = [this.keyOf(this.cells), this.scopeOf(this.cells)];
     const { json } = this;
     const { bytes } = this.raw;
     json.clear();
     json.addJson(line);
     const hash = hash128(json.look());
+    if (this.leaves(hash)) return;
+    const [key, scope] = this.cellsOf(line);
     const kept = this.standardized(new LineRow(key, this.cells, hash, scope, { line, json }));
     bytes.addText(this.opening);
     bytes.addCell(key);
@@ -125,8 +130,20 @@ export class RawChunk {
     this.rows += 1;
   }
 
-  /** As `add`, of a row whose text and hash are there. */
-  addHashed(cells: RawRow, raw: string, hash: string): void {
+  /** Whether the row is not staged. */
+  private leaves(hash: string): boolean {
+    if (this.site.isKnown?.(hash) !== true) return false;
+    this.known += 1;
+    return true;
+  }
+
+  /** Makes strings of what is looked at. */
+  private cellsOf(line: CopyLine): readonly [key: string, scope: string | null] {
+    for (const column of this.needed) this.cells[column] = line.cell(column);
+    return [this.keyOf(this.cells), this.scopeOf(this.cells)];
+  }
+
+  private addHashed(cells: RawRow, raw: string, hash: string): void {
     const [key, scope] = [this.keyOf(cells), this.scopeOf(cells)];
     const kept = this.standardized({ key, raw, cells, hash, scope, broken: noRules, place: null });
     this.raw.bytes.addText(this.opening);
@@ -156,6 +173,7 @@ export class RawChunk {
     this.rejected = [];
     this.cursor = null;
     this.rows = 0;
+    this.known = 0;
   }
 }
 

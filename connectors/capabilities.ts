@@ -81,16 +81,13 @@ export interface SnapshotReader {
     signal: AbortSignal,
   ): AsyncIterable<RawBatch>;
   /** As `readPartition`, as lines of COPY text in the order of the columns, for a partition whose keys are unique. For a reader who
-   *  makes few strings of them. */
+   *  makes few strings of them. A source whose keys are not its own to keep apart leaves it out. */
   readCopyText?(
     request: ReadRequest,
     partition: Partition,
     after: string | null,
     signal: AbortSignal,
   ): AsyncIterable<CopyTextBatch>;
-  /** The rows of a partition from its beginning, each as the JSON array of its cells (as `JSON.stringify` writes it), for a reader
-   *  who knows most of them already. A source whose keys are not its own to keep apart leaves it out. */
-  readTexts?(request: ReadRequest, partition: Partition, signal: AbortSignal): AsyncIterable<readonly string[]>;
 }
 
 /** Reads single rows by their keys, as `SnapshotReader` would give them: by key text (`keyOf`); absent ones are absent. Idempotent.

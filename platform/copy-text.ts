@@ -308,20 +308,6 @@ export const decodeCopyLine = (line: string): (string | null)[] => {
   }
 };
 
-// Control characters that COPY prints as they are; it escapes the others.
-// eslint-disable-next-line no-control-regex
-const needsDecoding = /["\u0000-\u0008\u000a-\u001f]/;
-
-/** The cells of a COPY text line as a JSON array: what `JSON.stringify(decodeCopyLine(line))` gives, in a third of the time where
- *  the line holds nothing that one of the two escapes. */
-export const jsonOfCopyLine = (line: string): string => {
-  if (needsDecoding.test(line)) return JSON.stringify(decodeCopyLine(line));
-  const json = `["${line.replaceAll('\t', '","')}"]`;
-  if (!json.includes('\\')) return json;
-  const withNulls = json.replaceAll('"\\N"', 'null');
-  return withNulls.includes('\\') ? JSON.stringify(decodeCopyLine(line)) : withNulls;
-};
-
 const beyondAscii = /[\u0080-\u00ff]/;
 
 /** Cuts a stream of COPY bytes into whole lines; a character or line may be split over chunks anywhere. */

@@ -1,8 +1,8 @@
 import type { PoolClient } from 'pg';
 import type { RawRow } from '../../domain/rows.js';
 import { SyncError } from '../../domain/errors.js';
-import { decodeCopyLine, jsonOfCopyLine } from '../../platform/copy-text.js';
-import { copyOut, copyOutBytes, copyOutLines } from '../../platform/copy.js';
+import { decodeCopyLine } from '../../platform/copy-text.js';
+import { copyOut, copyOutBytes } from '../../platform/copy.js';
 import type { CopyTextBatch, Partition, RawBatch, ReadRequest, SnapshotReader } from '../capabilities.js';
 import { readBound, readCursor, writeCursor } from './cursor.js';
 import type { ReadCursor } from './cursor.js';
@@ -35,26 +35,7 @@ export const createSnapshotReader = (sessions: PostgresSessions): SnapshotReader
       readCopyText(client, sessions.defaultSchema, request, partition, after, signal),
     );
   },
-
-  readTexts(request, partition, signal): AsyncIterable<readonly string[]> {
-    return sessions.stream(`reading "${request.entity}"`, (client) =>
-      readTexts(client, sessions.defaultSchema, request, partition, signal),
-    );
-  },
 });
-
-async function* readTexts(
-  client: PoolClient,
-  defaultSchema: string,
-  request: ReadRequest,
-  partition: Partition,
-  signal: AbortSignal,
-): AsyncGenerator<readonly string[], void, undefined> {
-  const { sql, settings } = await planUnique(client, defaultSchema, request, partition, null);
-  await settings.apply(client);
-  for await (const lines of copyOutLines(client, `copy (${sql}) to stdout`, { signal }))
-    yield lines.map(jsonOfCopyLine);
-}
 
 /** @throws SyncError source_schema_changed where the source no longer keeps its keys apart */
 const planUnique = async (

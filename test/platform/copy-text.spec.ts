@@ -1,13 +1,6 @@
 import fc from 'fast-check';
 import { decodeTextArray, encodeTextArray } from '../../platform/copy-sink.js';
-import {
-  copyCell,
-  CopyEncoder,
-  CopyLineSplitter,
-  decodeCopyLine,
-  encodeCopyLine,
-  jsonOfCopyLine,
-} from '../../platform/copy-text.js';
+import { copyCell, CopyEncoder, CopyLineSplitter, decodeCopyLine, encodeCopyLine } from '../../platform/copy-text.js';
 
 const cell = fc.option(
   fc.oneof(
@@ -75,16 +68,6 @@ describe('COPY text', () => {
         expect(encoder.take().toString()).toBe(JSON.stringify(row));
       }),
     );
-  });
-
-  it('turns a line into JSON as decoding and writing it would', () => {
-    fc.assert(
-      fc.property(fc.array(cell, { minLength: 1, maxLength: 6 }), (row) => {
-        const line = encodeCopyLine(row).slice(0, -1);
-        expect(jsonOfCopyLine(line)).toBe(JSON.stringify(decodeCopyLine(line)));
-      }),
-    );
-    expect(jsonOfCopyLine('1\t\\N\t\tZoë "é"')).toBe('["1",null,"","Zoë \\"é\\""]');
   });
 
   it('spells null, an empty text and a backslash N differently', () => {
