@@ -9,9 +9,10 @@ const quick = process.argv.includes('--check');
 const reports = join(root, '.concord', 'reports');
 const tool = (name, ...path) => join(root, 'node_modules', name, ...path);
 
+/* The longest first. */
 const checks = [
-  ['format', tool('prettier', 'bin', 'prettier.cjs'), '--check', '.', '--log-level', 'warn'],
   ['lint', tool('eslint', 'bin', 'eslint.js'), '.', '--max-warnings=0', ...cacheOf('eslint')],
+  ['format', tool('prettier', 'bin', 'prettier.cjs'), '--check', '.', '--log-level', 'warn'],
   [
     'types',
     tool('typescript', 'bin', 'tsc'),
@@ -59,7 +60,7 @@ try {
   ensurePackages();
   mkdirSync(reports, { recursive: true });
   await stage('build', runBuild);
-  for (const [name, ...args] of checks) await stage(name, () => runCheck(name, args));
+  await Promise.all([runChecks(), runChecks()]);
   for (const suite of suites.filter((each) => each.quick || !quick)) await stage(suite.name, () => runSuite(suite));
 } catch (error) {
   say(error.message);
@@ -87,6 +88,14 @@ function runBuild() {
     say(error.message);
     count(0, 1, 'build');
     return 'failed';
+  }
+}
+
+/* Takes the next one until there is none: two of them at a time, for two cores. */
+async function runChecks() {
+  for (let next = checks.shift(); next !== undefined; next = checks.shift()) {
+    const [name, ...args] = next;
+    await stage(name, () => runCheck(name, args));
   }
 }
 
