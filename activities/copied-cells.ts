@@ -74,8 +74,11 @@ export class CopiedCells {
   }
 
   private findLone(line: GoldenLine, group: number, places: readonly Place[]): boolean {
-    const end = line.endOf(group);
-    return this.readScalar(line.bytes, line.startOf(group), end) === end && this.keep(places, null);
+    const [from, to] = [line.startOf(group), line.endOf(group)];
+    // A plain text has no quotes but its own.
+    if (line.bytes[from] === quote) [this.from, this.to] = [from + 1, to - 1];
+    else if (this.readScalar(line.bytes, from, to) !== to) return false;
+    return this.keep(places, null);
   }
 
   private findMembers(line: GoldenLine, group: number, places: readonly Place[]): boolean {

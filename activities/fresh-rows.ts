@@ -2,7 +2,7 @@ import type { CompiledTarget, CopiedColumns, Projection } from '../domain/projec
 import { keyOf, keySeparator, type Cell, type RawRow } from '../domain/rows.js';
 import { spelledRow, type RowSpelling } from '../domain/spelling.js';
 import { CopyEncoder, decodeCopyLine } from '../platform/copy-text.js';
-import { createSetDigest, hash128 } from '../platform/hash.js';
+import { createSetDigest, digitsOf, hash128, hash128Digits, sha256Hex } from '../platform/hash.js';
 import type { LineSink } from './canon-writer.js';
 import { CopiedCells } from './copied-cells.js';
 import { valuesOf, type GoldenLine } from './golden-line.js';
@@ -11,6 +11,11 @@ import type { Judged } from './projecting.js';
 /** What is told of a row that is written: its record, the key of its image, the hashes of what stands there and of what was told. */
 export const toldColumns =
   'golden_id bigint, key text collate "C", raw_hash uuid, told_hash uuid, version integer, subject_key bigint';
+
+const quote = 0x22;
+const comma = 0x2c;
+const listStart = 0x5b;
+const listEnd = 0x5d;
 
 /** Makes the rows of golden records whose own values are all there is to be known: as COPY text for the target, while their keys
  *  and hashes are told. Cells that are copied go from line to line as bytes. */
@@ -68,7 +73,7 @@ export class FreshRows {
     const spelled = spelledRow(this.spelling, row);
     const standing = spelled === null ? told : this.hashOf(spelled);
     const key = keyOf(this.keys.map((place) => row[place] ?? null)) ?? '';
-    this.digest.add(standing);
+    this.digest.add(digitsOf(standing));
     this.text.add(row);
     this.told.bytes.addCells([goldenId ?? '', key, standing, told, version ?? '', subject ?? null]);
     return this.told.endLine();
@@ -96,8 +101,8 @@ export class FreshRows {
   private addCopied(copied: CopiedColumns, line: GoldenLine, rest: RawRow | null): Promise<void> | null {
     const { bytes } = this.told;
     this.addRow(copied, line, rest);
-    const told = hash128(this.json.look());
-    const standing = this.respell(copied, line, rest) ? hash128(this.spelledJson.look()) : told;
+    const told = sha256Hex(this.json.look());
+    const standing = this.respell(copied, line, rest) ? sha256Hex(this.spelledJson.look()) : told;
     this.digest.add(standing);
     bytes.addBytes(line.bytes, line.startOfCell(0), line.endOfCell(0));
     bytes.separate();
@@ -108,9 +113,10 @@ export class FreshRows {
       else bytes.addBytes(line.bytes, this.cells.startOf(column), this.cells.endOf(column));
     }
     bytes.separate();
-    bytes.addText(standing);
+    // PostgreSQL reads the digits of `hash128` as the same uuid.
+    bytes.addHead(standing, hash128Digits);
     bytes.separate();
-    bytes.addText(told);
+    bytes.addHead(told, hash128Digits);
     bytes.separate();
     bytes.addBytes(line.bytes, line.startOfCell(1), line.endOfCell(2));
     return this.told.endLine();
@@ -122,26 +128,29 @@ export class FreshRows {
     json.clear();
     for (let column = 0; column < columns.length; column += 1) {
       if (column > 0) text.separate();
-      json.addText(column === 0 ? '[' : ',');
+      json.addByte(column === 0 ? listStart : comma);
       jsonStarts[column] = json.size;
-      const isCopied = columns[column] !== null;
-      const cell = isCopied ? null : (rest?.[column] ?? null);
-      if (isCopied ? cells.isNull(column) : cell === null) {
-        text.addText('\\N');
-        json.addText('null');
-      } else if (cell !== null) {
-        text.addCell(cell);
-        json.addJsonText(cell);
-      } else {
-        text.addBytes(line.bytes, cells.startOf(column), cells.endOf(column));
-        json.addText('"');
-        json.addBytes(line.bytes, cells.startOf(column), cells.endOf(column));
-        json.addText('"');
+      if (columns[column] === null) this.addWritten(rest?.[column] ?? null);
+      else if (cells.isNull(column)) this.addWritten(null);
+      else {
+        const [from, to] = [cells.startOf(column), cells.endOf(column)];
+        text.addBytes(line.bytes, from, to);
+        // Truth values have none in the record.
+        const isQuoted = line.bytes[to] === quote;
+        if (!isQuoted) json.addByte(quote);
+        json.addBytes(line.bytes, isQuoted ? from - 1 : from, isQuoted ? to + 1 : to);
+        if (!isQuoted) json.addByte(quote);
       }
       jsonEnds[column] = json.size;
     }
     text.endLine();
-    json.addText(']');
+    json.addByte(listEnd);
+  }
+
+  private addWritten(cell: Cell): void {
+    this.text.addCell(cell);
+    if (cell === null) this.json.addText('null');
+    else this.json.addJsonText(cell);
   }
 
   /** Makes the JSON of the row as the target prints it; false where that is the one that is there, or the target does not tell. */

@@ -114,9 +114,14 @@ export class GoldenLine {
 
   /** What stands between two places of it. */
   slice(from: number, to: number): string {
-    if (this.wide) return this.bytes.toString('utf8', from, to);
+    if (this.wide && !this.isAscii(from, to)) return this.bytes.toString('utf8', from, to);
     this.latin ??= this.bytes.toString('latin1', this.start, this.end);
     return this.latin.slice(from - this.start, to - this.start);
+  }
+
+  private isAscii(from: number, to: number): boolean {
+    for (let at = from; at < to; at += 1) if ((this.bytes[at] ?? 0) >= 0x80) return false;
+    return true;
   }
 
   /** The line as a text, whatever stands in it. */

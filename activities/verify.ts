@@ -6,7 +6,7 @@ import type { RunRef } from '../domain/run.js';
 import { CopyLine } from '../platform/copy-line.js';
 import { CopySink } from '../platform/copy-sink.js';
 import { CopyEncoder, decodeCopyLine } from '../platform/copy-text.js';
-import { createSetDigest, hash128 } from '../platform/hash.js';
+import { createSetDigest, digitsOf, hash128, sha256Hex } from '../platform/hash.js';
 import type { StepCounts, TargetRef } from './contract.js';
 import type { InstitutionContext, MappingRef } from './context.js';
 import type { ActivityDependencies } from './dependencies.js';
@@ -64,7 +64,7 @@ const verifyFresh = async (verifying: Verifying, told: readonly Chunk[]): Promis
   let rows = 0;
   for (const { state, counts, digest } of told) {
     if (state !== 'done' || counts['fresh'] !== true || digest === null) return null;
-    expected.addDigest(digest);
+    expected.add(digest);
     rows += Number(counts['rows']);
   }
   const written = await dependencies.hub.read(run.institutionId, async (client) => {
@@ -76,9 +76,9 @@ const verifyFresh = async (verifying: Verifying, told: readonly Chunk[]): Promis
   const found = createSetDigest();
   let there = 0;
   for await (const batch of targetRows(verifying)) {
-    const hashes = 'text' in batch ? hasher.hashes(batch.text) : batch.rows.map(hashOfRow);
-    for (const hash of hashes) {
-      found.add(hash);
+    const hashes = 'text' in batch ? hasher.hashes(batch.text) : batch.rows.map((row) => digitsOf(hashOfRow(row)));
+    for (const digits of hashes) {
+      found.add(digits);
       there += 1;
     }
     dependencies.heartbeat();
@@ -260,17 +260,18 @@ class LineHasher {
     this.places = keyPlaces(target);
   }
 
+  /** The digits of each. */
   *hashes(text: Buffer): Generator<string, void, undefined> {
     for (let at = 0; at < text.length;) {
       at = this.line.read(text, at);
-      yield this.line.plain ? this.hash() : hashOfRow(decodeCopyLine(this.line.text()));
+      yield this.line.plain ? sha256Hex(this.look()) : digitsOf(hashOfRow(decodeCopyLine(this.line.text())));
     }
   }
 
-  private hash(): string {
+  private look(): Buffer {
     this.json.clear();
     this.json.addJson(this.line);
-    return hash128(this.json.look());
+    return this.json.look();
   }
 
   /** As `rowHashes`. */
@@ -282,7 +283,7 @@ class LineHasher {
         yield* rowHashes([decodeCopyLine(line.text())], places, false);
         continue;
       }
-      yield [keyOf(places.map((place) => line.cell(place))) ?? '', this.hash()];
+      yield [keyOf(places.map((place) => line.cell(place))) ?? '', hash128(this.look())];
     }
   }
 }

@@ -1,6 +1,7 @@
 /* `concord`: the command line. `npx concord --help`. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { isatty } from 'node:tty';
 import { ConfigError, readCliEnvironment, readConfig } from '../config/env.js';
 import { projectFolder } from '../launch/project-folder.js';
 import { allCommands } from './commands.js';
@@ -10,7 +11,7 @@ import type { Output } from './terminal.js';
 
 const outputOf = (stream: NodeJS.WriteStream): Output => ({
   write: (text) => void stream.write(text),
-  isTerminal: Boolean(stream.isTTY), // undefined of a file or a pipe, whatever its type says
+  isTerminal: isatty(stream.fd),
 });
 
 /* A wrong environment of the platform is no concern of whoever only asks another server. */

@@ -85,6 +85,14 @@ export class CopyEncoder {
     this.length = at;
   }
 
+  /** The first of ASCII characters. */
+  addHead(text: string, length: number): void {
+    this.reserve(length);
+    const { bytes } = this;
+    for (let index = 0; index < length; index += 1) bytes[this.length + index] = text.charCodeAt(index);
+    this.length += length;
+  }
+
   /** One cell; `separate` and `endLine` stand between cells and lines. */
   addCell(cell: string | null): void {
     if (cell === null) {
@@ -187,13 +195,17 @@ export class CopyEncoder {
   }
 
   separate(): void {
-    this.reserve(1);
-    this.bytes[this.length++] = tab;
+    this.addByte(tab);
   }
 
   endLine(): void {
+    this.addByte(newline);
+  }
+
+  /** An ASCII character that needs no escape. */
+  addByte(byte: number): void {
     this.reserve(1);
-    this.bytes[this.length++] = newline;
+    this.bytes[this.length++] = byte;
   }
 
   /** The encoded bytes, which leave the encoder empty for more rows. */

@@ -1,8 +1,8 @@
 import * as crypto from 'node:crypto';
 import { createReadStream } from 'node:fs';
 
-/** The one-shot digest is absent before Node 20.12 (and costs a third of an object digest where it is present). */
-const sha256Hex: (text: string | Buffer) => string =
+/** sha256 of a text (or of its UTF-8) in 64 hexadecimal digits. The one-shot digest is absent before Node 20.12 (and costs a third of an object digest where it is present). */
+export const sha256Hex: (text: string | Buffer) => string =
   typeof crypto.hash === 'function'
     ? (text) => crypto.hash('sha256', text, 'hex')
     : (text) => crypto.createHash('sha256').update(text).digest('hex');
@@ -12,6 +12,9 @@ export const hash128 = (text: string | Buffer): string => {
   const hex = sha256Hex(text);
   return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20, 32)}`;
 };
+
+/** So many digits of `sha256Hex` are those of `hash128`, which PostgreSQL reads without hyphens as well. */
+export const hash128Digits = 32;
 
 export interface Digest {
   update(part: string | Uint8Array): void;
@@ -45,38 +48,29 @@ export const digestOfContents = (contents: readonly (readonly [name: string, sha
   return digest.hex();
 };
 
+/** The digits of a hash as they are before hyphens are put between them. */
+export const digitsOf = (hash: string): string => hash.replaceAll('-', '');
+
 /** Equal for two bags of hashes exactly when they hold the same hashes equally often, whatever the order (128 bits). */
 export interface SetDigest {
-  /** @param hash as `hash128` gives it */
-  add(hash: string): void;
-  /** All hashes of another bag. @param hex its digest */
-  addDigest(hex: string): void;
+  /** @param digits the first 32 of a hash, or the digest of another bag, of which it then holds all */
+  add(digits: string): void;
+  /** 32 digits. */
   hex(): string;
 }
 
 /** A digest of a bag: the sum of its hashes modulo 2^128, in four lanes of 32 bits so that no big integers are made. */
 export const createSetDigest = (): SetDigest => {
   const lanes = new Float64Array(4);
-  const addLanes = (first: number, second: number, third: number, fourth: number): void => {
-    let sum = (lanes[3] ?? 0) + fourth;
-    lanes[3] = sum % lane;
-    sum = (lanes[2] ?? 0) + third + (sum >= lane ? 1 : 0);
-    lanes[2] = sum % lane;
-    sum = (lanes[1] ?? 0) + second + (sum >= lane ? 1 : 0);
-    lanes[1] = sum % lane;
-    lanes[0] = ((lanes[0] ?? 0) + first + (sum >= lane ? 1 : 0)) % lane;
-  };
-  const from = (hex: string): number => Number.parseInt(hex, 16);
   return {
-    add: (hash) =>
-      addLanes(
-        from(hash.slice(0, 8)),
-        from(hash.slice(9, 13) + hash.slice(14, 18)),
-        from(hash.slice(19, 23) + hash.slice(24, 28)),
-        from(hash.slice(28, 36)),
-      ),
-    addDigest: (hex) =>
-      addLanes(from(hex.slice(0, 8)), from(hex.slice(8, 16)), from(hex.slice(16, 24)), from(hex.slice(24, 32))),
+    add: (digits) => {
+      let carry = 0;
+      for (let place = 3; place >= 0; place -= 1) {
+        const sum = (lanes[place] ?? 0) + Number.parseInt(digits.slice(place * 8, place * 8 + 8), 16) + carry;
+        carry = sum >= lane ? 1 : 0;
+        lanes[place] = carry === 1 ? sum - lane : sum;
+      }
+    },
     hex: () => Array.from(lanes, (sum) => sum.toString(16).padStart(8, '0')).join(''),
   };
 };
