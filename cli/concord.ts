@@ -9,7 +9,7 @@ import { runConcord } from './parser.js';
 import { findRunning } from './running.js';
 import type { Output } from './terminal.js';
 
-const outputOf = (stream: NodeJS.WriteStream): Output => ({
+const outputOf = (stream: NodeJS.WriteStream & { readonly fd: number }): Output => ({
   write: (text) => void stream.write(text),
   isTerminal: isatty(stream.fd),
 });
