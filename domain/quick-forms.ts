@@ -38,8 +38,10 @@ export const quickDecimal = (text: string): string | null => {
   let at = start;
   while (at < length && isDigit(text.charCodeAt(at))) at += 1;
   const whole = at - start;
-  if (whole === 0 || text.charCodeAt(start) === zero) return null;
-  if (at === length) return text;
+  const beginsWithZero = text.charCodeAt(start) === zero;
+  if (whole === 0 || (beginsWithZero && whole > 1)) return null;
+  const isNegativeZero = beginsWithZero && start === 1;
+  if (at === length) return isNegativeZero ? null : text;
   if (text.charCodeAt(at) !== point) return null;
   let kept = at;
   for (let place = at + 1; place < length; place += 1) {
@@ -47,6 +49,7 @@ export const quickDecimal = (text: string): string | null => {
     if (!isDigit(code)) return null;
     if (code !== zero) kept = place + 1;
   }
+  if (kept === at && isNegativeZero) return null;
   return kept === length ? text : text.slice(0, kept);
 };
 
@@ -64,9 +67,15 @@ export const quickTimestamp = (text: string): string | null => {
 
 const exactDigits = 15;
 
+/** Below it, numbers are printed with an exponent. */
+const leastPlain = 1e-6;
+
 /** A decimal as a number, where it has so few digits that comparing numbers is exact. */
-export const quickNumber = (text: string): number | null =>
-  text.length <= exactDigits && quickDecimal(text) !== null ? Number(text) : null;
+export const quickNumber = (text: string): number | null => {
+  if (text.length > exactDigits || quickDecimal(text) === null) return null;
+  const number = Number(text);
+  return number === 0 || Math.abs(number) >= leastPlain ? number : null;
+};
 
 const zeros = '000000000000000';
 

@@ -7,8 +7,7 @@ const asGiven: CellSpelling = (text) => text;
 const truth: CellSpelling = (text) =>
   text === 'true' || text === 't' ? 't' : text === 'false' || text === 'f' ? 'f' : null;
 
-const whole: CellSpelling = (text) =>
-  text === '0' || (quickDecimal(text) === text && !text.includes('.')) ? text : null;
+const whole: CellSpelling = (text) => (quickDecimal(text) === text && !text.includes('.') ? text : null);
 
 const plainDecimal: CellSpelling = (text) => (quickDecimal(text) === text ? text : null);
 

@@ -247,9 +247,16 @@ describe('quick forms', () => {
   });
 
   it('they are quick for what databases write', () => {
-    expect(quickDate('2024-02-28')).toBe('2024-02-28');
+    for (const date of ['2024-02-28', '2024-02-29', '2000-02-29', '2023-04-30', '2023-12-31'])
+      expect(quickDate(date)).toBe(date);
+    for (const date of ['2023-02-29', '1900-02-29', '2023-04-31', '2023-13-01', '2023-01-32', '2023-01-00'])
+      expect(quickDate(date)).toBeNull();
     expect(quickDecimal('-1250.50')).toBe('-1250.5');
+    expect(['0', '0.00', '0.50', '-0.50', '-0', '-0.00', '00.5'].map(quickDecimal)).toEqual(
+      ['0', '0', '0.5', '-0.5', null, null, null], // what is no zero of its own is left to the full reading
+    );
     expect(quickTimestamp('2026-01-01 00:00:05+00')).toBe('2026-01-01T00:00:05Z');
     expect(quickScaled('12.5', 2)).toBe('12.50');
+    expect(quickScaled('0.5', 2)).toBe('0.50');
   });
 });
