@@ -362,6 +362,7 @@ export const createPost = (dependencies: ActivityDependencies, options: PostOpti
     try {
       for await (const prepared of ahead(prepareAll(posting, ahead(chunks, 1), from), 1)) {
         const written = await writeToAll(prepared);
+        for (const rows of prepared.posted.targets) rows?.release();
         await settling;
         settling = settle(posting, prepared, written).then((told) => counts.push(told));
         // Told where it is awaited; until then it is no unhandled rejection.
@@ -397,7 +398,11 @@ export const createPost = (dependencies: ActivityDependencies, options: PostOpti
     const { codeTables } = await loadConfiguration(hub, run.institutionId);
     const tables = codeTables.map(({ definition }) => definition);
     const compiledTargets = targets.map(({ target }) => context.target(target.mapping));
-    const chunks = readPosted(reader.readPartition(requestOf(mapping, plan), partition, last?.cursor ?? null, signal), {
+    const [request, after] = [requestOf(mapping, plan), last?.cursor ?? null];
+    const asText = partition.keysAreUnique === true ? reader.readCopyText?.bind(reader) : undefined;
+    const batches =
+      asText?.(request, partition, after, signal) ?? reader.readPartition(request, partition, after, signal);
+    const chunks = readPosted(batches, {
       posting: compilePosting(compiled, compiledTargets, context.definitions, tables, asOf),
       targets: targets.length,
       setRules: compiled.setRules,

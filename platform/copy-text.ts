@@ -48,8 +48,10 @@ const bytesInList = 4;
 /** Encodes rows straight into bytes: escapes and UTF-8 in one pass over the characters, without a string for each line
  *  (half as fast again as `encodeCopyLine` and a conversion, and nothing for the collector). */
 export class CopyEncoder {
-  private bytes = Buffer.allocUnsafeSlow(firstCapacity);
   private length = 0;
+
+  /** @param bytes memory to begin with */
+  constructor(private bytes: Buffer = Buffer.allocUnsafeSlow(firstCapacity)) {}
 
   /** Bytes that wait to be taken. */
   get size(): number {
@@ -214,6 +216,19 @@ export class CopyEncoder {
 
   clear(): void {
     this.length = 0;
+  }
+
+  /** Takes back what was added since its size was this. */
+  cut(size: number): void {
+    this.length = size;
+  }
+
+  /** The encoded bytes where they are, for whoever keeps them: more rows go into other memory. */
+  swap(memory: Buffer): Buffer {
+    const taken = this.look();
+    this.bytes = memory;
+    this.length = 0;
+    return taken;
   }
 
   /** An item of a list: `addText` writes what stands around and between items. */
