@@ -60,31 +60,36 @@ const encodedAtOnce = 1024 * 1024;
 /** Rows that are worked on before others get a turn. */
 const rowsAtOnce = 500;
 
-/** Rows beyond a part's size that its memory has room for. */
+/** With room for the row with which a part is full. */
 const memoryOfPart = encodedAtOnce + 64 * 1024;
 
-/** Memory of encoded rows, which goes from chunk to chunk: outside of what the collector moves, it would wait long to be freed. */
+/** Memory of encoded rows, which goes from chunk to chunk and from run to run: dropped, it would wait long to be freed, as the
+ *  collector sees but small objects. Where it does look for memory, it may have what nobody uses. */
 class TextMemory {
-  private readonly free: Buffer[] = [];
+  private free: WeakRef<Buffer>[] = [];
 
   take(): Buffer {
-    return this.free.pop() ?? Buffer.allocUnsafeSlow(memoryOfPart);
+    for (let known = this.free.pop(); known !== undefined; known = this.free.pop()) {
+      const memory = known.deref();
+      if (memory !== undefined) return memory;
+    }
+    return Buffer.allocUnsafeSlow(memoryOfPart);
   }
 
   give(parts: readonly Buffer[]): void {
-    for (const { buffer } of parts) if (buffer.byteLength === memoryOfPart) this.free.push(Buffer.from(buffer));
+    for (const { buffer } of parts) {
+      if (buffer.byteLength === memoryOfPart) this.free.push(new WeakRef(Buffer.from(buffer)));
+    }
   }
 }
 
+const textMemory = new TextMemory();
+
 class TargetEncoder {
-  readonly bytes: CopyEncoder;
+  readonly bytes = new CopyEncoder(textMemory.take());
   private text: Buffer[] = [];
   private digest = createDigest();
   private count = 0;
-
-  constructor(private readonly memory: TextMemory) {
-    this.bytes = new CopyEncoder(memory.take());
-  }
 
   add(row: RawRow): void {
     this.bytes.add(row);
@@ -98,7 +103,7 @@ class TargetEncoder {
   }
 
   private flush(): void {
-    const part = this.bytes.swap(this.memory.take());
+    const part = this.bytes.swap(textMemory.take());
     this.digest.update(part);
     this.text.push(part);
   }
@@ -106,12 +111,12 @@ class TargetEncoder {
   take(): TargetRows | null {
     if (this.count === 0) return null;
     if (this.bytes.size > 0) this.flush();
-    const { count, text, memory } = this;
+    const { count, text } = this;
     const digest = this.digest.hex();
     this.count = 0;
     this.text = [];
     this.digest = createDigest();
-    const release = (): void => memory.give(text);
+    const release = (): void => textMemory.give(text.splice(0));
     return { count, first: rowAt(text[0], 'first'), last: rowAt(text.at(-1), 'last'), digest, text, release };
   }
 }
@@ -126,7 +131,7 @@ const rowAt = (text: Buffer = Buffer.alloc(0), place: 'first' | 'last'): RawRow 
 
 /** Rows as a chunk; null: there are none. */
 export const encodeRows = (rows: readonly RawRow[]): TargetRows | null => {
-  const encoder = new TargetEncoder(new TextMemory());
+  const encoder = new TargetEncoder();
   for (const row of rows) encoder.add(row);
   return encoder.take();
 };
@@ -147,8 +152,7 @@ class ChunkBuilder {
     private readonly setRules: readonly SetRule[],
     private readonly broken: BrokenValues,
   ) {
-    const memory = new TextMemory();
-    this.targets = Array.from({ length: targets }, () => new TargetEncoder(memory));
+    this.targets = Array.from({ length: targets }, () => new TargetEncoder());
     const { lines } = posting;
     // What a rule over many rows judges is kept as rows.
     const isByLines = lines !== null && setRules.length === 0;

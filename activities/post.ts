@@ -360,7 +360,7 @@ export const createPost = (dependencies: ActivityDependencies, options: PostOpti
     const counts: ReadCounts[] = [];
     let settling: Promise<unknown> = Promise.resolve();
     try {
-      for await (const prepared of ahead(prepareAll(posting, ahead(chunks, 1), from), 1)) {
+      for await (const prepared of ahead(prepareAll(posting, ahead(chunks, 0), from), 0)) {
         const written = await writeToAll(prepared);
         for (const rows of prepared.posted.targets) rows?.release();
         await settling;

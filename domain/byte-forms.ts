@@ -31,23 +31,26 @@ const pairAt = (bytes: Uint8Array, at: number): number => {
   return isDigit(tens) && isDigit(ones) ? (tens - zero) * 10 + ones - zero : -1;
 };
 
-/** The date that begins at a place as the number YYYYMMDD; -1: none, or one of a month's last days, which are left to the calendar. */
+/** The last days of the months; that of leap years is left to the calendar. */
+const lastDays = Uint8Array.of(0, 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31);
+
+/** The date that begins at a place as the number YYYYMMDD; -1: none, or 29 February. */
 const dateAt = (bytes: Uint8Array, at: number): number => {
   if (bytes[at + 4] !== minus || bytes[at + 7] !== minus) return -1;
   const [century, year] = [pairAt(bytes, at), pairAt(bytes, at + 2)];
   const [month, day] = [pairAt(bytes, at + 5), pairAt(bytes, at + 8)];
-  if (century < 1 || year < 0 || month < 1 || month > 12 || day < 1 || day > 28) return -1;
+  if (century < 1 || year < 0 || month < 1 || day < 1 || day > (lastDays[month] ?? 0)) return -1;
   return (century * 100 + year) * 10_000 + month * 100 + day;
 };
 
 const dateLength = 10;
 
-/** A date that `quickDate` takes. */
+/** A date as it is canonical. */
 export const isDateForm: ByteCheck = (bytes, from, to) => to - from === dateLength && dateAt(bytes, from) >= 0;
 
 const timestampLength = 22;
 
-/** An instant that `quickTimestamp` takes. */
+/** An instant in the form that `quickTimestamp` takes. */
 export const isTimestampForm: ByteCheck = (bytes, from, to) => {
   if (to - from !== timestampLength || dateAt(bytes, from) < 0) return false;
   if (bytes[from + 10] !== space || bytes[from + 13] !== colon || bytes[from + 16] !== colon) return false;
