@@ -349,24 +349,24 @@ export class CopyLineSplitter {
 
   /** The lines that became whole with this chunk. */
   push(chunk: Buffer): string[] {
-    return linesOf(this.whole(chunk));
+    return this.whole(chunk).flatMap(linesOf);
   }
 
-  /** As `push`, as bytes with all their newlines. */
-  whole(chunk: Buffer): Buffer {
+  /** As `push`, as bytes with all their newlines: the line that was split by itself, the others where they are. */
+  whole(chunk: Buffer): Buffer[] {
     const end = chunk.lastIndexOf(newline) + 1;
     if (end === 0) {
       this.pending.push(chunk);
-      return nothing;
+      return [];
     }
-    const head = chunk.subarray(0, end);
-    const whole = this.pending.length === 0 ? head : Buffer.concat([...this.pending, head]);
+    const { pending } = this;
     this.pending = end < chunk.length ? [chunk.subarray(end)] : [];
-    return whole;
+    if (pending.length === 0) return [chunk.subarray(0, end)];
+    const next = chunk.indexOf(newline) + 1;
+    const split = Buffer.concat([...pending, chunk.subarray(0, next)]);
+    return next === end ? [split] : [split, chunk.subarray(next, end)];
   }
 }
-
-const nothing = Buffer.alloc(0);
 
 /** The lines of bytes that end with a newline. Each is decoded by itself: one letter beyond Latin-1 would make strings of two bytes
  *  a character of all the others, and whatever is done with those takes twice as long. */
