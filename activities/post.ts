@@ -35,8 +35,8 @@ export interface PostOptions {
   readonly chunkRows?: number;
 }
 
-/** Half a dozen chunks are in memory at a time, encoded. */
-const defaultChunkRows = 50_000;
+/** Two chunks are in memory at a time, encoded; where rows are kept so that they can be taken back, one of them is also decoded. */
+const defaultChunkRows = 25_000;
 
 /** One disposition a source row, told by the first target; what other targets took is in their own chunks. */
 interface ReadCounts {
@@ -351,7 +351,7 @@ export const createPost = (dependencies: ActivityDependencies, options: PostOpti
     return counts;
   };
 
-  /** Four things at a time: a chunk is settled, the next one written, the one after it prepared, and others are read. */
+  /** Three things at a time: a chunk is settled, the next one written, and the one after it read and prepared. */
   const postAll = async (
     posting: Posting,
     chunks: AsyncGenerator<PostedChunk, void, undefined>,
@@ -360,7 +360,7 @@ export const createPost = (dependencies: ActivityDependencies, options: PostOpti
     const counts: ReadCounts[] = [];
     let settling: Promise<unknown> = Promise.resolve();
     try {
-      for await (const prepared of ahead(prepareAll(posting, ahead(chunks, 0), from), 0)) {
+      for await (const prepared of ahead(prepareAll(posting, chunks, from), 1)) {
         const written = await writeToAll(prepared);
         for (const rows of prepared.posted.targets) rows?.release();
         await settling;

@@ -417,7 +417,8 @@ const compileStraight = (
     }
     return { key: at.key, filtered: false, rejected: null, problems: at.problems ?? none, rows, unwritable };
   };
-  const needs = declared.filter === undefined ? [] : fieldsOf(declared.filter).map((name) => declared.columns.indexOf(name));
+  const needs =
+    declared.filter === undefined ? [] : fieldsOf(declared.filter).map((name) => declared.columns.indexOf(name));
   const lines = compileLines({
     columns: declared.columns.length,
     keys: source.keyColumns,

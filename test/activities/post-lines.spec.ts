@@ -125,7 +125,11 @@ const cellOf = (...usual: fc.Arbitrary<string>[]): fc.Arbitrary<Cell> =>
   fc.oneof({ weight: 40, arbitrary: fc.oneof(...usual) }, { weight: 1, arbitrary: odd }, fc.string({ maxLength: 3 }));
 
 const decimalText = fc
-  .tuple(fc.constantFrom('', '', '-', '+'), fc.nat({ max: 1_500 }), fc.constantFrom('', '.50', '.05', '.5', '.125', '.'))
+  .tuple(
+    fc.constantFrom('', '', '-', '+'),
+    fc.nat({ max: 1_500 }),
+    fc.constantFrom('', '.50', '.05', '.5', '.125', '.'),
+  )
   .map(([sign, whole, fraction]) => `${sign}${String(whole)}${fraction}`);
 const dateText = fc.oneof(
   fc
@@ -236,4 +240,58 @@ test.each([
     }),
     { numRuns: 400 },
   );
+});
+
+test('chunks have the same rows and cursors, however the text comes', async () => {
+  const posting = compilePosting(
+    compileSource(sourceOf(), [payment], [purposes]),
+    [compileTarget(targetOf(), [payment], [purposes])],
+    ...([[payment], [purposes], '2026-10-01'] as const),
+  );
+  await fc.assert(
+    fc.asyncProperty(
+      rows,
+      fc.integer({ min: 1, max: 4 }),
+      fc.integer({ min: 1, max: 5 }),
+      async (table, size, most) => {
+        const lines = table.map((row) => Buffer.from(encodeCopyLine(row)));
+        const decoded = lines.map((line) => decodeCopyLine(line.toString('utf8', 0, line.length - 1)));
+        const rowBatches = decoded.map((row, index) => ({ rows: [row], rejected: [], cursor: String(index + 1) }));
+        const textBatches: CopyTextBatch[] = [];
+        for (let at = 0; at < lines.length; at += size) {
+          const text = Buffer.concat(lines.slice(at, at + size));
+          const cursorAt = (end: number): string =>
+            String(at + text.subarray(0, end).filter((byte) => byte === 0x0a).length);
+          textBatches.push({ text, cursor: cursorAt(text.length), cursorAt });
+        }
+        const byRow = await posted(posting, 1, rowBatches, most);
+        const byText = await posted(posting, 1, textBatches, most);
+        expect(byText.map(told)).toEqual(byRow.map(told));
+      },
+    ),
+    { numRuns: 200 },
+  );
+});
+
+test('memory of rows that were written goes to others only once they are released', async () => {
+  const posting = compilePosting(
+    compileSource(sourceOf({ rules: [] }), [payment], [purposes]),
+    [compileTarget(targetOf(), [payment], [purposes])],
+    ...([[payment], [purposes], '2026-10-01'] as const),
+  );
+  const lineOf = (key: string): Buffer => Buffer.from(encodeCopyLine([key, ...columns.slice(1).map(() => null)]));
+  const chunkOf = async (key: string): Promise<PostedChunk> => {
+    const [chunk] = await posted(posting, 1, [textBatch(lineOf(key))]);
+    if (chunk === undefined) throw new Error('no chunk');
+    return chunk;
+  };
+  const textOf = ({ targets: [rows] }: PostedChunk): string => Buffer.concat(rows?.text ?? []).toString('utf8');
+  const first = await chunkOf('P1');
+  const second = await chunkOf('P2');
+  expect([textOf(first), textOf(second)].map((text) => text.slice(0, 3))).toEqual(['P1\t', 'P2\t']);
+  first.targets[0]?.release();
+  first.targets[0]?.release();
+  const others = [await chunkOf('P3'), await chunkOf('P4')];
+  expect([second, ...others].map((chunk) => textOf(chunk).slice(0, 3))).toEqual(['P2\t', 'P3\t', 'P4\t']);
+  expect(textOf(first)).toBe('');
 });
