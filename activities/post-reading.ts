@@ -1,10 +1,13 @@
+import { isUtf8 } from 'node:buffer';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import type { RawBatch } from '../connectors/capabilities.js';
+import type { CopyTextBatch, RawBatch } from '../connectors/capabilities.js';
 import type { CompiledPosting } from '../domain/posting.js';
 import type { SetRule } from '../domain/rules.js';
 import type { Cell, RawRow, RejectedRow, RowProblem } from '../domain/rows.js';
+import { CopyLine } from '../platform/copy-line.js';
 import { CopyEncoder, CopyLineSplitter, decodeCopyLine } from '../platform/copy-text.js';
 import { createDigest } from '../platform/hash.js';
+import { LineWriter } from './post-lines.js';
 
 /** The rows of one chunk that one target is to hold, encoded: as objects they would outlive many a garbage collection. */
 export interface TargetRows {
@@ -13,8 +16,10 @@ export interface TargetRows {
   readonly last: RawRow;
   /** Of the encoded rows in their order: the same source rows give the same digest. */
   readonly digest: string;
-  /** COPY text in the order of the target's columns. */
+  /** COPY text in the order of the target's columns; each part has whole lines. */
   readonly text: readonly Buffer[];
+  /** The text is not needed any more: other rows come into its memory. */
+  readonly release: () => void;
 }
 
 /** The rows again, some hundred at a time. */
@@ -55,43 +60,74 @@ const encodedAtOnce = 1024 * 1024;
 /** Rows that are worked on before others get a turn. */
 const rowsAtOnce = 500;
 
+/** With room for the row with which a part is full. */
+const memoryOfPart = encodedAtOnce + 64 * 1024;
+
+/** Memory of encoded rows, which goes from chunk to chunk and from run to run: dropped, it would wait long to be freed, as the
+ *  collector sees but small objects. Where it does look for memory, it may have what nobody uses. */
+class TextMemory {
+  private free: WeakRef<Buffer>[] = [];
+
+  take(): Buffer {
+    for (let known = this.free.pop(); known !== undefined; known = this.free.pop()) {
+      const memory = known.deref();
+      if (memory !== undefined) return memory;
+    }
+    return Buffer.allocUnsafeSlow(memoryOfPart);
+  }
+
+  give(parts: readonly Buffer[]): void {
+    for (const { buffer } of parts) {
+      if (buffer.byteLength === memoryOfPart) this.free.push(new WeakRef(Buffer.from(buffer)));
+    }
+  }
+}
+
+const textMemory = new TextMemory();
+
 class TargetEncoder {
-  private readonly encoder = new CopyEncoder();
+  readonly bytes = new CopyEncoder(textMemory.take());
   private text: Buffer[] = [];
   private digest = createDigest();
   private count = 0;
-  private first: RawRow = [];
-  private last: RawRow = [];
-
-  get rows(): number {
-    return this.count;
-  }
 
   add(row: RawRow): void {
-    if (this.count === 0) this.first = row;
-    this.last = row;
+    this.bytes.add(row);
+    this.endRow();
+  }
+
+  /** After a row that was written into `bytes`. */
+  endRow(): void {
     this.count += 1;
-    this.encoder.add(row);
-    if (this.encoder.size >= encodedAtOnce) this.flush();
+    if (this.bytes.size >= encodedAtOnce) this.flush();
   }
 
   private flush(): void {
-    const part = this.encoder.take();
+    const part = this.bytes.swap(textMemory.take());
     this.digest.update(part);
     this.text.push(part);
   }
 
   take(): TargetRows | null {
     if (this.count === 0) return null;
-    if (this.encoder.size > 0) this.flush();
-    const { count, first, last, text } = this;
+    if (this.bytes.size > 0) this.flush();
+    const { count, text } = this;
     const digest = this.digest.hex();
     this.count = 0;
     this.text = [];
     this.digest = createDigest();
-    return { count, first, last, digest, text };
+    const release = (): void => textMemory.give(text.splice(0));
+    return { count, first: rowAt(text[0], 'first'), last: rowAt(text.at(-1), 'last'), digest, text, release };
   }
 }
+
+const newline = 0x0a;
+
+/** A row of whole lines. */
+const rowAt = (text: Buffer = Buffer.alloc(0), place: 'first' | 'last'): RawRow => {
+  const start = place === 'first' || text.length < 2 ? 0 : text.lastIndexOf(newline, text.length - 2) + 1;
+  return decodeCopyLine(text.toString('utf8', start, text.indexOf(newline, start)));
+};
 
 /** Rows as a chunk; null: there are none. */
 export const encodeRows = (rows: readonly RawRow[]): TargetRows | null => {
@@ -107,6 +143,8 @@ class ChunkBuilder {
   private filtered = 0;
   private extracted = 0;
   private readonly targets: readonly TargetEncoder[];
+  private readonly lines: LineWriter | null;
+  private readonly line: CopyLine;
 
   constructor(
     private readonly posting: CompiledPosting,
@@ -115,6 +153,16 @@ class ChunkBuilder {
     private readonly broken: BrokenValues,
   ) {
     this.targets = Array.from({ length: targets }, () => new TargetEncoder());
+    const { lines } = posting;
+    // What a rule over many rows judges is kept as rows.
+    const isByLines = lines !== null && setRules.length === 0;
+    this.lines = isByLines
+      ? new LineWriter(
+          lines,
+          this.targets.map(({ bytes }) => bytes),
+        )
+      : null;
+    this.line = new CopyLine(lines?.columns ?? 0);
   }
 
   get size(): number {
@@ -129,6 +177,30 @@ class ChunkBuilder {
       for (let index = at; index < end; index += 1) this.addRow(rows[index] ?? []);
       await nextTurn();
     }
+  }
+
+  /** Lines of a text from a place on, until it ends or the chunk has so many rows. @returns where the next line begins */
+  async addText(text: Buffer, from: number, chunkRows: number): Promise<number> {
+    // Bytes that are no UTF-8 become characters that are: only texts can tell.
+    const lines = isUtf8(text) ? this.lines : null;
+    let at = from;
+    while (at < text.length && this.extracted < chunkRows) {
+      const end = Math.min(this.extracted + rowsAtOnce, chunkRows);
+      while (at < text.length && this.extracted < end) {
+        at = this.line.read(text, at);
+        this.extracted += 1;
+        this.addLine(lines);
+      }
+      await nextTurn();
+    }
+    return at;
+  }
+
+  private addLine(lines: LineWriter | null): void {
+    const outcome = lines !== null && this.line.plain ? lines.write(this.line) : 'general';
+    if (outcome === 'general') this.addRow(decodeCopyLine(this.line.text()));
+    else if (outcome === 'filtered') this.filtered += 1;
+    else for (const target of this.targets) target.endRow();
   }
 
   private addRow(row: RawRow): void {
@@ -225,7 +297,7 @@ export interface ChunkReading {
 
 /** Turns batches of a source into chunks of about `chunkRows` rows; the last one is told apart, and always comes, be it empty. */
 export async function* readPosted(
-  batches: AsyncIterable<RawBatch>,
+  batches: AsyncIterable<RawBatch | CopyTextBatch>,
   reading: ChunkReading,
 ): AsyncGenerator<PostedChunk, void, undefined> {
   const { posting, targets, setRules, broken, chunkRows, alive } = reading;
@@ -233,9 +305,17 @@ export async function* readPosted(
   let cursor: string | null = null;
   for await (const batch of batches) {
     alive();
-    await builder.add(batch);
+    if ('text' in batch) {
+      // Batches end where a socket's bytes did: chunks have the same rows every time, so that they are known again.
+      for (let at = 0; at < batch.text.length;) {
+        at = await builder.addText(batch.text, at, chunkRows);
+        if (builder.size >= chunkRows) yield await builder.take(batch.cursorAt(at), false);
+      }
+    } else {
+      await builder.add(batch);
+      if (builder.size >= chunkRows) yield await builder.take(batch.cursor, false);
+    }
     cursor = batch.cursor;
-    if (builder.size >= chunkRows) yield await builder.take(cursor, false);
   }
   yield await builder.take(cursor, true);
 }

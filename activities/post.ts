@@ -35,8 +35,8 @@ export interface PostOptions {
   readonly chunkRows?: number;
 }
 
-/** Half a dozen chunks are in memory at a time, encoded. */
-const defaultChunkRows = 50_000;
+/** Two chunks are in memory at a time, encoded; where rows are kept so that they can be taken back, one of them is also decoded. */
+const defaultChunkRows = 25_000;
 
 /** One disposition a source row, told by the first target; what other targets took is in their own chunks. */
 interface ReadCounts {
@@ -351,7 +351,7 @@ export const createPost = (dependencies: ActivityDependencies, options: PostOpti
     return counts;
   };
 
-  /** Four things at a time: a chunk is settled, the next one written, the one after it prepared, and others are read. */
+  /** Three things at a time: a chunk is settled, the next one written, and the one after it read and prepared. */
   const postAll = async (
     posting: Posting,
     chunks: AsyncGenerator<PostedChunk, void, undefined>,
@@ -360,8 +360,9 @@ export const createPost = (dependencies: ActivityDependencies, options: PostOpti
     const counts: ReadCounts[] = [];
     let settling: Promise<unknown> = Promise.resolve();
     try {
-      for await (const prepared of ahead(prepareAll(posting, ahead(chunks, 1), from), 1)) {
+      for await (const prepared of ahead(prepareAll(posting, chunks, from), 1)) {
         const written = await writeToAll(prepared);
+        for (const rows of prepared.posted.targets) rows?.release();
         await settling;
         settling = settle(posting, prepared, written).then((told) => counts.push(told));
         // Told where it is awaited; until then it is no unhandled rejection.
@@ -397,7 +398,11 @@ export const createPost = (dependencies: ActivityDependencies, options: PostOpti
     const { codeTables } = await loadConfiguration(hub, run.institutionId);
     const tables = codeTables.map(({ definition }) => definition);
     const compiledTargets = targets.map(({ target }) => context.target(target.mapping));
-    const chunks = readPosted(reader.readPartition(requestOf(mapping, plan), partition, last?.cursor ?? null, signal), {
+    const [request, after] = [requestOf(mapping, plan), last?.cursor ?? null];
+    const asText = partition.keysAreUnique === true ? reader.readCopyText?.bind(reader) : undefined;
+    const batches =
+      asText?.(request, partition, after, signal) ?? reader.readPartition(request, partition, after, signal);
+    const chunks = readPosted(batches, {
       posting: compilePosting(compiled, compiledTargets, context.definitions, tables, asOf),
       targets: targets.length,
       setRules: compiled.setRules,

@@ -66,6 +66,8 @@ export interface RawBatch {
 export interface CopyTextBatch {
   readonly text: Buffer;
   readonly cursor: string;
+  /** The cursor after a line of it that ends (newline included) at this place of the text. */
+  readonly cursorAt: (end: number) => string;
 }
 
 /** Reads partitions that together cover every row exactly once. Idempotent: the same cursor gives the same rows while the

@@ -1,5 +1,5 @@
 import { encodeScalar } from './canonical-text.js';
-import { compileRowCondition } from './condition.js';
+import { compileRowCondition, fieldsOf } from './condition.js';
 import type { AttributeDefinition, AttributeType, EntityTypeDefinition } from './entity-type.js';
 import type { CodeTableDefinition } from './job-definition.js';
 import { contextOf, type CompiledSource } from './mapping.js';
@@ -11,9 +11,16 @@ import type {
   TargetColumn,
   TargetMapping,
 } from './mapping-definition.js';
-import { compileField, noteProblem, type FieldReader, type RowReading } from './mapping-fields.js';
+import { columnIndex, compileField, noteProblem, type RowReading } from './mapping-fields.js';
 import { isFieldMapping } from './mapping-groups.js';
 import { resolvePath } from './paths.js';
+import {
+  compileLines,
+  type FieldForm,
+  type PostedLines,
+  type StraightColumn,
+  type StraightField,
+} from './posting-lines.js';
 import type { CompiledTarget, ProjectionProblem } from './projection.js';
 import { quickDate, quickDecimal, quickScaled, quickTimestamp } from './quick-forms.js';
 import { compileRules, type RowRule } from './rules.js';
@@ -40,6 +47,8 @@ export interface CompiledPosting {
   /** Whether rows go straight from cells to cells. */
   readonly straight: boolean;
   readonly post: Poster;
+  /** The same for lines of text; null where rows do not go straight. */
+  readonly lines: PostedLines | null;
 }
 
 const none: readonly never[] = [];
@@ -56,8 +65,7 @@ export const compilePosting = (
   asOf: string,
 ): CompiledPosting => {
   const straight = compileStraight(source, targets, entityTypes, codeTables, asOf);
-  if (straight !== null) return { straight: true, post: straight };
-  return { straight: false, post: compileLong(source, targets, asOf) };
+  return straight ?? { straight: false, post: compileLong(source, targets, asOf), lines: null };
 };
 
 const compileLong = (source: CompiledSource, targets: readonly CompiledTarget[], asOf: string): Poster => {
@@ -90,16 +98,6 @@ const compileLong = (source: CompiledSource, targets: readonly CompiledTarget[],
   };
 };
 
-/** Reads the text of a group, '' and null for none. */
-interface StraightField {
-  readonly group: number;
-  readonly attribute: AttributeDefinition;
-  readonly label: string | null;
-  readonly read: FieldReader;
-  /** The column and the quick reading of its usual form; null: there is none. */
-  readonly quick: { readonly index: number; readonly read: (text: string) => string | null } | null;
-}
-
 const isPlainTemplate = (template: RecordTemplate): boolean =>
   (template.subKey ?? '') === '' &&
   template.when === undefined &&
@@ -125,41 +123,47 @@ const straightFields = (
     if (attribute === undefined || another !== undefined || group.multiValued === true) return null;
     if (attribute.type === 'reference' || !isFieldMapping(mapped) || mapped.separator !== undefined) return null;
     const { read } = compileField(mapped, attribute, source.columns, context);
-    fields.push({ group: index, attribute, label: labelOf(mapped), read, quick: quickOf(mapped, attribute, source) });
+    const quick = quickOf(mapped, attribute, source);
+    const named = mapped.fromAll ?? (mapped.from === undefined ? [] : [mapped.from]);
+    fields.push({
+      ...{ group: index, attribute, label: labelOf(mapped), read, quick },
+      columns: mapped.constant === undefined ? named.map((column) => columnIndex(source.columns, column)) : [],
+      form: quick === null ? textForm(mapped, attribute) : quick.form,
+    });
   }
   return fields;
 };
 
-const quickReadings: Readonly<Partial<Record<AttributeType, (text: string) => string | null>>> = {
-  date: quickDate,
-  decimal: quickDecimal,
-  timestamp: quickTimestamp,
-};
+const quickReadings = { date: quickDate, decimal: quickDecimal, timestamp: quickTimestamp } as const;
+const hasQuickReading = (type: AttributeType): type is keyof typeof quickReadings => Object.hasOwn(quickReadings, type);
 
 /** Only where the steps are the type's own in their default form. */
 const quickOf = (
   field: FieldMapping,
   attribute: AttributeDefinition,
   source: SourceMapping,
-): StraightField['quick'] => {
-  const read = quickReadings[attribute.type];
-  if (read === undefined || field.from === undefined || field.constant !== undefined || field.fromAll !== undefined)
-    return null;
-  const steps = field.steps ?? [];
-  const isDefault = steps.every((step) => step.use === attribute.type && Object.keys(step).length === 1);
-  return isDefault && steps.length <= 1 ? { index: source.columns.indexOf(field.from), read } : null;
+): (StraightField['quick'] & { readonly form: keyof typeof quickReadings }) | null => {
+  const form = attribute.type;
+  if (!hasQuickReading(form) || field.from === undefined || !isOneColumn(field)) return null;
+  if (!isDefaultStep(field, form)) return null;
+  return { index: source.columns.indexOf(field.from), read: quickReadings[form], form };
+};
+
+const isOneColumn = ({ from, fromAll, constant }: FieldMapping): boolean =>
+  from !== undefined && fromAll === undefined && constant === undefined;
+
+/** No step at all, or only this one without options. */
+const isDefaultStep = ({ steps = [] }: FieldMapping, use: string): boolean =>
+  steps.length <= 1 && steps.every((step) => step.use === use && Object.keys(step).length === 1);
+
+/** The texts of attributes that take them as they come. */
+const textForm = (field: FieldMapping, { type, codeTable }: AttributeDefinition): FieldForm | null => {
+  const isText = type === 'text' || (type === 'code' && codeTable === undefined);
+  if (!isText || !isOneColumn(field) || !isDefaultStep(field, 'trim')) return null;
+  return (field.steps ?? []).length === 0 ? 'copied' : 'trimmed';
 };
 
 const labelOf = (field: FieldMapping): string | null => field.from ?? field.fromAll?.join(' + ') ?? null;
-
-/** A column of a straight target: the texts of these groups, the first that is there, through the steps; or a constant. */
-interface StraightColumn {
-  readonly column: string;
-  readonly key: boolean;
-  /** The only group, where the text is taken as it is; else -1. */
-  readonly plain: number;
-  readonly write: (texts: readonly (string | null)[]) => Cell | StepProblem;
-}
 
 const orderedColumns = (target: TargetMapping): TargetColumn[] => {
   const listed = new Map(target.columns.map((column) => [column.column, column]));
@@ -229,6 +233,7 @@ const straightColumn = (
   const { maxLength } = column;
   const moment = { asOf, own: null };
   const scale = quickScaleOf(column);
+  const asWritten = { places: scale, maxLength: maxLength ?? null };
   const written = (steps: TextStep | null, text: string): Cell | StepProblem => {
     const quick = scale === null ? null : quickScaled(text, scale);
     if (quick !== null) return quick;
@@ -239,7 +244,7 @@ const straightColumn = (
   };
   if (column.constant !== undefined) {
     const constant = written(compileSteps(column.steps ?? [], 'write', context), column.constant);
-    return { column: column.column, key, plain: -1, write: () => constant };
+    return { column: column.column, key, groups: [], plain: -1, ...asWritten, bare: true, write: () => constant };
   }
   const named = column.from === undefined ? (column.firstOf ?? []) : [column.from];
   const paths = named.map((path) => straightPath(path, column, type, context));
@@ -255,7 +260,8 @@ const straightColumn = (
     }
     return null;
   };
-  return { column: column.column, key, plain, write };
+  const groups = straight.map(({ group }) => group);
+  return { column: column.column, key, groups, plain, ...asWritten, bare: only.steps === null, write };
 };
 
 const straightTarget = (
@@ -321,10 +327,13 @@ const readTexts = (fields: readonly StraightField[], at: RowReading, texts: (str
   for (let index = 0; index < fields.length; index += 1) {
     const field = fields[index];
     if (field === undefined) continue;
-    const quick =
-      field.quick === null || at.blanked !== null ? null : field.quick.read(at.row[field.quick.index] ?? '');
-    texts[field.group] = quick ?? fullText(field, at);
+    texts[field.group] = readText(field, at);
   }
+};
+
+const readText = (field: StraightField, at: RowReading): string | null => {
+  const { quick } = field;
+  return (quick === null || at.blanked !== null ? null : quick.read(at.row[quick.index] ?? '')) ?? fullText(field, at);
 };
 
 const fullText = ({ attribute, label, read }: StraightField, at: RowReading): string | null => {
@@ -358,7 +367,7 @@ const compileStraight = (
   entityTypes: readonly EntityTypeDefinition[],
   codeTables: readonly CodeTableDefinition[],
   asOf: string,
-): Poster | null => {
+): CompiledPosting | null => {
   const declared = source.mapping.source;
   const [template, another] = declared?.records ?? [];
   if (declared === undefined || template === undefined || another !== undefined || !isPlainTemplate(template))
@@ -392,7 +401,7 @@ const compileStraight = (
   const aside = (at: RowReading, filtered: boolean, rejected: RowProblem | null): Posting => ({
     ...{ key: at.key, filtered, rejected, problems: at.problems ?? none, rows: none, unwritable: none },
   });
-  return (row, position = '') => {
+  const post: Poster = (row, position = '') => {
     const at: RowReading = { row, position, key: keyIn(row), blanked: null, problems: null };
     if (isOurs !== null && !isOurs(row)) return aside(at, true, null);
     const rejected = reject(at);
@@ -408,4 +417,16 @@ const compileStraight = (
     }
     return { key: at.key, filtered: false, rejected: null, problems: at.problems ?? none, rows, unwritable };
   };
+  const needs =
+    declared.filter === undefined ? [] : fieldsOf(declared.filter).map((name) => declared.columns.indexOf(name));
+  const lines = compileLines({
+    columns: declared.columns.length,
+    keys: source.keyColumns,
+    filter: isOurs === null ? null : { needs, isOurs },
+    rules: rowRules,
+    fields,
+    targets: straight,
+    textOf: readText,
+  });
+  return { straight: true, post, lines };
 };

@@ -1,3 +1,4 @@
+import { ruleForm, type ByteCheck } from './byte-forms.js';
 import { isDate } from './calendar.js';
 import { compareDecimals } from './decimals.js';
 import { SyncError } from './errors.js';
@@ -20,6 +21,8 @@ export interface RowRule {
   readonly severity: RuleSeverity;
   readonly check: RuleCheck['check'];
   readonly broken: (row: RawRow) => string | null;
+  /** Tells of a cell's bytes that the rule is kept; null: only its text tells. */
+  readonly kept: ByteCheck | null;
 }
 
 /** A rule over many rows, which the caller runs in SQL: the values of the column occur once; or each is the key of a row of
@@ -176,6 +179,7 @@ const compileRule = (rule: RuleDefinition, columns: readonly string[], context: 
   const column = columns.indexOf(rule.field);
   const check = textCheck(rule, context);
   const required = rule.check === 'required';
+  const accepted = rule.check === 'in_set' ? acceptedValues(rule, context) : [];
   return {
     name: rule.name,
     field: rule.field,
@@ -187,6 +191,7 @@ const compileRule = (rule: RuleDefinition, columns: readonly string[], context: 
       if (isBlank(text)) return required ? 'a value is required' : null;
       return check === null ? null : check(text);
     },
+    kept: ruleForm(rule, accepted),
   };
 };
 

@@ -48,8 +48,10 @@ const bytesInList = 4;
 /** Encodes rows straight into bytes: escapes and UTF-8 in one pass over the characters, without a string for each line
  *  (half as fast again as `encodeCopyLine` and a conversion, and nothing for the collector). */
 export class CopyEncoder {
-  private bytes = Buffer.allocUnsafeSlow(firstCapacity);
   private length = 0;
+
+  /** @param bytes memory to begin with */
+  constructor(private bytes: Buffer = Buffer.allocUnsafeSlow(firstCapacity)) {}
 
   /** Bytes that wait to be taken. */
   get size(): number {
@@ -224,6 +226,19 @@ export class CopyEncoder {
     this.length = 0;
   }
 
+  /** Takes back what was added since its size was this. */
+  cut(size: number): void {
+    this.length = size;
+  }
+
+  /** The encoded bytes where they are, for whoever keeps them: more rows go into other memory. */
+  swap(memory: Buffer): Buffer {
+    const taken = this.look();
+    this.bytes = memory;
+    this.length = 0;
+    return taken;
+  }
+
   /** An item of a list: `addText` writes what stands around and between items. */
   addItem(item: string): void {
     this.reserve(item.length * bytesInList + 2);
@@ -328,24 +343,24 @@ export class CopyLineSplitter {
 
   /** The lines that became whole with this chunk. */
   push(chunk: Buffer): string[] {
-    return linesOf(this.whole(chunk));
+    return this.whole(chunk).flatMap(linesOf);
   }
 
-  /** As `push`, as bytes with all their newlines. */
-  whole(chunk: Buffer): Buffer {
+  /** As `push`, as bytes with all their newlines: the line that was split by itself, the others where they are. */
+  whole(chunk: Buffer): Buffer[] {
     const end = chunk.lastIndexOf(newline) + 1;
     if (end === 0) {
       this.pending.push(chunk);
-      return nothing;
+      return [];
     }
-    const head = chunk.subarray(0, end);
-    const whole = this.pending.length === 0 ? head : Buffer.concat([...this.pending, head]);
+    const { pending } = this;
     this.pending = end < chunk.length ? [chunk.subarray(end)] : [];
-    return whole;
+    if (pending.length === 0) return [chunk.subarray(0, end)];
+    const next = chunk.indexOf(newline) + 1;
+    const split = Buffer.concat([...pending, chunk.subarray(0, next)]);
+    return next === end ? [split] : [split, chunk.subarray(next, end)];
   }
 }
-
-const nothing = Buffer.alloc(0);
 
 /** The lines of bytes that end with a newline. Each is decoded by itself: one letter beyond Latin-1 would make strings of two bytes
  *  a character of all the others, and whatever is done with those takes twice as long. */

@@ -61,8 +61,7 @@ export async function* copyOutBytes(
     const splitter = new CopyLineSplitter();
     for await (const chunk of stream.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
       signal?.throwIfAborted();
-      const bytes = splitter.whole(chunk);
-      if (bytes.length > 0) yield bytes;
+      yield* splitter.whole(chunk);
     }
   } catch (error) {
     signal?.throwIfAborted();

@@ -67,8 +67,12 @@ async function* readCopyText(
   const { plan, sql, settings } = await planUnique(client, defaultSchema, request, partition, cursor);
   await settings.apply(client);
   for await (const text of copyOutBytes(client, `copy (${sql}) to stdout`, { signal })) {
-    const last = decodeCopyLine(text.toString('utf8', text.lastIndexOf(newline, -2) + 1, text.length - 1));
-    yield { text, cursor: writeCursor({ key: plan.keyPlaces.map((place) => last[place] ?? ''), seen: 1 }) };
+    const cursorAt = (end: number): string => {
+      const start = end < 2 ? 0 : text.lastIndexOf(newline, end - 2) + 1;
+      const line = decodeCopyLine(text.toString('utf8', start, end - 1));
+      return writeCursor({ key: plan.keyPlaces.map((place) => line[place] ?? ''), seen: 1 });
+    };
+    yield { text, cursor: cursorAt(text.length), cursorAt };
   }
 }
 
