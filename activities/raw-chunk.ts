@@ -17,7 +17,7 @@ import {
 } from './canon-writer.js';
 import type { InstitutionContext, MappingRef } from './context.js';
 
-const blockSize = 64 * 1024;
+const blockSize = 1024 * 1024;
 
 /** Lines of COPY text as bytes, until they are sent. */
 class Lines implements LineSink {
