@@ -73,6 +73,15 @@ const rootOf = ({ context, mapping }: Publishing): number =>
   context.entityTypeNamed(mapping.definition.target?.root ?? '').id;
 
 const chunkBounds = async (client: PoolClient, publishing: Publishing): Promise<GoldenRange[]> => {
+  const close = await client.query<{ first: string | null; last: string; count: string }>(
+    `select min(id)::text as first, max(id)::text as last, count(*)::text as count from golden_records where entity_type_id = $1`,
+    [rootOf(publishing)],
+  );
+  const { first = null, last = '0', count = '0' } = close.rows[0] ?? {};
+  if (first === null) return [];
+  const ranges = evenRanges([BigInt(first), BigInt(last)]);
+  if (ranges.length <= 2 * Math.ceil(Number(count) / chunkSize)) return ranges;
+  // Ids with wide gaps: records of other types lie between.
   const { rows } = await client.query<{ first: string; last: string }>(
     `select min(id)::text as first, max(id)::text as last
      from (select id, (row_number() over (order by id) - 1) / ${chunkSize} as chunk from golden_records where entity_type_id = $1) g
@@ -80,6 +89,15 @@ const chunkBounds = async (client: PoolClient, publishing: Publishing): Promise<
     [rootOf(publishing)],
   );
   return rows.map(({ first, last }) => [BigInt(first), BigInt(last)] as const);
+};
+
+const evenRanges = ([first, last]: GoldenRange): GoldenRange[] => {
+  const size = BigInt(chunkSize);
+  const count = Number((last - first) / size) + 1;
+  return Array.from({ length: count }, (_, index) => {
+    const from = first + BigInt(index) * size;
+    return [from, from + size - 1n < last ? from + size - 1n : last];
+  });
 };
 
 const goldenRows = (publishing: Publishing, [first, last]: GoldenRange): string =>

@@ -70,7 +70,7 @@ export class DatabaseUnreachable extends Error {
 
 const attempts = 5;
 /* Columns of which statistics are asked for in bulk work are ids, runs and mappings: few rows tell how they are spread. */
-const bulkSettings = `set local work_mem = '256MB'; set local default_statistics_target = 20`;
+const bulkSettings = `; set local work_mem = '256MB'; set local default_statistics_target = 20`;
 /* A little more than the time after which an activity that says nothing is thought lost. */
 const defaultSilentSeconds = 75;
 
@@ -82,27 +82,24 @@ export function createHub({ url, role, max, silentSeconds = defaultSilentSeconds
   return {
     transaction: (institutionId, work, options = {}) =>
       repeated(options.repeatable === true ? attempts : 1, () =>
-        inTransaction(short, 'begin', within(institutionId, work, options.attempt), options.signal),
+        inTransaction(short, entering('begin', institutionId, options.attempt), work, options.signal),
       ),
     read: (institutionId, work, options = {}) =>
       inTransaction(
         short,
-        'begin transaction isolation level repeatable read, read only',
-        within(institutionId, work, options.attempt),
+        entering('begin transaction isolation level repeatable read, read only', institutionId, options.attempt),
+        work,
         options.signal,
       ),
     bulk: (institutionId, work, options = {}) =>
       inTransaction(
         bulk,
-        options.oneState === true ? 'begin transaction isolation level repeatable read' : 'begin',
-        within(
+        entering(
+          options.oneState === true ? 'begin transaction isolation level repeatable read' : 'begin',
           institutionId,
-          async (client) => {
-            await client.query(bulkSettings);
-            return await work(client);
-          },
           options.attempt,
-        ),
+        ) + bulkSettings,
+        work,
         options.signal,
       ),
     system: (work) => inTransaction(short, 'begin', work, undefined),
@@ -142,19 +139,13 @@ function createPool(connectionString: string, role: DatabaseRole, max: number): 
   return pool;
 }
 
-function within<T>(institutionId: number, work: Work<T>, attempt?: Attempt): Work<T> {
-  return async (client) => {
-    if (attempt === undefined) await enterInstitution(client, institutionId);
-    else await enterAs(client, institutionId, attempt);
-    return await work(client);
-  };
-}
-
-async function enterAs(client: PoolClient, institutionId: number, attempt: Attempt): Promise<void> {
-  await client.query("select set_config('concord.institution', $1, true), set_config('application_name', $2, true)", [
-    String(institutionId),
-    connectionName(attempt),
-  ]);
+/** Begins a transaction in an institution, in one message to the server. */
+function entering(begin: string, institutionId: number, attempt?: Attempt): string {
+  const settings = [
+    ['concord.institution', String(institutionId)],
+    ...(attempt === undefined ? [] : [['application_name', connectionName(attempt)]]),
+  ].map(([name = '', value = '']) => `set_config('${name}', ${pg.escapeLiteral(value)}, true)`);
+  return `${begin}; select ${settings.join(', ')}`;
 }
 
 async function inTransaction<T>(

@@ -104,6 +104,8 @@ function settingFlags(over: Readonly<Record<string, string>>): string[] {
     listen_addresses: '127.0.0.1',
     unix_socket_directories: '',
     shared_buffers: memoryOfMachine() >= 4 * gibibyte ? '1GB' : '256MB',
+    // Two connections that load side by side would wait for each other to write out what does not fit.
+    wal_buffers: memoryOfMachine() >= 4 * gibibyte ? '128MB' : '16MB',
     max_wal_size: '8GB',
     jit: 'off',
     max_connections: '200',
