@@ -11,33 +11,19 @@ import type { StepCounts } from './contract.js';
 import type { EntityTypeRef, InstitutionContext } from './context.js';
 import type { ActivityDependencies } from './dependencies.js';
 import { recordDispositions } from './dispositions.js';
+import { readSourcePlans } from './extract.js';
 import { fenced, readChunks, recordChunk, takeLease, type Lease } from './lease.js';
 import { matchType, naturalKeyScheme } from './match.js';
 import { lonePathHolds, mergeType, standingPlans } from './merge.js';
 import { redirectMerged } from './redirect.js';
 import { placeRestrictions } from './restrict.js';
 import { restageChoices } from './stage-batch.js';
+import { gatherStatistics } from './statistics.js';
 import { uniteDecided } from './unite.js';
 
 const loneBatch = 50_000;
 const loneLanes = 2;
 const planBatch = 1_000;
-
-const worthAnalysing = 1_000;
-
-/** Later steps join these tables: after many rows were written, their plans need to know. Of the columns that are compared; what
- *  lies in texts and lists is long to look at and asked for by nobody. */
-const analyse = async (client: PoolClient, written: number): Promise<void> => {
-  const { rows } = await client.query<{ known: string }>(
-    `select reltuples::bigint as known from pg_class where oid = 'concord.golden_records'::regclass`,
-  );
-  if (written < Math.max(worthAnalysing, Number(rows[0]?.known ?? 0) / 10)) return;
-  await client.query(
-    `analyze golden_records (id, entity_type_id, status, created_run, updated_run),
-       record_images (id, mapping_id, entity_type_id, source_key, sub_key, main, golden_id, untold, deleted_run, created_run, read_run, last_run),
-       record_identifiers, golden_references`,
-  );
-};
 
 /** Writes of the run are about to begin: from here on a failure is rolled back. Every target learns that there may be news. */
 const beginApply = async (client: PoolClient, run: RunRef, context: InstitutionContext): Promise<void> => {
@@ -55,6 +41,10 @@ const beginApply = async (client: PoolClient, run: RunRef, context: InstitutionC
     [targets, run.runId, run.institutionId],
   );
 };
+
+/** Whether the run read a source of which nothing was known. */
+const isFirstReading = async (client: PoolClient, run: RunRef): Promise<boolean> =>
+  [...(await readSourcePlans(client, run.runId)).values()].some(({ atOnce }) => atOnce);
 
 /** Whether another run may have created records of the type since this one matched. */
 const othersWrote = async (client: PoolClient, run: RunRef): Promise<boolean> => {
@@ -218,7 +208,7 @@ export const createApply = (dependencies: ActivityDependencies) => {
               const restricted = await placeRestrictions(client, run, type);
               await noteImpacts(client, run, context);
               if (run.kind === 'sync' || run.kind === 'release') await recordDispositions(client, run, context);
-              await analyse(client, created + planned);
+              await gatherStatistics(client, { written: created + planned, first: await isFirstReading(client, run) });
               return { created, planned, restricted, united };
             },
             'bulk',

@@ -142,6 +142,10 @@ export interface Candidate {
 const imageJson = `json_build_array(i.id::text, i.source_key, i.raw_hash, i.raw, i.mapping_version, i.statements, i.states, i.settled_version,
   i.settled, i.published_version, i.untold, i.deleted_run is not null, i.read_run is not null, i.told_hash)`;
 
+/** By the golden record, whatever the statistics say: while they do not know a mapping's images yet, PostgreSQL would rather look
+ *  through all of those for each record. */
+const imagesOfRecord = 'select * from record_images one where one.golden_id = g.id offset 0';
+
 const isMerged = `exists (select 1 from golden_records m where m.id = k.golden_id and m.status = 'merged')`;
 
 /** Whether records among the candidates became part of others. */
@@ -191,6 +195,6 @@ export const candidateQuery = (
       ${which === 'all' ? '' : which === 'merged' ? `and ${isMerged}` : `and not ${isMerged}`} order by golden_id limit ${most}) c
     join golden_records g on g.id = c.golden_id
     ${joins.join('\n')}
-    left join record_images i on i.golden_id = g.id and i.mapping_id = ${mapping.id} and i.sub_key = '' and i.entity_type_id = g.entity_type_id
+    left join lateral (${imagesOfRecord}) i on i.mapping_id = ${mapping.id} and i.sub_key = '' and i.entity_type_id = g.entity_type_id
     order by c.golden_id, i.deleted_run is not null, i.id) to stdout`;
 };

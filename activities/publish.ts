@@ -14,6 +14,7 @@ import { hashOfRow, TargetJudge, type Judged, type TargetChange } from './projec
 import { isWithin, judgedPages, type GoldenRange, type PublishCounts, type Publishing } from './publishing.js';
 import { nothingDone, publishFresh, type FreshPublish } from './publish-fresh.js';
 import { publishFile } from './publish-file.js';
+import { gatherStatistics } from './statistics.js';
 import { holdingTarget } from './target-lock.js';
 import { knownByFormerColumns } from './former-columns.js';
 import { noteDue, noteProblems, recordIntent, recordOutcome, type TargetOutcome } from './publish-record.js';
@@ -78,7 +79,12 @@ export const createPublish = (dependencies: ActivityDependencies) => {
             );
           }
           const counts = wholeFile ? await publishFile(publishing) : await publishRows(publishing, fresh);
-          await fenced(hub, lease, (client) => finishTarget(client, publishing, { pending, counts, all: fresh.whole }));
+          await fenced(
+            hub,
+            lease,
+            (client) => finishTarget(client, publishing, { pending, counts, all: fresh.whole }),
+            'bulk',
+          );
           return { ...counts };
         });
       } finally {
@@ -119,10 +125,11 @@ const finishTarget = async (
     mapping.id,
     asOf,
   ]);
-  await client.query(
+  const begun = await client.query(
     `insert into watermarks (mapping_id, kind, institution_id, value, run_id) values ($1, 'baseline', $2, $3, $4) on conflict (mapping_id, kind) do nothing`,
     [mapping.id, run.institutionId, asOf, run.runId],
   );
+  await gatherStatistics(client, { written: counts.written, first: begun.rowCount === 1 });
   await noteProjected(client, run, mapping);
   const before = await readChunks(client, run.runId, 'publish', `${mapping.id}/counts`);
   const former = before[0]?.counts ?? {};

@@ -204,6 +204,19 @@ describe('a first load', () => {
     expect(load.calls).toEqual(['insertText', 'read back', 'read back']);
   });
 
+  it('leaves statistics that know its mappings, also where it is small beside what is there', async () => {
+    const load = await open('many');
+    await load.add(1, 1_200);
+    await load.sync();
+    const mappings = await load.hub<{ id: number }>('select id from cross_system_mappings order by id');
+    const known = await systems.query<{ known: boolean }>(
+      `select $1::integer[] <@ most_common_vals::text::integer[] as known from pg_stats
+       where schemaname = 'concord' and tablename = 'record_images' and attname = 'mapping_id'`,
+      [mappings.map(({ id }) => id)],
+    );
+    expect(known.rows).toEqual([{ known: true }]);
+  });
+
   it('is followed by reads that stage what is not as it was', async () => {
     const load = await open('again');
     await load.add(1, 40);
