@@ -2,6 +2,7 @@ import type { PoolClient } from 'pg';
 import { stagingOf } from '../database/staging.js';
 import type { RunRef } from '../domain/run.js';
 import type { EntityTypeRef } from './context.js';
+import { identifierPlaces } from './identifier-places.js';
 import { naturalKeyScheme } from './match.js';
 import { validityGroups } from './merge.js';
 
@@ -34,7 +35,6 @@ export const applyLone = async (
   const within = (alias: string): string => `${alias}.ord > ${BigInt(from)} and ${alias}.ord <= ${BigInt(to)}`;
   // Statements of a mastered main record are derived from its raw row; references are not in it, so others keep them.
   const statements = reconciled ? 'values' : 'case when main then null else values end';
-  const schemes = (type.definition.identifiers ?? []).length;
   const naturalKey = reconciled ? 'r.natural_key' : 'null::text';
   const [paths, targets] = reconciled ? ['r.paths', 'r.targets'] : ['null::text[]', 'null::bigint[]'];
   // Staged rows are wide: they are read once for all that is made of them.
@@ -56,7 +56,7 @@ export const applyLone = async (
          version, scope, ${statements}, 1, effective_at, match_name, match_birth, subject, $3, $3, $3 from lone),
      identifiers as (
        insert into record_identifiers (institution_id, entity_type_id, scheme, value, image_id, subject_key)
-       select $1, $2, scheme, value, image_id, subject from (${identifiersOf('lone', schemes)}) o order by value),
+       select $1, $2, scheme, value, image_id, subject from (${identifiersOf('lone', type)}) o order by value),
      "natural" as (
        insert into record_identifiers (institution_id, entity_type_id, scheme, value, image_id, subject_key)
        select $1, $2, '${naturalKeyScheme}', natural_key, image_id, subject from lone where natural_key is not null),
@@ -70,11 +70,9 @@ export const applyLone = async (
 };
 
 /** A row for each identifier of records that have none yet: a record has one of each scheme. */
-const identifiersOf = (records: string, schemes: number): string => {
-  const places = Array.from({ length: Math.max(1, schemes) }, (_, place) => `(${place})`).join(', ');
-  return `select v.identifiers[n * 2 + 1] as scheme, v.identifiers[n * 2 + 2] collate "C" as value, v.image_id, v.subject
-    from ${records} v cross join (values ${places}) as places (n) where n < cardinality(v.identifiers) / 2`;
-};
+const identifiersOf = (records: string, type: EntityTypeRef): string =>
+  `select v.identifiers[n * 2 + 1] as scheme, v.identifiers[n * 2 + 2] collate "C" as value, v.image_id, v.subject
+    from ${records} v join ${identifierPlaces(type)} on n < cardinality(v.identifiers) / 2`;
 
 /** Identifiers of canonical records under images that have none. `rows`: ord, image_id, subject. */
 export const insertIdentifiers = async (
@@ -84,12 +82,11 @@ export const insertIdentifiers = async (
   rows: string,
 ): Promise<void> => {
   const staging = stagingOf(run.runId);
-  const schemes = (type.definition.identifiers ?? []).length;
-  if (schemes > 0) {
+  if ((type.definition.identifiers ?? []).length > 0) {
     const records = `(select v.image_id, v.subject, c.identifiers from (${rows}) v join ${staging.canon} c on c.ord = v.ord)`;
     await client.query(
       `insert into record_identifiers (institution_id, entity_type_id, scheme, value, image_id, subject_key)
-       select $1, $2, scheme, value, image_id, subject from (${identifiersOf(records, schemes)}) o order by value`,
+       select $1, $2, scheme, value, image_id, subject from (${identifiersOf(records, type)}) o order by value`,
       [run.institutionId, type.id],
     );
   }

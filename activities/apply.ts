@@ -13,6 +13,7 @@ import type { ActivityDependencies } from './dependencies.js';
 import { recordDispositions } from './dispositions.js';
 import { readSourcePlans } from './extract.js';
 import { fenced, readChunks, recordChunk, takeLease, type Lease } from './lease.js';
+import { identifierPlaces } from './identifier-places.js';
 import { matchType, naturalKeyScheme } from './match.js';
 import { lonePathHolds, mergeType, standingPlans } from './merge.js';
 import { redirectMerged } from './redirect.js';
@@ -65,7 +66,7 @@ const collides = async (client: PoolClient, run: RunRef, type: EntityTypeRef): P
       ? `select m.golden_id, m.image_id, '${naturalKeyScheme}' as scheme, r.natural_key as value from ${staging.match(type.id)} m join ${staging.resolved(type.id)} r on r.ord = m.ord where m.new_golden`
       : `select m.golden_id, m.image_id, c.identifiers[n * 2 + 1] as scheme, c.identifiers[n * 2 + 2] as value
          from ${staging.match(type.id)} m join ${staging.canon} c on c.ord = m.ord
-         cross join lateral generate_series(0, cardinality(c.identifiers) / 2 - 1) n where m.new_golden and c.identifiers is not null and m.rival is null`;
+         join ${identifierPlaces(type)} on n < cardinality(c.identifiers) / 2 where m.new_golden and m.rival is null`;
   const { rowCount } = await client.query(
     `select 1 from (${own}) o join record_identifiers d on d.entity_type_id = $1 and d.value = o.value and d.scheme = o.scheme
      join record_images i on i.id = d.image_id and i.deleted_run is null and i.created_run <> $2 and i.golden_id <> o.golden_id and i.id <> o.image_id

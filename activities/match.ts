@@ -10,6 +10,7 @@ import type { StepCounts } from './contract.js';
 import type { EntityTypeRef, InstitutionContext } from './context.js';
 import type { ActivityDependencies } from './dependencies.js';
 import { apartTable, hasApart } from './identity.js';
+import { identifierPlaces } from './identifier-places.js';
 import { fenced, readChunks, recordChunk, takeLease, type Lease } from './lease.js';
 
 /** The scheme under which the natural key of a reconciled record is kept among identifiers. */
@@ -178,8 +179,8 @@ const collectIdentifiers = async (
     : `select k.ord, k.mapping_id, c.identifiers[n * 2 + 1] as scheme, c.identifiers[n * 2 + 2] as value,
          c.match_name as name, c.match_birth as birth, false as sure, c.identifiers[n * 2 + 1] = any ($1::text[]) as shared
        from known k join ${staging.canon} c on c.ord = k.ord
-       cross join lateral generate_series(0, cardinality(c.identifiers) / 2 - 1) n
-       where k.golden_id is null and c.identifiers is not null`;
+       join ${identifierPlaces(type)} on n < cardinality(c.identifiers) / 2
+       where k.golden_id is null`;
   const shared = (type.definition.identifiers ?? [])
     .filter((scheme) => scheme.shared === true)
     .map(({ scheme }) => scheme);

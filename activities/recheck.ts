@@ -2,6 +2,7 @@ import type { PoolClient } from 'pg';
 import { stagingOf } from '../database/staging.js';
 import type { RunRef } from '../domain/run.js';
 import type { EntityTypeRef } from './context.js';
+import { identifierPlaces } from './identifier-places.js';
 
 /** Known records whose match fields changed and that share an identifier with another record now: a question whether they are the
  *  same, as for a new record. (Whether it was answered before is looked up where it is asked.) Needs the table `known`. */
@@ -14,7 +15,7 @@ export const recheckKnown = async (client: PoolClient, run: RunRef, type: Entity
     `update ${staging.match(type.id)} m set rival = x.rival from (
        select k.ord, min(i.golden_id) as rival
        from known k join ${staging.canon} c on c.ord = k.ord join record_images me on me.id = k.image_id
-       cross join lateral generate_series(0, cardinality(c.identifiers) / 2 - 1) n
+       join ${identifierPlaces(type)} on n < cardinality(c.identifiers) / 2
        join record_identifiers d on d.entity_type_id = $1 and d.value = c.identifiers[n * 2 + 2] and d.scheme = c.identifiers[n * 2 + 1] and d.state = 'current'
        join record_images i on i.id = d.image_id and i.deleted_run is null and i.golden_id <> k.golden_id
        where k.op = 'u' and k.golden_id is not null and me.deleted_run is null and c.identifiers is not null
