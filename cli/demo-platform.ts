@@ -129,7 +129,7 @@ class HttpPlatform implements story.DemoPlatform {
     private readonly place: Place,
   ) {}
 
-  async startRun(job: string, asOf: string): Promise<story.RunReport> {
+  async startRun(job: string, asOf: string, { dryRun } = { dryRun: false }): Promise<story.RunReport> {
     const { secretary } = this.api;
     for await (const { id, definition } of itemsOf((cursor) =>
       secretary.GET('/jobs', { params: { query: { cursor } } }),
@@ -137,7 +137,10 @@ class HttpPlatform implements story.DemoPlatform {
       if (definition['name'] !== job) continue;
       return await this.whenOver(
         await dataOf(
-          secretary.POST('/jobs/{jobId}/runs', { params: { path: { jobId: id }, header: newKey() }, body: { asOf } }),
+          secretary.POST('/jobs/{jobId}/runs', {
+            params: { path: { jobId: id }, header: newKey() },
+            body: { asOf, dryRun },
+          }),
         ),
       );
     }

@@ -1,8 +1,8 @@
 /** What the story needs of Concord, in the words of the API. The demo and the end-to-end test each implement it over HTTP;
  *  whatever starts something waits until it is over. */
 export interface DemoPlatform {
-  /** Starts a run of a job by name and waits for its end. */
-  startRun(job: string, asOf: string): Promise<RunReport>;
+  /** Starts a run of a job by name and waits for its end. `dryRun`: it changes nothing and says what it would do. */
+  startRun(job: string, asOf: string, options?: { readonly dryRun: boolean }): Promise<RunReport>;
   /** Projects again what falls due on the date, though no source changed. */
   runDue(asOf: string): Promise<void>;
   /** Records that a run set aside. */
