@@ -78,11 +78,17 @@ async function writeWords(client: PoolClient, typeId: number, { ids, of, words }
     [ids, of, words],
   );
   await client.query(
+    `update golden_words w set subject_key = g.subject_key from golden_records g
+     where w.golden_id = any ($1::bigint[]) and g.id = w.golden_id and w.subject_key is distinct from g.subject_key`,
+    [ids],
+  );
+  // Nobody else writes them (`indexNames` locks), and `on conflict` would write each twice. In the order of the index of words.
+  await client.query(
     `insert into golden_words (golden_id, word, institution_id, entity_type_id, subject_key)
      select n.golden_id, n.word, g.institution_id, $1, g.subject_key
      from unnest($2::bigint[], $3::text[]) n (golden_id, word) join golden_records g on g.id = n.golden_id
-     on conflict (golden_id, word) do update set subject_key = excluded.subject_key
-       where golden_words.subject_key is distinct from excluded.subject_key`,
+     where not exists (select from golden_words w where w.golden_id = n.golden_id and w.word = n.word)
+     order by n.word collate "C", n.golden_id`,
     [typeId, of, words],
   );
 }
