@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { createReadStream, createWriteStream } from 'node:fs';
+import { createReadStream } from 'node:fs';
 import { open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
@@ -89,7 +89,7 @@ const writeThrough = async (
   path: string,
   columns: readonly string[],
   rows: AsyncIterable<readonly RawRow[]>,
-  file: CsvFileSettings,
+  settings: CsvFileSettings,
 ): Promise<{ digest: string; rows: number }> => {
   const digest = createDigest();
   let count = 0;
@@ -100,13 +100,15 @@ const writeThrough = async (
     }
   };
   const digested = async function* (): AsyncGenerator<Buffer> {
-    for await (const chunk of writeCsv(columns, counted(), file)) {
+    for await (const chunk of writeCsv(columns, counted(), settings)) {
       digest.update(chunk);
       yield chunk;
     }
   };
+  // Opened first: a stream that opens it by itself may do so after its rows broke off, and after the file was taken away.
+  const file = await open(path, 'wx');
   // `flush` is fsync before close: a file that was swapped in is whole after a power cut too.
-  await pipeline(digested, createWriteStream(path, { flags: 'wx', flush: true }));
+  await pipeline(digested, file.createWriteStream({ flush: true }));
   return { digest: digest.hex(), rows: count };
 };
 
