@@ -1,5 +1,13 @@
 import type { PoolClient } from 'pg';
-import type { Connector, Delivery, Partition, ReadRequest, SnapshotReader } from '../connectors/capabilities.js';
+import type {
+  Connector,
+  CopyTextBatch,
+  Delivery,
+  Partition,
+  RawBatch,
+  ReadRequest,
+  SnapshotReader,
+} from '../connectors/capabilities.js';
 import { recreate, recreateCanon, stagingColumns, stagingOf } from '../database/staging.js';
 import { SyncError } from '../domain/errors.js';
 import type { RunRef } from '../domain/run.js';
@@ -358,9 +366,7 @@ export const createExtract = (dependencies: ActivityDependencies) => {
         };
         const request = requestOf(mapping, plan);
         const [after, signal] = [last?.cursor ?? null, cancelled() ?? new AbortController().signal];
-        const asText = partition.keysAreUnique === true ? reader.readCopyText?.bind(reader) : undefined;
-        const batches =
-          asText?.(request, partition, after, signal) ?? reader.readPartition(request, partition, after, signal);
+        const batches = readBatches(reader, request, partition, after, signal);
         // One chunk is filled while the one before it is staged.
         let [filling, other] = [new RawChunk(site), new RawChunk(site)];
         const staging = new InTurn();
@@ -409,6 +415,18 @@ export const readerOf = async (connector: Connector, plan: SourcePlan): Promise<
   }
   return connector.deliveries.openDelivery(delivery);
 };
+
+/** The rows of a partition: as text where the reader gives it, since few strings are made of them then. */
+export const readBatches = (
+  reader: SnapshotReader,
+  request: ReadRequest,
+  partition: Partition,
+  after: string | null,
+  signal: AbortSignal,
+): AsyncIterable<RawBatch | CopyTextBatch> =>
+  partition.keysAreUnique === true && reader.readCopyText !== undefined
+    ? reader.readCopyText(request, partition, after, signal)
+    : reader.readPartition(request, partition, after, signal);
 
 export const readSourcePlan = async (client: PoolClient, runId: string, mappingId: number): Promise<SourcePlan> => {
   const [chunk] = await readChunks(client, runId, 'plan', String(mappingId));

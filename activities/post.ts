@@ -9,7 +9,7 @@ import type { RunRef } from '../domain/run.js';
 import type { PartitionRef, StepCounts } from './contract.js';
 import { readRun, type InstitutionContext, type MappingRef } from './context.js';
 import type { ActivityDependencies } from './dependencies.js';
-import { readerOf, readSourcePlan, requestOf, type SourcePlan } from './extract.js';
+import { readBatches, readerOf, readSourcePlan, requestOf, type SourcePlan } from './extract.js';
 import { fenced, readChunks, takeLease, type Lease } from './lease.js';
 import { ahead, readPosted, type PostedChunk, type TargetRows } from './post-reading.js';
 import {
@@ -399,9 +399,7 @@ export const createPost = (dependencies: ActivityDependencies, options: PostOpti
     const tables = codeTables.map(({ definition }) => definition);
     const compiledTargets = targets.map(({ target }) => context.target(target.mapping));
     const [request, after] = [requestOf(mapping, plan), last?.cursor ?? null];
-    const asText = partition.keysAreUnique === true ? reader.readCopyText?.bind(reader) : undefined;
-    const batches =
-      asText?.(request, partition, after, signal) ?? reader.readPartition(request, partition, after, signal);
+    const batches = readBatches(reader, request, partition, after, signal);
     const chunks = readPosted(batches, {
       posting: compilePosting(compiled, compiledTargets, context.definitions, tables, asOf),
       targets: targets.length,

@@ -10,6 +10,7 @@ import { createSetDigest, digitsOf, hash128, sha256Hex } from '../platform/hash.
 import type { StepCounts, TargetRef } from './contract.js';
 import type { InstitutionContext, MappingRef } from './context.js';
 import type { ActivityDependencies } from './dependencies.js';
+import { readBatches } from './extract.js';
 import { fenced, readChunks, takeLease, type Chunk, type Lease } from './lease.js';
 import { asFileRow, hashOfRow } from './projecting.js';
 
@@ -300,9 +301,6 @@ async function* targetRows({
   const { snapshots } = connector;
   if (snapshots === undefined) return;
   const signal = dependencies.cancelled() ?? new AbortController().signal;
-  for (const partition of await snapshots.planPartitions(target, 1)) {
-    if (partition.keysAreUnique === true && snapshots.readCopyText !== undefined)
-      yield* snapshots.readCopyText(target, partition, null, signal);
-    else yield* snapshots.readPartition(target, partition, null, signal);
-  }
+  for (const partition of await snapshots.planPartitions(target, 1))
+    yield* readBatches(snapshots, target, partition, null, signal);
 }

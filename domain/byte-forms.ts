@@ -1,3 +1,4 @@
+import { daysIn } from './calendar.js';
 import type { RuleDefinition } from './rule-definition.js';
 
 /** Looks at a cell where its bytes of UTF-8 lie, before anybody makes a text of it. True: what is asked surely holds of the cell;
@@ -31,15 +32,12 @@ const pairAt = (bytes: Uint8Array, at: number): number => {
   return isDigit(tens) && isDigit(ones) ? (tens - zero) * 10 + ones - zero : -1;
 };
 
-/** The last days of the months; that of leap years is left to the calendar. */
-const lastDays = Uint8Array.of(0, 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31);
-
-/** The date that begins at a place as the number YYYYMMDD; -1: none, or 29 February. */
+/** The date that begins at a place as the number YYYYMMDD; -1: none. */
 const dateAt = (bytes: Uint8Array, at: number): number => {
   if (bytes[at + 4] !== minus || bytes[at + 7] !== minus) return -1;
   const [century, year] = [pairAt(bytes, at), pairAt(bytes, at + 2)];
   const [month, day] = [pairAt(bytes, at + 5), pairAt(bytes, at + 8)];
-  if (century < 1 || year < 0 || month < 1 || day < 1 || day > (lastDays[month] ?? 0)) return -1;
+  if (century < 1 || year < 0 || day < 1 || day > daysIn(century * 100 + year, month)) return -1;
   return (century * 100 + year) * 10_000 + month * 100 + day;
 };
 
@@ -59,7 +57,7 @@ export const isTimestampForm: ByteCheck = (bytes, from, to) => {
   return hour >= 0 && hour < 24 && minute >= 0 && minute < 60 && second >= 0 && second < 60;
 };
 
-/** How many places a decimal has after its point (0: it has no point); -1: not one that `quickDecimal` takes. */
+/** How many places a decimal has after its point (0: it has no point); -1: none, or one that begins with zero. */
 const placesOf = (bytes: Uint8Array, from: number, to: number): number => {
   let at = bytes[from] === minus ? from + 1 : from;
   const [start, first] = [at, bytes[at] ?? 0];

@@ -7,7 +7,8 @@ const lastDate = '9999-12-31';
 
 const isLeapYear = (year: number): boolean => (year % 4 === 0 && year % 100 !== 0) || year % 400 === 0;
 
-const daysIn = (year: number, month: number): number =>
+/** Days of a month (1 to 12) of the Gregorian calendar; 0 of what is no month. */
+export const daysIn = (year: number, month: number): number =>
   month === 2 && isLeapYear(year) ? 29 : (monthDays[month - 1] ?? 0);
 
 const pad = (value: number, length: number): string => String(value).padStart(length, '0');

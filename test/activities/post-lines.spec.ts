@@ -1,14 +1,14 @@
 import fc from 'fast-check';
 import { readPosted, type PostedChunk } from '../../activities/post-reading.js';
 import type { CopyTextBatch, RawBatch } from '../../connectors/capabilities.js';
-import type { AttributeDefinition, EntityTypeDefinition } from '../../domain/entity-type.js';
-import type { CodeTableDefinition } from '../../domain/job-definition.js';
+import type { AttributeDefinition } from '../../domain/entity-type.js';
 import type { MappingDefinition, SourceMapping, TargetMapping } from '../../domain/mapping-definition.js';
 import { compileSource } from '../../domain/mapping.js';
 import { compilePosting, type CompiledPosting } from '../../domain/posting.js';
 import { compileTarget } from '../../domain/projection.js';
 import type { Cell, RawRow } from '../../domain/rows.js';
 import { decodeCopyLine, encodeCopyLine } from '../../platform/copy-text.js';
+import { paymentOf, purposes } from '../domain/payments.js';
 
 const attributes: readonly AttributeDefinition[] = [
   { name: 'number', type: 'text' },
@@ -26,26 +26,7 @@ const attributes: readonly AttributeDefinition[] = [
   { name: 'unsaid', type: 'text' },
 ];
 
-const payment: EntityTypeDefinition = {
-  name: 'payment',
-  kind: 'posted',
-  subject: 'none',
-  groups: attributes.map((attribute) => ({
-    name: attribute.name,
-    attributes: [attribute],
-    strategy: 'source_priority',
-    priority: [],
-  })),
-};
-
-const purposes: CodeTableDefinition = {
-  name: 'purposes',
-  entries: [
-    { concept: 'tuition', codes: { bursar: ['T', 'T1'], archive: ['100'] } },
-    { concept: 'housing', codes: { bursar: ['H'], archive: ['200'] } },
-    { concept: 'library', codes: { bursar: ['L'] } },
-  ],
-};
+const payment = paymentOf(attributes);
 
 const columns = [
   ...['no', 'payer', 'amount', 'fee', 'booked', 'due', 'entered', 'settled', 'purpose', 'channel', 'note', 'first'],

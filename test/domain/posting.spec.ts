@@ -1,6 +1,5 @@
 import fc from 'fast-check';
-import type { AttributeDefinition, EntityTypeDefinition } from '../../domain/entity-type.js';
-import type { CodeTableDefinition } from '../../domain/job-definition.js';
+import type { AttributeDefinition } from '../../domain/entity-type.js';
 import { compileSource } from '../../domain/mapping.js';
 import type { MappingDefinition, SourceMapping, TargetMapping } from '../../domain/mapping-definition.js';
 import { compilePosting, type Posting } from '../../domain/posting.js';
@@ -8,6 +7,7 @@ import { compileTarget } from '../../domain/projection.js';
 import { quickDate, quickDecimal, quickNumber, quickScaled, quickTimestamp } from '../../domain/quick-forms.js';
 import type { Cell, RawRow } from '../../domain/rows.js';
 import { compileSteps, reading } from '../../domain/standardizers.js';
+import { paymentOf, purposes } from './payments.js';
 
 const attributes: readonly AttributeDefinition[] = [
   { name: 'number', type: 'text' },
@@ -20,26 +20,7 @@ const attributes: readonly AttributeDefinition[] = [
   { name: 'payer', type: 'text' },
 ];
 
-const payment: EntityTypeDefinition = {
-  name: 'payment',
-  kind: 'posted',
-  subject: 'none',
-  groups: attributes.map((attribute) => ({
-    name: attribute.name,
-    attributes: [attribute],
-    strategy: 'source_priority',
-    priority: [],
-  })),
-};
-
-const purposes: CodeTableDefinition = {
-  name: 'purposes',
-  entries: [
-    { concept: 'tuition', codes: { bursar: ['T', 'T1'], archive: ['100'] } },
-    { concept: 'housing', codes: { bursar: ['H'], archive: ['200'] } },
-    { concept: 'library', codes: { bursar: ['L'] } },
-  ],
-};
+const payment = paymentOf(attributes);
 
 const columns = ['no', 'amount', 'booked', 'entered', 'settled', 'purpose', 'note', 'first', 'last'];
 
