@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { PoolClient } from 'pg';
 import type {
   Connector,
@@ -11,6 +12,7 @@ import type {
 import { recreate, recreateCanon, stagingColumns, stagingOf } from '../database/staging.js';
 import { SyncError } from '../domain/errors.js';
 import type { RunRef } from '../domain/run.js';
+import { piecesOf } from '../platform/copy-text.js';
 import type { ExtractPlan, PartitionRef, StepCounts } from './contract.js';
 import type { MappingRef } from './context.js';
 import type { ActivityDependencies } from './dependencies.js';
@@ -40,6 +42,9 @@ export interface SourcePlan {
 }
 
 const chunkRows = 5_000;
+/** Bytes that are read at one go: some milliseconds of work. Answers of the servers that are written to wait for so long, and staging
+ *  a chunk takes a dozen of them. */
+const pieceSize = 16 * 1024;
 
 /** The rows of a full table are complete; a file is what its manifest, else its mapping, says. */
 const completeness = (mapping: MappingRef, delivery: Delivery | null): Pick<SourcePlan, 'complete' | 'scope'> => {
@@ -373,8 +378,12 @@ export const createExtract = (dependencies: ActivityDependencies) => {
         try {
           for await (const batch of batches) {
             heartbeat();
-            if ('text' in batch) filling.addText(batch.text);
-            else {
+            if ('text' in batch) {
+              for (const piece of piecesOf(batch.text, pieceSize)) {
+                filling.addText(piece);
+                await nextTurn();
+              }
+            } else {
               for (const row of batch.rows) filling.add(row);
               filling.rejected.push(...batch.rejected);
             }

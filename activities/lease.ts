@@ -1,5 +1,5 @@
 import type { PoolClient } from 'pg';
-import type { Hub } from '../database/hub.js';
+import { escapeLiteral, type Hub, type Opening } from '../database/hub.js';
 import { SyncError } from '../domain/errors.js';
 import { mayMove, type RunRef, type RunState, type Step } from '../domain/run.js';
 
@@ -59,14 +59,11 @@ const enterStep = async (client: PoolClient, run: RunRef, step: Step): Promise<b
 
 /** Refuses the transaction of a stale attempt. The row is held `for share`: a newer attempt, and a later step, wait until this one is
  *  through. */
-export const holdLease = async (client: PoolClient, { run, step, part, token }: Lease): Promise<void> => {
-  const { rowCount } = await client.query(
-    'select 1 from run_leases where run_id = $1 and step = $2 and part = $3 and token = $4 and not closed for share',
-    [run.runId, step, part, token],
-  );
-  if (rowCount === 0)
-    throw new SyncError('lease_lost', `a newer attempt of ${step} ${part} took over, or the run went on`);
-};
+const holdingLease = ({ run, step, part, token }: Lease): Opening => ({
+  sql: `select 1 from run_leases where run_id = ${BigInt(run.runId)} and step = ${escapeLiteral(step)} and part = ${escapeLiteral(part)}
+    and token = ${BigInt(token)} and not closed for share`,
+  refused: () => new SyncError('lease_lost', `a newer attempt of ${step} ${part} took over, or the run went on`),
+});
 
 /** Whoever holds a lease of the run is refused from here on. */
 export const closeLeases = async (client: PoolClient, run: RunRef): Promise<void> => {
@@ -104,11 +101,11 @@ export const fenced = async <T>(
   deed: (client: PoolClient) => Promise<T>,
   bulk: 'bulk' | 'short' = 'short',
 ): Promise<T> => {
-  const held = async (client: PoolClient): Promise<T> => {
-    await holdLease(client, lease);
-    return deed(client);
-  };
-  return bulk === 'bulk' ? hub.bulk(lease.run.institutionId, held) : hub.transaction(lease.run.institutionId, held);
+  const { institutionId } = lease.run;
+  const opening = holdingLease(lease);
+  return bulk === 'bulk'
+    ? hub.bulk(institutionId, deed, { opening })
+    : hub.transaction(institutionId, deed, { opening });
 };
 
 /** Records what a chunk did, in the transaction that did it. */

@@ -1,6 +1,6 @@
 import type { PoolClient } from 'pg';
 import { SyncError } from '../domain/errors.js';
-import { escapeIdentifier, type Hub, type Work } from './hub.js';
+import { escapeIdentifier, passOpening, type Hub, type Opening, type Work } from './hub.js';
 
 /* The world of a dry run: a schema of its own that holds a copy of every store a run may write to, under the same names. A
    transaction that looks there first does what it would do over the stores, and changes none of them. What a run records of
@@ -105,17 +105,21 @@ export const dropDryRun = async (client: PoolClient, runId: string): Promise<voi
 /** Our connections, in the world of a dry run. @throws SyncError staging_lost where the copy is not there, or was emptied by a
  *  crash of the server */
 export const hubOfDryRun = (hub: Hub, runId: string): Hub => {
+  // What opens a transaction looks at the copy, too.
   const inside =
-    <T>(work: Work<T>): Work<T> =>
+    <T>(work: Work<T>, opening?: Opening): Work<T> =>
     async (client) => {
       await enterDryRun(client, runId);
+      if (opening !== undefined) await passOpening(client, opening);
       return work(client);
     };
   return {
     ...hub,
-    transaction: (institutionId, work, options) => hub.transaction(institutionId, inside(work), options),
+    transaction: (institutionId, work, { opening, ...options } = {}) =>
+      hub.transaction(institutionId, inside(work, opening), options),
     read: (institutionId, work, options) => hub.read(institutionId, inside(work), options),
-    bulk: (institutionId, work, options) => hub.bulk(institutionId, inside(work), options),
+    bulk: (institutionId, work, { opening, ...options } = {}) =>
+      hub.bulk(institutionId, inside(work, opening), options),
   };
 };
 

@@ -25,13 +25,25 @@ export interface WorkOptions {
   readonly attempt?: Attempt;
 }
 
-export interface TransactionOptions extends WorkOptions {
+/** A statement that goes to the server with the beginning of a transaction, in one message. */
+export interface Opening {
+  /** Has no parameters. */
+  readonly sql: string;
+  /** What is thrown where it finds no row. */
+  readonly refused: () => Error;
+}
+
+export interface OpeningOptions extends WorkOptions {
+  readonly opening?: Opening;
+}
+
+export interface TransactionOptions extends OpeningOptions {
   /** The work may be done again from its start after a deadlock or a serialization failure: it has no effect but through the
    *  client, and reads no stream. */
   readonly repeatable?: boolean;
 }
 
-export interface BulkOptions extends WorkOptions {
+export interface BulkOptions extends OpeningOptions {
   /** Sees one state of the data, however many statements it takes. */
   readonly oneState?: boolean;
 }
@@ -82,14 +94,14 @@ export function createHub({ url, role, max, silentSeconds = defaultSilentSeconds
   return {
     transaction: (institutionId, work, options = {}) =>
       repeated(options.repeatable === true ? attempts : 1, () =>
-        inTransaction(short, entering('begin', institutionId, options.attempt), work, options.signal),
+        inTransaction(short, entering('begin', institutionId, options.attempt), work, options),
       ),
     read: (institutionId, work, options = {}) =>
       inTransaction(
         short,
         entering('begin transaction isolation level repeatable read, read only', institutionId, options.attempt),
         work,
-        options.signal,
+        options,
       ),
     bulk: (institutionId, work, options = {}) =>
       inTransaction(
@@ -100,9 +112,9 @@ export function createHub({ url, role, max, silentSeconds = defaultSilentSeconds
           options.attempt,
         ) + bulkSettings,
         work,
-        options.signal,
+        options,
       ),
-    system: (work) => inTransaction(short, 'begin', work, undefined),
+    system: (work) => inTransaction(short, 'begin', work, {}),
     look: (sql, values) => look(short, sql, values),
     cancelBackend: (pid) => cancelBackend(url, pid),
     endEarlier: (attempt) => asOwner(url, (client) => endEarlierAttempts(client, attempt)),
@@ -120,6 +132,11 @@ export async function enterInstitution(client: PoolClient, institutionId: number
 /** A name as SQL, for the few statements that cannot take it as a parameter. */
 export function escapeIdentifier(name: string): string {
   return pg.escapeIdentifier(name);
+}
+
+/** A text as SQL, for statements without parameters. */
+export function escapeLiteral(text: string): string {
+  return pg.escapeLiteral(text);
 }
 
 function createPool(connectionString: string, role: DatabaseRole, max: number): pg.Pool {
@@ -144,7 +161,7 @@ function entering(begin: string, institutionId: number, attempt?: Attempt): stri
   const settings = [
     ['concord.institution', String(institutionId)],
     ...(attempt === undefined ? [] : [['application_name', connectionName(attempt)]]),
-  ].map(([name = '', value = '']) => `set_config('${name}', ${pg.escapeLiteral(value)}, true)`);
+  ].map(([name = '', value = '']) => `set_config('${name}', ${escapeLiteral(value)}, true)`);
   return `${begin}; select ${settings.join(', ')}`;
 }
 
@@ -152,7 +169,7 @@ async function inTransaction<T>(
   pool: pg.Pool,
   begin: string,
   work: Work<T>,
-  signal: AbortSignal | undefined,
+  { signal, opening }: OpeningOptions,
 ): Promise<T> {
   signal?.throwIfAborted();
   const client = traced(await connect(pool));
@@ -163,7 +180,7 @@ async function inTransaction<T>(
   signal?.addEventListener('abort', cancel, { once: true });
   let broken = false;
   try {
-    await client.query(begin);
+    await open(client, begin, opening);
     const result = await work(client);
     signal?.throwIfAborted();
     await commit(client);
@@ -179,6 +196,22 @@ async function inTransaction<T>(
     // A cancellation that arrives late must not meet somebody else's query.
     client.release(broken || cancelled !== undefined);
   }
+}
+
+async function open(client: PoolClient, begin: string, opening: Opening | undefined): Promise<void> {
+  if (opening === undefined) {
+    await client.query(begin);
+    return;
+  }
+  // The driver's types know of one statement a message.
+  const answers = (await client.query(`${begin}; ${opening.sql}`)) as unknown as readonly pg.QueryResult[];
+  if (answers.at(-1)?.rowCount === 0) throw opening.refused();
+}
+
+/** What opens a transaction, in one that has begun. */
+export async function passOpening(client: PoolClient, { sql, refused }: Opening): Promise<void> {
+  const { rowCount } = await client.query(sql);
+  if (rowCount === 0) throw refused();
 }
 
 async function look<Row extends pg.QueryResultRow>(

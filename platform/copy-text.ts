@@ -362,6 +362,16 @@ export class CopyLineSplitter {
   }
 }
 
+/** Bytes of whole lines in pieces of so many bytes or a line more, where they are. */
+export function* piecesOf(lines: Buffer, size: number): Generator<Buffer, void, undefined> {
+  for (let at = 0; at < lines.length;) {
+    const end = at + size < lines.length ? lines.indexOf(newline, at + size) + 1 : 0;
+    const next = end === 0 ? lines.length : end;
+    yield lines.subarray(at, next);
+    at = next;
+  }
+}
+
 /** The lines of bytes that end with a newline. Each is decoded by itself: one letter beyond Latin-1 would make strings of two bytes
  *  a character of all the others, and whatever is done with those takes twice as long. */
 export const linesOf = (bytes: Buffer): string[] => {
