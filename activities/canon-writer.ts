@@ -1,11 +1,12 @@
-import type { CopiedGroup } from '../domain/copied-groups.js';
 import type { CanonicalRecord, CompiledSource } from '../domain/mapping.js';
 import type { RawRow, RowProblem } from '../domain/rows.js';
 import { stagingOf } from '../database/staging.js';
 import type { RunRef } from '../domain/run.js';
 import type { CopyLine } from '../platform/copy-line.js';
-import { CopyEncoder } from '../platform/copy-text.js';
+import type { BinaryRows } from '../platform/copy-binary.js';
+import type { CopyEncoder } from '../platform/copy-text.js';
 import type { InstitutionContext, MappingRef } from './context.js';
+import { CopiedValues } from './copied-values.js';
 
 /** A source row as it is standardized. */
 export interface StagedRow {
@@ -27,6 +28,12 @@ export interface StagedPlace {
   readonly json: CopyEncoder;
 }
 
+/** Takes binary rows, told as by `LineSink`. */
+export interface RowSink {
+  readonly bytes: BinaryRows;
+  endRow(): Promise<void> | null;
+}
+
 /** Takes lines of COPY text: cells into `bytes`, then their end. Null: go on; a promise: the server lags. */
 export interface LineSink {
   readonly bytes: CopyEncoder;
@@ -35,7 +42,8 @@ export interface LineSink {
 
 export const copyCanon = (run: RunRef): string =>
   `copy ${stagingOf(run.runId).canon} (mapping_id, entity_type_id, key, sub_key, main, op, values, refs, identifiers,
-     match_name, match_birth, effective_at, raw, hash, scope) from stdin`;
+     match_name, match_birth, effective_at, raw, hash, scope) from stdin (format binary)`;
+const canonFields = 15;
 
 export const copyProblem = (run: RunRef): string =>
   `copy ${stagingOf(run.runId).problem} (mapping_id, key, kind, entity_type_id, sub_key, field, reason, detail, raw, hash) from stdin`;
@@ -52,25 +60,29 @@ interface Told {
 
 /** Writes the canonical records and problems of one source's rows. */
 export class CanonWriter {
-  /** What a line of each kind of record begins with. */
-  private readonly openings = new Map<string, string>();
-  private readonly copied: readonly (CopiedGroup | null)[] | null;
+  private readonly copied: CopiedValues | null;
   /** Whether the row that was added last has a main record, which keeps its text. */
   wroteMain = false;
 
   constructor(
-    private readonly canon: LineSink,
+    private readonly canon: RowSink,
     private readonly problem: LineSink,
     private readonly context: InstitutionContext,
     private readonly mapping: MappingRef,
     private readonly source: CompiledSource,
   ) {
-    this.copied = source.copied?.groups.map(withEscapes) ?? null;
+    this.copied = source.copied === null ? null : new CopiedValues(source.copied);
+  }
+
+  /** Whether a row may be added by its line, and needs the strings of few cells. */
+  copies(line: CopyLine): boolean {
+    return this.copied !== null && this.copied.fits(line);
   }
 
   /** Null: go on; a promise: the server lags. */
   add(row: StagedRow): Promise<unknown> | null {
-    const standardized = this.source.standardize(row.cells);
+    const { source } = this;
+    const standardized = (row.place === null ? source : (source.copied ?? source)).standardize(row.cells);
     this.wroteMain = false;
     const lagging: Promise<void>[] = [];
     const wait = (sent: Promise<void> | null): void => {
@@ -94,46 +106,36 @@ export class CanonWriter {
     return lagging.length === 0 ? null : Promise.all(lagging);
   }
 
-  private openingOf(entityType: string): string {
-    const known = this.openings.get(entityType);
-    if (known !== undefined) return known;
-    const opening = `${this.mapping.id}\t${this.context.entityTypeNamed(entityType).id}\t`;
-    this.openings.set(entityType, opening);
-    return opening;
-  }
-
   private addRecord(row: StagedRow, record: CanonicalRecord, main: boolean): Promise<void> | null {
     const { bytes } = this.canon;
     const { name, birthDate } = record.corroboration;
     this.wroteMain ||= main;
-    bytes.addText(this.openingOf(record.entityType));
-    bytes.addCell(row.key);
-    bytes.separate();
-    bytes.addCell(record.subKey);
-    bytes.addText(main ? '\tt\tu\t' : '\tf\tu\t');
+    bytes.beginRow(canonFields);
+    bytes.addInteger(this.mapping.id);
+    bytes.addInteger(this.context.entityTypeNamed(record.entityType).id);
+    bytes.addText(row.key);
+    bytes.addText(record.subKey);
+    bytes.addBoolean(main);
+    bytes.addLetter('u');
     if (row.place === null || this.copied === null) bytes.addList(record.values);
-    else addValues(bytes, record.values, this.copied, row.place.line);
-    bytes.separate();
-    if (record.references.length === 0) bytes.addCell(null);
+    else this.copied.add(bytes, record.values, row.place.line);
+    if (record.references.length === 0) bytes.addNull();
     else bytes.addList(this.references(record));
-    bytes.separate();
-    if (record.identifiers.length === 0) bytes.addCell(null);
+    if (record.identifiers.length === 0) bytes.addNull();
     else bytes.addList(identifierItems(record));
-    bytes.separate();
-    bytes.addCell(name);
-    bytes.separate();
-    bytes.addCell(birthDate);
-    bytes.separate();
-    bytes.addCell(record.effectiveAt);
-    bytes.separate();
-    if (!main) bytes.addCell(null);
-    else if (row.place === null) bytes.addCell(row.raw);
-    else bytes.addFrom(row.place.json, 0, row.place.json.size);
-    bytes.separate();
-    bytes.addCell(main ? row.hash : null);
-    bytes.separate();
-    bytes.addCell(row.scope);
-    return this.canon.endLine();
+    bytes.addText(name);
+    bytes.addText(birthDate);
+    bytes.addText(record.effectiveAt);
+    if (main) {
+      if (row.place === null) bytes.addText(row.raw);
+      else addBytesOf(bytes, row.place.json);
+      bytes.addUuid(row.hash);
+    } else {
+      bytes.addNull();
+      bytes.addNull();
+    }
+    bytes.addText(row.scope);
+    return this.canon.endRow();
   }
 
   /** Six items a reference: group, attribute, mapping, entity type, key, sub-key. */
@@ -168,50 +170,10 @@ export class CanonWriter {
   }
 }
 
-/** What stands before the values, as it stands in an item of a list. */
-const withEscapes = (group: CopiedGroup | null): CopiedGroup | null => {
-  if (group === null) return null;
-  const escaped = (opening: string): string => {
-    const bytes = new CopyEncoder();
-    bytes.addItem(opening);
-    return bytes.take().toString('utf8').slice(1, -1);
-  };
-  return { ...group, members: group.members.map((one) => ({ ...one, opening: escaped(`${one.opening}"`) })) };
-};
-
-/** The values of a record, those of copied groups from the bytes of its line. As `addList` writes the list of all. */
-const addValues = (
-  bytes: CopyEncoder,
-  values: CanonicalRecord['values'],
-  copied: readonly (CopiedGroup | null)[],
-  line: CopyLine,
-): void => {
-  for (let index = 0; index < values.length; index += 1) {
-    bytes.addText(index === 0 ? '{' : ',');
-    const group = copied[index] ?? null;
-    if (group !== null && addCopied(bytes, group, line)) continue;
-    const value = group === null ? (values[index] ?? null) : group.blank;
-    if (value === null) bytes.addText('NULL');
-    else bytes.addItem(value);
-  }
-  bytes.addText(values.length === 0 ? '{}' : '}');
-};
-
-const isBlank = (line: CopyLine, cell: number): boolean => line.isNull(cell) || line.startOf(cell) === line.endOf(cell);
-
-/** An item of the list, of cells that nothing escapes; false where all are blank. */
-const addCopied = (bytes: CopyEncoder, { members, object }: CopiedGroup, line: CopyLine): boolean => {
-  let said = false;
-  for (const { opening, column } of members) {
-    if (isBlank(line, column)) continue;
-    bytes.addText(object ? (said ? ',' : '"{') : '"');
-    bytes.addText(opening);
-    bytes.addBytes(line.bytes, line.startOf(column), line.endOf(column));
-    bytes.addText(object ? '\\\\"' : '\\\\""');
-    said = true;
-  }
-  if (said && object) bytes.addText('}"');
-  return said;
+const addBytesOf = (bytes: BinaryRows, text: CopyEncoder): void => {
+  const start = bytes.beginField();
+  bytes.addFrom(text, 0, text.size);
+  bytes.endField(start);
 };
 
 const identifierItems = ({ identifiers }: CanonicalRecord): string[] => {

@@ -4,6 +4,7 @@ import type { CompiledSource } from '../domain/mapping.js';
 import { keySeparator, type Cell, type RawRow, type RejectedRow } from '../domain/rows.js';
 import type { RunRef } from '../domain/run.js';
 import { copyIn } from '../platform/copy.js';
+import { BinaryRows } from '../platform/copy-binary.js';
 import { CopyLine } from '../platform/copy-line.js';
 import { CopyEncoder, decodeCopyLine } from '../platform/copy-text.js';
 import { hash128 } from '../platform/hash.js';
@@ -12,6 +13,7 @@ import {
   copyCanon,
   copyProblem,
   type LineSink,
+  type RowSink,
   type StagedPlace,
   type StagedRow,
 } from './canon-writer.js';
@@ -31,6 +33,30 @@ class Lines implements LineSink {
   async send(client: PoolClient, sql: string): Promise<void> {
     if (this.bytes.size > 0) await copyIn(client, sql, blocksOf(this.bytes.look()));
     this.bytes.clear();
+  }
+}
+
+/** Binary rows, until they are sent. */
+class BinaryLines implements RowSink {
+  readonly bytes = new BinaryRows();
+
+  constructor() {
+    this.bytes.begin();
+  }
+
+  endRow(): null {
+    return null;
+  }
+
+  async send(client: PoolClient, sql: string): Promise<void> {
+    this.bytes.finish();
+    await copyIn(client, sql, blocksOf(this.bytes.look()));
+    this.clear();
+  }
+
+  clear(): void {
+    this.bytes.clear();
+    this.bytes.begin();
   }
 }
 
@@ -54,7 +80,7 @@ export interface RawSite {
 /** Rows that are staged in one transaction, kept as the bytes that are sent. */
 export class RawChunk {
   private readonly raw = new Lines();
-  private readonly canon = new Lines();
+  private readonly canon = new BinaryLines();
   private readonly problem = new Lines();
   /** The JSON of one row. */
   private readonly json = new CopyEncoder();
@@ -77,7 +103,9 @@ export class RawChunk {
     this.opening = `${site.partition}\t`;
     this.line = new CopyLine(source.columns.length);
     this.cells = source.columns.map(() => null);
-    this.needed = [...source.columns.keys()].filter((column) => source.copied?.columns[column] !== true);
+    this.needed = site.atOnce
+      ? [...source.columns.keys()].filter((column) => source.copied?.columns[column] !== true)
+      : namingColumns(source);
     this.keyOf = keyReader(source);
     this.scopeOf = scopeReader(source);
     this.writer = site.atOnce ? new CanonWriter(this.canon, this.problem, context, mapping, source) : null;
@@ -115,6 +143,10 @@ export class RawChunk {
     json.addJson(line);
     const hash = hash128(json.look());
     if (this.leaves(hash)) return;
+    if (this.writer?.copies(line) === false) {
+      this.addHashed(decodeCopyLine(line.text()), json.look().toString('utf8'), hash);
+      return;
+    }
     const [key, scope] = this.cellsOf(line);
     const kept = this.standardized(new LineRow(key, this.cells, hash, scope, { line, json }));
     bytes.addText(this.opening);
@@ -164,7 +196,7 @@ export class RawChunk {
       client,
       `copy ${stagingOf(run.runId).raw(mapping.id)} (part, key, raw, hash, scope) from stdin`,
     );
-    await this.canon.send(client, copyCanon(run));
+    if (this.site.atOnce) await this.canon.send(client, copyCanon(run));
     await this.problem.send(client, copyProblem(run));
   }
 
@@ -195,6 +227,12 @@ class LineRow implements StagedRow {
     return this.place.json.look().toString('utf8');
   }
 }
+
+/** The columns of keys and scopes. */
+const namingColumns = ({ keyColumns, columns, mapping }: CompiledSource): number[] => {
+  const scope = Object.values(mapping.source?.scope ?? {}).map((column) => columns.indexOf(column));
+  return [...new Set([...keyColumns, ...scope])];
+};
 
 /** The text by which a row's part of the declared scopes is compared: canonical JSON, null where none is declared. */
 const scopeReader = (source: CompiledSource): ((row: RawRow) => string | null) => {

@@ -6,7 +6,7 @@ import type { CompiledSource } from '../domain/mapping.js';
 import type { RawRow } from '../domain/rows.js';
 import type { RunRef } from '../domain/run.js';
 import { copyOut } from '../platform/copy.js';
-import { CopySink } from '../platform/copy-sink.js';
+import { BinarySink, CopySink } from '../platform/copy-sink.js';
 import { CanonWriter, copyCanon, copyProblem } from './canon-writer.js';
 import type { PreparedRun } from './contract.js';
 import type { InstitutionContext, MappingRef } from './context.js';
@@ -97,7 +97,7 @@ const standardizeSource = async (
       (canonClient) =>
         // Two statements on two connections, fed by one loop.
         hub.bulk(run.institutionId, async (problemClient) => {
-          const canon = new CopySink(canonClient, copyCanon(run));
+          const canon = new BinarySink(canonClient, copyCanon(run));
           const problem = new CopySink(problemClient, copyProblem(run));
           const writer = new CanonWriter(canon, problem, context, mapping, source);
           for await (const rows of copyOut(reading, deltaRows(run, mapping, source, only), { signal: cancelled() })) {

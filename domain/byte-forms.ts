@@ -13,6 +13,8 @@ const minus = 0x2d;
 const colon = 0x3a;
 const space = 0x20;
 const lastAscii = 0x7e;
+const letterT = 0x74;
+const letterF = 0x66;
 
 const isDigit = (byte: number): boolean => byte >= zero && byte <= nine;
 const isVisible = (byte: number): boolean => byte > space && byte <= lastAscii;
@@ -56,6 +58,10 @@ export const isTimestampForm: ByteCheck = (bytes, from, to) => {
   const [hour, minute, second] = [pairAt(bytes, from + 11), pairAt(bytes, from + 14), pairAt(bytes, from + 17)];
   return hour >= 0 && hour < 24 && minute >= 0 && minute < 60 && second >= 0 && second < 60;
 };
+
+/** A truth value as PostgreSQL writes it. */
+export const isTruthLetter: ByteCheck = (bytes, from, to) =>
+  to - from === 1 && (bytes[from] === letterT || bytes[from] === letterF);
 
 /** How many places a decimal has after its point (0: it has no point); -1: none, or one that begins with zero. */
 const placesOf = (bytes: Uint8Array, from: number, to: number): number => {

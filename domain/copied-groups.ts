@@ -1,13 +1,27 @@
+import {
+  anyBytes,
+  isCanonicalDecimal,
+  isDateForm,
+  isTimestampForm,
+  isTruthLetter,
+  type ByteCheck,
+} from './byte-forms.js';
 import { EMPTY, type Stated } from './canonical.js';
 import type { AttributeDefinition, EntityTypeDefinition, GroupDefinition } from './entity-type.js';
 import type { FieldMapping, GroupMapping, RecordTemplate, SourceMapping } from './mapping-definition.js';
 import { isFieldList, isFieldMapping } from './mapping-groups.js';
+import type { RowRule } from './rules.js';
+
+/** How a cell becomes canonical text where it has its usual form: as it stands, but for instants as PostgreSQL writes them and truth
+ *  values of one letter. */
+export type CopiedForm = 'text' | 'date' | 'decimal' | 'timestamp' | 'boolean';
 
 /** One attribute of a group that says what a column says. */
 export interface CopiedMember {
   /** The attribute's name and colon in canonical text; '' where it is the group's only one. */
   readonly opening: string;
   readonly column: number;
+  readonly form: CopiedForm;
 }
 
 /** A group whose texts are cells of the row as they stand: whoever has those as bytes need not make strings of them. */
@@ -18,46 +32,76 @@ export interface CopiedGroup {
   readonly blank: Stated | null;
 }
 
-/** The groups of a source's only record that are copied, and the columns of which nothing else is made: where they are left out of
- *  a row, standardizing it gives the same but for the copied groups, of which it then says nothing. */
+/** What must hold of a cell's bytes, or its row is looked at in the general way. */
+export interface CopiedCheck {
+  readonly column: number;
+  readonly holds: ByteCheck;
+  /** It holds of a blank cell. */
+  readonly blank: boolean;
+}
+
+/** What of the rows of a source's only record is copied, and what is left of the source without that: where all checks hold of a row,
+ *  standardizing it by `rest`, without the cells of `columns`, gives the same but for the copied groups, of which it says nothing. */
 export interface CopiedGroups {
   /** In the order of the entity type's groups; null: to be standardized. */
   readonly groups: readonly (CopiedGroup | null)[];
-  /** For each column whether it is needed by nothing else. */
+  readonly checks: readonly CopiedCheck[];
+  /** For each column whether `rest` has no need of it. */
   readonly columns: readonly boolean[];
+  readonly rest: SourceMapping;
 }
 
-/** Groups that are copied; null where the rows become several records. */
+const formChecks: Readonly<Record<CopiedForm, ByteCheck>> = {
+  text: anyBytes,
+  date: isDateForm,
+  decimal: isCanonicalDecimal,
+  timestamp: isTimestampForm,
+  boolean: isTruthLetter,
+};
+
+/** Groups that are copied; null where the rows become several records.
+ *  @param rules the compiled rules of a row */
 export const copiedGroups = (
   source: SourceMapping,
   entityTypes: readonly EntityTypeDefinition[],
+  rules: readonly RowRule[],
 ): CopiedGroups | null => {
   const [template, another] = source.records;
   const entityType = entityTypes.find(({ name }) => name === template?.entityType);
   if (template === undefined || another !== undefined || entityType === undefined) return null;
   const compared = comparedGroups(template, entityType);
-  const named = new Set<string>();
-  const { groups: mapped, ...rest } = template;
-  collectTexts([{ ...source, columns: [], records: [] }, rest], named);
-  let groups = entityType.groups.map((group) => {
-    const mapping = mapped[group.name];
-    if (mapping === undefined) return null;
-    const copied = compared.has(group.name) ? null : copiedGroup(group, mapping, source.columns);
-    if (copied === null) collectTexts(mapping, named);
-    return copied;
+  const copied = entityType.groups.map((group) => {
+    const mapping = template.groups[group.name];
+    return mapping === undefined || compared.has(group.name) ? null : copiedGroup(group, mapping, source.columns);
   });
-  const nameOf = ({ column }: CopiedMember): string => source.columns[column] ?? '';
-  // A group with a column that is needed elsewhere is standardized, and needs its other columns as well.
-  for (let left = -1; left !== named.size;) {
-    left = named.size;
-    groups = groups.map((group) => {
-      if (group?.members.some((member) => named.has(nameOf(member))) !== true) return group;
-      for (const member of group.members) named.add(nameOf(member));
-      return null;
-    });
-  }
-  const copied = new Set(groups.flatMap((group) => group?.members.map(nameOf) ?? []));
-  return { groups, columns: source.columns.map((name) => copied.has(name)) };
+  const isCopied = new Set(entityType.groups.filter((_, index) => copied[index] !== null).map(({ name }) => name));
+  const byText = new Set(rules.filter(({ kept }) => kept === null).map(({ name }) => name));
+  const byBytes = rules.filter(({ name }) => !byText.has(name));
+  const unread = new Set(byBytes.map(({ name }) => name));
+  const rest: SourceMapping = {
+    ...source,
+    rules: (source.rules ?? []).filter(({ name }) => !unread.has(name)),
+    records: [
+      {
+        ...template,
+        groups: Object.fromEntries(Object.entries(template.groups).filter(([name]) => !isCopied.has(name))),
+      },
+    ],
+  };
+  const named = new Set<string>();
+  collectTexts({ ...rest, columns: [] }, named);
+  const members = copied.flatMap((group) => group?.members ?? []);
+  return {
+    groups: copied,
+    checks: [
+      ...members
+        .filter(({ form }) => form !== 'text')
+        .map(({ column, form }) => ({ column, holds: formChecks[form], blank: true })),
+      ...byBytes.map(({ column, check, kept }) => ({ column, holds: kept ?? anyBytes, blank: check !== 'required' })),
+    ],
+    columns: source.columns.map((name) => !named.has(name)),
+    rest,
+  };
 };
 
 /** Groups whose values are looked at while a row is read. */
@@ -72,16 +116,16 @@ const comparedGroups = (template: RecordTemplate, entityType: EntityTypeDefiniti
   return new Set(paths.map((path) => path.split(/[.[]/)[0] ?? path));
 };
 
-/** A cell without steps is the canonical text of a text and of a code that has no table. */
-const isBare = (
-  attribute: AttributeDefinition | undefined,
-  field: FieldMapping,
-): field is FieldMapping & { readonly from: string } =>
-  attribute !== undefined &&
-  (attribute.type === 'text' || (attribute.type === 'code' && attribute.codeTable === undefined)) &&
-  field.from !== undefined &&
-  field.separator === undefined &&
-  (field.steps ?? []).length === 0;
+/** How the cell of a field is copied; null: it is not, or not always. */
+const formOf = (
+  { type, codeTable }: AttributeDefinition,
+  { from, separator, steps = [] }: FieldMapping,
+): CopiedForm | null => {
+  if (from === undefined || separator !== undefined || type === 'reference') return null;
+  if (type === 'text' || type === 'code') return steps.length === 0 && codeTable === undefined ? 'text' : null;
+  // The type's own step in its default form.
+  return steps.length <= 1 && steps.every((step) => step.use === type && Object.keys(step).length === 1) ? type : null;
+};
 
 const copiedGroup = (group: GroupDefinition, mapped: GroupMapping, columns: readonly string[]): CopiedGroup | null => {
   if (group.multiValued === true || isFieldList(mapped)) return null;
@@ -95,9 +139,11 @@ const copiedGroup = (group: GroupDefinition, mapped: GroupMapping, columns: read
   let blank: Stated | null = null;
   for (const [name, field] of fields) {
     const attribute = group.attributes.find((one) => one.name === name);
-    if (!isBare(attribute, field)) return null;
+    const form = attribute === undefined ? null : formOf(attribute, field);
+    if (form === null) return null;
     if (field.blank === 'empty') blank = EMPTY;
-    members.push({ opening: isLone ? '' : `${JSON.stringify(name)}:`, column: columns.indexOf(field.from) });
+    const column = columns.indexOf(field.from ?? '');
+    members.push({ opening: isLone ? '' : `${JSON.stringify(name)}:`, column, form });
   }
   return members.some(({ column }) => column < 0) ? null : { members, object: !isLone, blank };
 };

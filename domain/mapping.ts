@@ -4,7 +4,7 @@ import { compileRowCondition } from './condition.js';
 import type { EntityTypeDefinition } from './entity-type.js';
 import { SyncError } from './errors.js';
 import type { CodeTableDefinition } from './job-definition.js';
-import type { MappingDefinition, RecordTemplate, SourceMapping } from './mapping-definition.js';
+import type { MappingDefinition, SourceMapping } from './mapping-definition.js';
 import { columnIndex, noteProblem, type RowReading } from './mapping-fields.js';
 import { compileTemplate, type CompiledTemplate } from './mapping-records.js';
 import { keyOf, keySeparator, type RawRow, type RowProblem } from './rows.js';
@@ -36,8 +36,8 @@ export interface CompiledSource {
   readonly keyColumns: readonly number[];
   readonly templates: readonly { readonly entityType: string; readonly subKey: string }[];
   readonly setRules: readonly SetRule[];
-  /** Null where the rows become several records. */
-  readonly copied: CopiedGroups | null;
+  /** Null where the rows become several records. Its `standardize` is that of what is not copied. */
+  readonly copied: (CopiedGroups & Pick<CompiledSource, 'standardize'>) | null;
   /** What a row says. Pure: stored raw gives the same again. `position`: a line or ordinal number, for problems. */
   readonly standardize: (row: RawRow, position?: string) => StandardizedRow;
 }
@@ -156,27 +156,29 @@ export const compileSource = (
   if (source === undefined) throw new SyncError('configuration_invalid', `mapping ${mapping.name} has no source part`);
   const context = contextOf(mapping, codeTables);
   const { rowRules, setRules } = compileRules(source.rules ?? [], source.columns, context);
-  const templateOf = (template: RecordTemplate): CompiledTemplate =>
-    compileTemplate(template, { mapping, source, entityTypes, context });
-  const templates = source.records.map(templateOf);
-  const keyColumns = source.key.map((column) => columnIndex(source.columns, column));
-  const readers: Readers = {
-    source,
+  const readersOf = (read: SourceMapping, rules: readonly RowRule[]): Readers => ({
+    source: read,
     keyColumns,
-    keyOfRow: compileKey(source.columns, source.key),
-    scopeOf: compileScope(source),
-    isOurs: source.filter === undefined ? null : compileRowCondition(source.filter, source.columns),
-    rules: rowRules,
-    templates,
-    placesRestrictions: source.records.some((record) => (record.restrictions ?? []).length > 0),
-  };
+    keyOfRow: compileKey(read.columns, read.key),
+    scopeOf: compileScope(read),
+    isOurs: read.filter === undefined ? null : compileRowCondition(read.filter, read.columns),
+    rules,
+    templates: read.records.map((template) =>
+      compileTemplate(template, { mapping, source: read, entityTypes, context }),
+    ),
+    placesRestrictions: read.records.some((record) => (record.restrictions ?? []).length > 0),
+  });
+  const keyColumns = source.key.map((column) => columnIndex(source.columns, column));
+  const readers = readersOf(source, rowRules);
+  const copied = copiedGroups(source, entityTypes, rowRules);
+  const restRules = copied === null ? [] : compileRules(copied.rest.rules ?? [], source.columns, context).rowRules;
   return {
     mapping,
     columns: source.columns,
     keyColumns,
-    templates: templates.map(({ entityType, subKey }) => ({ entityType, subKey })),
+    templates: readers.templates.map(({ entityType, subKey }) => ({ entityType, subKey })),
     setRules,
-    copied: copiedGroups(source, entityTypes),
+    copied: copied === null ? null : { ...copied, standardize: standardizer(readersOf(copied.rest, restRules)) },
     standardize: standardizer(readers),
   };
 };

@@ -1,20 +1,24 @@
 import { once } from 'node:events';
 import type { ClientBase } from 'pg';
 import { from as copyFromStream } from 'pg-copy-streams';
+import { BinaryRows } from './copy-binary.js';
 import { CopyEncoder, type CopyCells } from './copy-text.js';
+import type { GrowingBytes } from './growing-bytes.js';
 
 const flushAt = 64 * 1024;
 
-/** A `copy … from stdin` that is fed row by row, for a loop that feeds several of them (each on a connection of its own).
- *  `add` resolves at once until the server lags behind. */
-export class CopySink {
+/** A `copy … from stdin` that is fed row by row, for a loop that feeds several of them (each on a connection of its own). */
+abstract class StreamSink<Bytes extends GrowingBytes> {
   private readonly stream: ReturnType<typeof copyFromStream>;
-  /** For loops that write cells one by one; `endLine` is then called in place of the encoder's. */
-  readonly bytes = new CopyEncoder();
   private failed: Error | null = null;
   private added = 0;
 
-  constructor(client: ClientBase, sql: string) {
+  /** @param bytes for loops that write cells one by one */
+  protected constructor(
+    client: ClientBase,
+    sql: string,
+    readonly bytes: Bytes,
+  ) {
     this.stream = client.query(copyFromStream(sql));
     this.stream.on('error', (error: Error) => (this.failed = error));
   }
@@ -24,15 +28,8 @@ export class CopySink {
     return this.added;
   }
 
-  /** Null: go on; a promise: the server lags, wait for it. (A promise for each row would cost more than the row.) */
-  add(cells: CopyCells): Promise<void> | null {
-    this.bytes.addCells(cells);
-    return this.endLine();
-  }
-
-  /** Ends a line whose cells went into `bytes`; told as by `add`. */
-  endLine(): Promise<void> | null {
-    this.bytes.endLine();
+  /** A row is in `bytes`. Null: go on; a promise: the server lags, wait for it. (A promise for each row would cost more than the row.) */
+  protected countRow(): Promise<void> | null {
     this.added += 1;
     return this.bytes.size < flushAt ? null : this.flush();
   }
@@ -65,6 +62,43 @@ export class CopySink {
   /** Gives the statement up: the server drops all of it. */
   abandon(): void {
     this.stream.destroy();
+  }
+}
+
+/** Of COPY text. */
+export class CopySink extends StreamSink<CopyEncoder> {
+  constructor(client: ClientBase, sql: string) {
+    super(client, sql, new CopyEncoder());
+  }
+
+  /** Null: go on; a promise: the server lags, wait for it. */
+  add(cells: CopyCells): Promise<void> | null {
+    this.bytes.addCells(cells);
+    return this.endLine();
+  }
+
+  /** Ends a line whose cells went into `bytes`; told as by `add`. */
+  endLine(): Promise<void> | null {
+    this.bytes.endLine();
+    return this.countRow();
+  }
+}
+
+/** Of binary rows, which go into `bytes`. */
+export class BinarySink extends StreamSink<BinaryRows> {
+  constructor(client: ClientBase, sql: string) {
+    super(client, sql, new BinaryRows());
+    this.bytes.begin();
+  }
+
+  /** Null: go on; a promise: the server lags, wait for it. */
+  endRow(): Promise<void> | null {
+    return this.countRow();
+  }
+
+  override async finish(): Promise<void> {
+    this.bytes.finish();
+    await super.finish();
   }
 }
 

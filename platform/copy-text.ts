@@ -1,4 +1,5 @@
 import type { CopyLine } from './copy-line.js';
+import { bytesOfUnit, GrowingBytes, longText } from './growing-bytes.js';
 
 /** One row of PostgreSQL's COPY text format: a cell is text, or null for SQL null. */
 export type CopyCells = readonly (string | null)[];
@@ -36,28 +37,12 @@ cellEscapes[0x0d] = 'r'.charCodeAt(0);
 /** Of a text within a list: what the list escapes with a backslash has that backslash escaped again by COPY. */
 const quote = 0x22;
 
-/** From here on the native encoder is worth the call. */
-const longText = 48;
-
-const firstCapacity = 128 * 1024;
-/** A UTF-16 unit becomes three bytes at most. */
-const bytesOfUnit = 3;
-/** In a list it may be four. */
+/** In a list a UTF-16 unit may become four. */
 const bytesInList = 4;
 
 /** Encodes rows straight into bytes: escapes and UTF-8 in one pass over the characters, without a string for each line
  *  (half as fast again as `encodeCopyLine` and a conversion, and nothing for the collector). */
-export class CopyEncoder {
-  private length = 0;
-
-  /** @param bytes memory to begin with */
-  constructor(private bytes: Buffer = Buffer.allocUnsafeSlow(firstCapacity)) {}
-
-  /** Bytes that wait to be taken. */
-  get size(): number {
-    return this.length;
-  }
-
+export class CopyEncoder extends GrowingBytes {
   /** A line of cells. */
   add(cells: CopyCells): void {
     this.addCells(cells);
@@ -136,19 +121,6 @@ export class CopyEncoder {
     this.addText('}');
   }
 
-  /** Bytes of UTF-8 that need no escape. */
-  addBytes(source: Buffer, from: number, to: number): void {
-    this.reserve(to - from);
-    if (to - from >= longText) {
-      this.length += source.copy(this.bytes, this.length, from, to);
-      return;
-    }
-    const { bytes } = this;
-    let at = this.length;
-    for (let index = from; index < to; index += 1) bytes[at++] = source[index] ?? 0;
-    this.length = at;
-  }
-
   /** The JSON array of a plain line's cells, as `JSON.stringify` writes it. */
   addJson(line: CopyLine): void {
     for (let cell = 0; cell < line.cells; cell += 1) {
@@ -191,52 +163,12 @@ export class CopyEncoder {
     this.length = at;
   }
 
-  /** What another encoder has at a place. */
-  addFrom(other: CopyEncoder, from: number, to: number): void {
-    this.addBytes(other.bytes, from, to);
-  }
-
   separate(): void {
     this.addByte(tab);
   }
 
   endLine(): void {
     this.addByte(newline);
-  }
-
-  /** An ASCII character that needs no escape. */
-  addByte(byte: number): void {
-    this.reserve(1);
-    this.bytes[this.length++] = byte;
-  }
-
-  /** The encoded bytes, which leave the encoder empty for more rows. */
-  take(): Buffer {
-    const taken = Buffer.from(this.bytes.subarray(0, this.length));
-    this.length = 0;
-    return taken;
-  }
-
-  /** The encoded bytes where they are: they hold until something is added after `clear`. */
-  look(): Buffer {
-    return this.bytes.subarray(0, this.length);
-  }
-
-  clear(): void {
-    this.length = 0;
-  }
-
-  /** Takes back what was added since its size was this. */
-  cut(size: number): void {
-    this.length = size;
-  }
-
-  /** The encoded bytes where they are, for whoever keeps them: more rows go into other memory. */
-  swap(memory: Buffer): Buffer {
-    const taken = this.look();
-    this.bytes = memory;
-    this.length = 0;
-    return taken;
   }
 
   /** An item of a list: `addText` writes what stands around and between items. */
@@ -263,13 +195,6 @@ export class CopyEncoder {
     }
     bytes[at++] = quote;
     this.length = at;
-  }
-
-  private reserve(more: number): void {
-    if (this.length + more <= this.bytes.length) return;
-    const grown = Buffer.allocUnsafeSlow(Math.max(this.bytes.length * 2, this.length + more));
-    this.bytes.copy(grown, 0, 0, this.length);
-    this.bytes = grown;
   }
 }
 

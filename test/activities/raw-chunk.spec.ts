@@ -25,12 +25,30 @@ const person: EntityTypeDefinition = {
     group('born', { name: 'born', type: 'date' }),
     group('place', { name: 'city', type: 'text' }, { name: 'paid', type: 'decimal' }),
     group('unsaid', { name: 'unsaid', type: 'text' }),
+    group('owed', { name: 'owed', type: 'decimal' }),
+    group('seen', { name: 'seen', type: 'timestamp' }),
+    group('stay', { name: 'until', type: 'date' }, { name: 'active', type: 'boolean' }),
   ],
   identifiers: [{ scheme: 'ref', placeholders: ['none'] }],
   corroboration: { name: ['name'], birthDate: 'born' },
 };
 
-const columns = ['id', 'name', 'note', 'city', 'county', 'born', 'paid', 'ref', 'campus', 'other'];
+const columns = [
+  'id',
+  'name',
+  'note',
+  'city',
+  'county',
+  'born',
+  'paid',
+  'ref',
+  'campus',
+  'other',
+  'owed',
+  'seen',
+  'until',
+  'active',
+];
 
 const mapping = (blank: 'nothing' | 'empty', lax: boolean): MappingDefinition => ({
   name: 'sis.people',
@@ -50,11 +68,21 @@ const mapping = (blank: 'nothing' | 'empty', lax: boolean): MappingDefinition =>
           born: { from: 'born' },
           unsaid: { from: 'other' },
           place: { city: { from: 'city' }, paid: { from: 'paid' } },
+          owed: { from: 'owed', blank },
+          seen: { from: 'seen', steps: [{ use: 'timestamp' }] },
+          stay: { until: { from: 'until' }, active: { from: 'active' } },
         },
         identifiers: { ref: { from: 'ref' } },
       },
     ],
-    rules: lax ? [] : [{ name: 'noted', field: 'note', check: 'length', max: 3, severity: 'reject' }],
+    rules: lax
+      ? []
+      : [
+          { name: 'noted', field: 'note', check: 'length', max: 3, severity: 'reject' },
+          { name: 'owes', field: 'owed', check: 'range', min: '-5', max: '1000', severity: 'blank_and_warn' },
+          { name: 'until_given', field: 'until', check: 'required', severity: 'warn' },
+          { name: 'known', field: 'other', check: 'in_set', values: ['a', 'Zoë', 'none'], severity: 'blank_and_warn' },
+        ],
   },
 });
 
@@ -64,13 +92,21 @@ const cell = fc.oneof(
   fc.constantFrom('"', '\\', '\\N', 'a\tb', '\n', '\u0001', 'say "x"'),
   fc.constant(null),
 );
+const usual: Readonly<Record<string, fc.Arbitrary<Cell>>> = {
+  owed: fc.constantFrom('1', '12.50', '-0.5', '0', '900000', '01', '7e3', null),
+  seen: fc.constantFrom('2026-01-01 00:00:01+00', '2026-02-30 00:00:01+00', '2026-01-01 00:00:01.5+00', '', null),
+  until: fc.constantFrom('2024-02-29', '2023-02-29', '1.2.2003', '', null),
+  active: fc.constantFrom('t', 'f', 'true', 'NO', '2', '', null),
+};
 const rows = fc.array(
-  fc.tuple(...columns.map(() => cell)).map((cells): Cell[] => cells),
+  fc
+    .tuple(...columns.map((column) => fc.oneof({ weight: 3, arbitrary: usual[column] ?? cell }, cell)))
+    .map((cells): Cell[] => cells),
   { minLength: 1, maxLength: 8 },
 );
 
 /** What is staged of a chunk: the text of each statement. */
-const staged = (chunk: RawChunk): string[] => chunk.texts().map((text) => text.toString('utf8'));
+const staged = (chunk: RawChunk): string[] => chunk.texts().map((text) => text.toString('latin1'));
 
 test.each([
   ['nothing', true],
