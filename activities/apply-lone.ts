@@ -3,12 +3,50 @@ import { stagingOf } from '../database/staging.js';
 import type { RunRef } from '../domain/run.js';
 import type { EntityTypeRef } from './context.js';
 import { identifierPlaces } from './identifier-places.js';
+import { validityGroups } from './lone.js';
 import { naturalKeyScheme } from './match.js';
-import { validityGroups } from './merge.js';
 
 /** A date out of a lone text value, without failing on what is none. */
 const dateOf = (values: string, position: number): string =>
   `case when ${values}[${position + 1}] ~ '^"\\d{4}-\\d{2}-\\d{2}"$' then trim(both '"' from ${values}[${position + 1}])::date end`;
+
+/** Records whose place is after `from`, up to `to`. */
+export interface LoneRange {
+  readonly from: number;
+  readonly to: number;
+  /** All of them are new and stand alone: the match table has none of them, and they get their ids here. */
+  readonly allNew: boolean;
+}
+
+/** The lone records of a range as `c`, and their ids. */
+const recordsOf = (
+  run: RunRef,
+  type: EntityTypeRef,
+  { from, to, allNew }: LoneRange,
+): { readonly ids: string; readonly goldenId: string; readonly imageId: string; readonly records: string } => {
+  const staging = stagingOf(run.runId);
+  const within = (alias: string): string => `${alias}.ord > ${String(from)} and ${alias}.ord <= ${String(to)}`;
+  if (allNew) {
+    // Taken at one go, and not row by row: two batches side by side have their records apart then, where they are stored.
+    const taken = (sequence: string): string =>
+      `array (select nextval('${sequence}') from generate_series(1, ${String(to - from)}))`;
+    const idOf = (list: string): string => `((select ${list} from ids))[c.ord - ${String(from)}]`;
+    return {
+      ids: `ids as materialized (select ${taken('golden_ids')} as golden, ${taken('image_ids')} as image),`,
+      goldenId: idOf('golden'),
+      imageId: idOf('image'),
+      records: `(select * from ${staging.canon} c where ${within('c')} and c.entity_type_id = $2 and c.op = 'u') c`,
+    };
+  }
+  return {
+    ids: '',
+    goldenId: 'c.golden_id',
+    imageId: 'c.image_id',
+    // Said of both sides of the join: each is then read by its index on the range, and not as a whole for each batch.
+    records: `(select c.*, m.golden_id, m.image_id from ${staging.match(type.id)} m join ${staging.canon} c on c.ord = m.ord
+       where m.lone and m.rival is null and m.op = 'u' and ${within('m')} and ${within('c')}) c`,
+  };
+};
 
 /**
  * Applies lone new records of one range in SQL: the golden record says what its only row says, in version 1. The same outcome
@@ -18,8 +56,7 @@ export const applyLone = async (
   client: PoolClient,
   run: RunRef,
   type: EntityTypeRef,
-  from: string,
-  to: string,
+  range: LoneRange,
 ): Promise<number> => {
   const staging = stagingOf(run.runId);
   const reconciled = type.definition.kind === 'reconciled';
@@ -29,23 +66,20 @@ export const applyLone = async (
     span === 'none' || span === null
       ? ['null::date', 'null::date']
       : [dateOf(values, span.from), dateOf(values, span.to)];
-  const join = reconciled ? `join ${staging.resolved(type.id)} r on r.ord = m.ord` : '';
-  const subject = reconciled ? 'r.subject' : type.definition.subject === 'self' ? 'm.golden_id' : 'null::bigint';
-  // Said of both sides of a join: each is then read by its index on the range, and not as a whole for each batch.
-  const within = (alias: string): string => `${alias}.ord > ${BigInt(from)} and ${alias}.ord <= ${BigInt(to)}`;
+  const join = reconciled ? `join ${staging.resolved(type.id)} r on r.ord = c.ord` : '';
+  const { ids, goldenId, imageId, records } = recordsOf(run, type, range);
+  const subject = reconciled ? 'r.subject' : type.definition.subject === 'self' ? goldenId : 'null::bigint';
   // Statements of a mastered main record are derived from its raw row; references are not in it, so others keep them.
   const statements = reconciled ? 'values' : 'case when main then null else values end';
   const naturalKey = reconciled ? 'r.natural_key' : 'null::text';
   const [paths, targets] = reconciled ? ['r.paths', 'r.targets'] : ['null::text[]', 'null::bigint[]'];
   // Staged rows are wide: they are read once for all that is made of them.
   const { rows } = await client.query<{ count: string }>(
-    `with lone as materialized (
-       select m.golden_id, m.image_id, ${values} as values, ${subject} as subject, ${validFrom} as valid_from, ${validTo} as valid_to,
+    `with ${ids} lone as materialized (
+       select ${goldenId} as golden_id, ${imageId} as image_id, ${values} as values, ${subject} as subject, ${validFrom} as valid_from, ${validTo} as valid_to,
          c.mapping_id, p.system_id, p.version, c.key, c.sub_key, c.main, c.raw, c.hash, c.scope, c.effective_at, c.match_name,
          c.match_birth, c.identifiers, ${naturalKey} as natural_key, ${paths} as paths, ${targets} as targets
-       from ${staging.match(type.id)} m join ${staging.canon} c on c.ord = m.ord ${join}
-       join cross_system_mappings p on p.id = c.mapping_id
-       where m.lone and m.rival is null and m.op = 'u' and ${within('m')} and ${within('c')}),
+       from cross_system_mappings p join ${records} on p.id = c.mapping_id ${join}),
      golden as (
        insert into golden_records (id, institution_id, entity_type_id, values, origin_image, valid_from, valid_to, subject_key, created_run, updated_run)
        select golden_id, $1, $2, values, image_id, valid_from, valid_to, subject, $3, $3 from lone),

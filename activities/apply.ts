@@ -14,12 +14,13 @@ import { recordDispositions } from './dispositions.js';
 import { readSourcePlans } from './extract.js';
 import { fenced, readChunks, recordChunk, takeLease, type Lease } from './lease.js';
 import { identifierPlaces } from './identifier-places.js';
-import { matchType, naturalKeyScheme } from './match.js';
-import { lonePathHolds, mergeType, standingPlans } from './merge.js';
+import { allNewUpTo, matchType, naturalKeyScheme } from './match.js';
+import { mergeType, standingPlans } from './merge.js';
 import { redirectMerged } from './redirect.js';
 import { placeRestrictions } from './restrict.js';
 import { restageChoices } from './stage-batch.js';
 import { gatherStatistics } from './statistics.js';
+import { lonePathHolds } from './lone.js';
 import { uniteDecided } from './unite.js';
 
 const loneBatch = 50_000;
@@ -61,8 +62,11 @@ const othersWrote = async (client: PoolClient, run: RunRef): Promise<boolean> =>
 const collides = async (client: PoolClient, run: RunRef, type: EntityTypeRef): Promise<boolean> => {
   if (run.kind === 'decision' || !(await othersWrote(client, run))) return false;
   const staging = stagingOf(run.runId);
-  const own =
-    type.definition.kind === 'reconciled'
+  const allNew = (await allNewUpTo(client, run, type)) > 0;
+  const own = allNew
+    ? `select 0 as golden_id, 0 as image_id, c.identifiers[n * 2 + 1] as scheme, c.identifiers[n * 2 + 2] as value
+       from ${staging.canon} c join ${identifierPlaces(type)} on n < cardinality(c.identifiers) / 2 where c.entity_type_id = $1`
+    : type.definition.kind === 'reconciled'
       ? `select m.golden_id, m.image_id, '${naturalKeyScheme}' as scheme, r.natural_key as value from ${staging.match(type.id)} m join ${staging.resolved(type.id)} r on r.ord = m.ord where m.new_golden`
       : `select m.golden_id, m.image_id, c.identifiers[n * 2 + 1] as scheme, c.identifiers[n * 2 + 2] as value
          from ${staging.match(type.id)} m join ${staging.canon} c on c.ord = m.ord
@@ -115,12 +119,14 @@ export const createApply = (dependencies: ActivityDependencies) => {
   const applyLoneBatches = async (run: RunRef, lease: Lease, type: EntityTypeRef): Promise<number> => {
     if (run.kind === 'decision' || !lonePathHolds(type)) return 0;
     const part = `${type.id}/lone`;
-    const { done, top } = await hub.read(run.institutionId, async (client) => {
+    const { done, top, allNew } = await hub.read(run.institutionId, async (client) => {
       const chunks = await readChunks(client, run.runId, 'apply', part);
+      const allNew = await allNewUpTo(client, run, type);
       const { rows } = await client.query<{ top: string | null }>(
         `select max(ord)::text as top from ${stagingOf(run.runId).match(type.id)} where lone and rival is null and op = 'u'`,
       );
-      return { done: new Set(chunks.map(({ chunk }) => chunk)), top: Number(rows[0]?.top ?? 0) };
+      const top = allNew > 0 ? allNew : Number(rows[0]?.top ?? 0);
+      return { done: new Set(chunks.map(({ chunk }) => chunk)), top, allNew: allNew > 0 };
     });
     const left = Array.from({ length: Math.ceil(top / loneBatch) }, (_, chunk) => chunk).filter(
       (chunk) => !done.has(chunk),
@@ -130,14 +136,14 @@ export const createApply = (dependencies: ActivityDependencies) => {
       if (await collides(client, run, type)) throw new Collision();
       let written = 0;
       await inLanes(left, loneLanes, async (chunk) => {
-        const [from, to] = [String(chunk * loneBatch), String((chunk + 1) * loneBatch)];
+        const range = { from: chunk * loneBatch, to: (chunk + 1) * loneBatch, allNew };
         await fenced(
           hub,
           lease,
           async (own) => {
             await stillHeld(own);
-            const created = await applyLone(own, run, type, from, to);
-            await recordChunk(own, { ...lease, part }, chunk, { cursor: to, counts: { created } });
+            const created = await applyLone(own, run, type, range);
+            await recordChunk(own, { ...lease, part }, chunk, { cursor: String(range.to), counts: { created } });
             written += created;
           },
           'bulk',

@@ -12,6 +12,7 @@ import type { ActivityDependencies } from './dependencies.js';
 import { apartTable, hasApart } from './identity.js';
 import { identifierPlaces } from './identifier-places.js';
 import { fenced, readChunks, recordChunk, takeLease, type Lease } from './lease.js';
+import { lonePathHolds } from './lone.js';
 
 /** The scheme under which the natural key of a reconciled record is kept among identifiers. */
 export const naturalKeyScheme = '#key';
@@ -127,29 +128,32 @@ const joinCrosswalk = async (
   await client.query('analyze known');
 };
 
-/** Whether every record is sure to be new and to stand alone: no record of the type is known, and all are of one source, in which
- *  identifiers link nothing. */
-const allAreNew = async (client: PoolClient, run: RunRef, type: EntityTypeRef): Promise<boolean> => {
-  if (type.definition.kind === 'reconciled') return false;
-  const { rows } = await client.query<{ first: string | null; last: string | null; known: boolean }>(
-    `select min(mapping_id) as first, max(mapping_id) as last,
-       exists (select 1 from golden_records where entity_type_id = $1) as known
+/** Records that are sure to be new and to stand alone, of a type whose lone records are merged in SQL: no record of the type is known, and all are of one source, in which identifiers
+ *  link nothing. */
+interface AllNew {
+  readonly records: number;
+  /** The last of their places. */
+  readonly top: number;
+}
+
+/** Null where they are not all new. */
+const allAreNew = async (client: PoolClient, run: RunRef, type: EntityTypeRef): Promise<AllNew | null> => {
+  if (type.definition.kind === 'reconciled' || !lonePathHolds(type)) return null;
+  const known = await client.query('select 1 from golden_records where entity_type_id = $1 limit 1', [type.id]);
+  if ((known.rowCount ?? 0) > 0) return null;
+  const { rows } = await client.query<{ mappings: number; records: string; top: string | null }>(
+    `select case when min(mapping_id) = max(mapping_id) then 1 else 0 end as mappings, count(*) as records, max(ord)::text as top
      from ${stagingOf(run.runId).canon} c where c.entity_type_id = $1`,
     [type.id],
   );
   const [found] = rows;
-  return found?.first != null && found.first === found.last && !found.known;
+  return found?.mappings === 1 ? { records: Number(found.records), top: Number(found.top) } : null;
 };
 
-/** As `assign`, where all are new and nothing can link them. */
-const assignNew = async (client: PoolClient, run: RunRef, type: EntityTypeRef): Promise<void> => {
-  const staging = stagingOf(run.runId);
-  await recreate(client, staging.match(type.id), matchColumns);
-  await client.query(
-    `insert into ${staging.match(type.id)} (ord, op, image_id, new_image, golden_id, new_golden, lone, rival)
-     select ord, op, nextval('image_ids'), true, nextval('golden_ids'), true, true, null from ${staging.canon} where entity_type_id = $1`,
-    [type.id],
-  );
+/** Up to which place all records are new and stand alone, without a row in the match table; 0: the table has them all. */
+export const allNewUpTo = async (client: PoolClient, run: RunRef, type: EntityTypeRef): Promise<number> => {
+  const [chunk] = await readChunks(client, run.runId, 'match', String(type.id));
+  return Number(chunk?.counts['allNewUpTo'] ?? 0);
 };
 
 /** Whether an identifier could link anything: another image of the type holds some, or records of several sources are new. */
@@ -365,6 +369,26 @@ const matchWithKnown = async (
   await recheckKnown(client, run, type);
 };
 
+const matchByTable = async (
+  client: PoolClient,
+  run: RunRef,
+  type: EntityTypeRef,
+  reconciled: boolean,
+): Promise<StepCounts> => {
+  await matchWithKnown(client, run, type, reconciled);
+  const table = stagingOf(run.runId).match(type.id);
+  await indexByPlace(client, table);
+  await client.query(`analyze ${table}`);
+  const { rows } = await client.query<{ records: string; created: string; rivals: string }>(
+    `select count(*) as records, count(*) filter (where new_golden) as created, count(rival) as rivals from ${table}`,
+  );
+  return {
+    records: Number(rows[0]?.records ?? 0),
+    created: Number(rows[0]?.created ?? 0),
+    duplicates: Number(rows[0]?.rivals ?? 0),
+  };
+};
+
 /** Matches one entity type anew; also called by `apply` where another run created records meanwhile. */
 export const matchType = async (
   dependencies: ActivityDependencies,
@@ -380,20 +404,12 @@ export const matchType = async (
     lease,
     async (client) => {
       const waiting = reconciled ? await noteWaiting(client, run, type) : 0;
-      if (await allAreNew(client, run, type)) await assignNew(client, run, type);
-      else await matchWithKnown(client, run, type, reconciled);
-      const table = stagingOf(run.runId).match(type.id);
-      await indexByPlace(client, table);
-      await client.query(`analyze ${table}`);
-      const { rows } = await client.query<{ records: string; created: string; rivals: string }>(
-        `select count(*) as records, count(*) filter (where new_golden) as created, count(rival) as rivals from ${table}`,
-      );
-      const counts = {
-        records: Number(rows[0]?.records ?? 0),
-        created: Number(rows[0]?.created ?? 0),
-        duplicates: Number(rows[0]?.rivals ?? 0),
-        waiting,
-      };
+      const allNew = await allAreNew(client, run, type);
+      const counts: StepCounts =
+        allNew === null
+          ? { ...(await matchByTable(client, run, type, reconciled)), waiting }
+          : { records: allNew.records, created: allNew.records, duplicates: 0, waiting, allNewUpTo: allNew.top };
+      if (allNew !== null) await recreate(client, stagingOf(run.runId).match(type.id), matchColumns);
       await recordChunk(client, { ...lease, step: 'match', part: String(type.id) }, 0, { counts });
       return counts;
     },

@@ -24,6 +24,7 @@ import type { ActivityDependencies } from './dependencies.js';
 import { fenced, readChunks, recordChunk, takeLease, type Chunk, type Lease } from './lease.js';
 import { checkCanon } from './match.js';
 import { rivalQuestions, valueQuestions } from './questions.js';
+import { lonePathHolds } from './lone.js';
 import { canonicalRecordTools, type RecordTools } from './references.js';
 
 /** An image as the merge query gives it. */
@@ -240,22 +241,6 @@ const mergeOne = async (
     ],
     findings: findingsJson(plan, type),
   };
-};
-
-/** Lone new records whose outcome is what their only row says are merged in SQL by `apply`; the core gives the same (tested).
- *  A type with authority rules or multi-valued groups always goes through the core. */
-export const lonePathHolds = (type: EntityTypeRef): boolean =>
-  type.definition.groups.every((group) => (group.authority ?? []).length === 0 && group.multiValued !== true) &&
-  validityGroups(type.definition) !== null;
-
-/** Positions of the groups that say from when to when a record holds; null where they are parts of larger groups. */
-export const validityGroups = (
-  definition: EntityTypeRef['definition'],
-): { from: number; to: number } | 'none' | null => {
-  if (definition.validity === undefined) return 'none';
-  const from = definition.groups.findIndex(({ name }) => name === definition.validity?.from);
-  const to = definition.groups.findIndex(({ name }) => name === definition.validity?.to);
-  return from < 0 || to < 0 ? null : { from, to };
 };
 
 /** Plans every touched golden record of a type into the plan table; or plans some again, whose former plans were taken out. */
