@@ -128,6 +128,7 @@ export const benchChanges = async (site: BenchSite): Promise<Figure[]> => {
     const content = await sameContent(databaseUrl, sinkTable, sourceTable);
     say(`${job}: ours ${seconds(run.seconds)}`);
     await tellSteps(site, platform, run);
+    await platform.untilIndexed(run);
     return { ours: run.seconds, worker: wordsOf(between(before, platform.workerUsage())), content };
   };
   const changed = async (): Promise<number> => {
@@ -137,7 +138,7 @@ export const benchChanges = async (site: BenchSite): Promise<Figure[]> => {
   try {
     await platform.configure(benchConfiguration(false));
     await emptied(databaseUrl, sinkTable);
-    await platform.run('first-load');
+    await platform.untilIndexed(await platform.run('first-load'));
     await emptied(databaseUrl, floorTable);
     await copyThrough(databaseUrl, sourceTable, floorTable);
 
@@ -147,7 +148,7 @@ export const benchChanges = async (site: BenchSite): Promise<Figure[]> => {
     const full = await measured('J2 1% by full read');
     await platform.configure(benchConfiguration(true));
     // The first read by watermark has nothing to begin after: it reads all.
-    await platform.run('first-load');
+    await platform.untilIndexed(await platform.run('first-load'));
     const upsertAgain = await changed();
     const marked = await measured('J2 1% by watermark');
     const upserted = 3 * upsert + 1;

@@ -1,4 +1,5 @@
-import { Client, Connection } from '@temporalio/client';
+import { setTimeout as pause } from 'node:timers/promises';
+import { Client, Connection, WorkflowNotFoundError, type WorkflowHandle } from '@temporalio/client';
 import { startProgram } from '../cli/programs.js';
 import type { Config } from '../config/env.js';
 import { temporalConnectionOptions } from '../config/env.js';
@@ -18,12 +19,15 @@ export interface BenchRun {
   readonly result: RunResult;
   readonly seconds: number;
   readonly workflowId: string;
+  readonly institutionId: number;
 }
 
 /** Concord with an empty hub and a worker process of its own. */
 export interface Platform {
   /** Runs a job through its workflow. @throws where it does not complete */
   run(job: string): Promise<BenchRun>;
+  /** Waits until the words are indexed by which the records are found that a run wrote: that goes on beside later runs. */
+  untilIndexed(run: BenchRun): Promise<void>;
   /** Seconds of each activity of a run, by name: those side by side are added up. */
   stepTimes(run: BenchRun): Promise<ReadonlyMap<string, number>>;
   /** Applies the configuration of an institution; its jobs can be run by their names from then on. */
@@ -83,7 +87,14 @@ export const openPlatform = async (environment: Environment, config: Config, nam
       const seconds = (performance.now() - start) / 1000;
       if (result.state !== 'completed' || result.dropped.length + result.delayed.length > 0)
         throw new Error(`the run of ${job} is void: ${JSON.stringify(result)}`);
-      return { result, seconds, workflowId };
+      return { result, seconds, workflowId, institutionId: known.institutionId };
+    },
+    async untilIndexed({ result: { runId, goldenWrites }, institutionId }) {
+      if (runId === null || goldenWrites === 0) return;
+      const indexing = client.workflow.getHandle(workflowIds.indexNames(institutionId, runId, scope));
+      // It is begun by whoever reads the outbox, a little after the run.
+      while (!(await isBegun(indexing))) await pause(50);
+      await indexing.result();
     },
     async stepTimes({ workflowId }) {
       const { events } = await client.workflow.getHandle(workflowId).fetchHistory();
@@ -95,6 +106,16 @@ export const openPlatform = async (environment: Environment, config: Config, nam
       await hub.close();
     },
   };
+};
+
+const isBegun = async (workflow: WorkflowHandle): Promise<boolean> => {
+  try {
+    await workflow.describe();
+    return true;
+  } catch (error) {
+    if (error instanceof WorkflowNotFoundError) return false;
+    throw error;
+  }
 };
 
 type HistoryEvent = NonNullable<
