@@ -27,8 +27,8 @@ export const hasBaseline = async (client: PoolClient, mapping: MappingRef): Prom
 /** Whether all rows were judged by another version of the mapping (or of the code tables that it writes by). */
 const projectsAnew = async (client: PoolClient, mapping: MappingRef): Promise<boolean> => {
   const { rowCount } = await client.query(
-    `select 1 from watermarks where mapping_id = $1 and kind = 'projected' and value <> $2`,
-    [mapping.id, String(mapping.version)],
+    `select 1 from watermarks where mapping_id = $1 and case kind when 'projected' then value::integer end < $2`,
+    [mapping.id, mapping.derivedSince],
   );
   return (rowCount ?? 0) > 0;
 };

@@ -23,6 +23,8 @@ export interface EntityTypeRef {
 export interface MappingRef {
   readonly id: number;
   readonly version: number;
+  /** Since which version the same is derived from a row: what one of these derived stands. */
+  readonly derivedSince: number;
   readonly definition: MappingDefinition;
   readonly systemId: number;
   readonly system: SystemDefinition;
@@ -42,10 +44,10 @@ export class InstitutionContext {
     private readonly configuration: LoadedConfiguration,
   ) {
     const systems = new Map(configuration.systems.map((system) => [system.definition.name, system]));
-    const mappings = configuration.mappings.map(({ id, version, definition }): MappingRef => {
+    const mappings = configuration.mappings.map(({ id, version, derivedSince, definition }): MappingRef => {
       const system = systems.get(definition.system);
       if (system === undefined) throw new SyncError('internal', `mapping ${definition.name} names no system`);
-      return { id, version, definition, systemId: system.id, system: system.definition };
+      return { id, version, derivedSince, definition, systemId: system.id, system: system.definition };
     });
     this.mappingsById = new Map(mappings.map((mapping) => [mapping.id, mapping]));
     this.mappingsByName = new Map(mappings.map((mapping) => [mapping.definition.name, mapping]));
@@ -114,7 +116,7 @@ export class InstitutionContext {
 
   /** The source part as it was in an earlier version, for images that were read under it. */
   async sourceAt(hub: Hub, mapping: MappingRef, version: number): Promise<CompiledSource> {
-    if (version === mapping.version) return this.source(mapping);
+    if (version >= mapping.derivedSince) return this.source(mapping);
     const key = `${mapping.id}@${version}`;
     const compiled = this.sources.get(key);
     if (compiled !== undefined) return compiled;

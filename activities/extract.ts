@@ -216,7 +216,7 @@ export const createExtract = (dependencies: ActivityDependencies) => {
     const atOnce = await isFirstRead(run, mapping);
     // By one reader: what it did not see is missing.
     const single =
-      !atOnce && range.mode === 'full' && reader.readCopyText !== undefined && (await canCompare(run, mapping));
+      !atOnce && range.after === null && reader.readCopyText !== undefined && (await canCompare(run, mapping));
     const partitions = await reader.planPartitions(requestOf(mapping, range), single ? 1 : options.wanted);
     return {
       ...range,

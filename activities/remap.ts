@@ -10,16 +10,16 @@ import { readChunks } from './lease.js';
 
 const mappedStep = 'mapped';
 
-/** Main images that were derived by another version. Those that this run derived count again where it starts over. */
+/** Main images that a version derived which derived otherwise. Those that this run derived count again where it starts over. */
 const stale = `i.mapping_id = $1 and i.main and i.raw is not null and i.deleted_run is null and i.read_run is not null
-  and (i.mapping_version <> $2 or i.read_run = $3)`;
+  and (i.mapping_version < $2 or i.read_run = $3)`;
 
 /** Whether images of a source are to be derived again by its present version. */
 export const needsRemap = async (client: PoolClient, run: RunRef, mapping: MappingRef): Promise<boolean> => {
   const { rows } = await client.query<{ needed: boolean }>(
-    `select not exists (select 1 from watermarks w where w.mapping_id = $1 and w.kind = 'mapped' and w.value = $2::integer::text)
+    `select not exists (select 1 from watermarks w where w.mapping_id = $1 and case w.kind when 'mapped' then w.value::integer end >= $2)
        and exists (select 1 from record_images i where ${stale}) as needed`,
-    [mapping.id, mapping.version, run.runId],
+    [mapping.id, mapping.derivedSince, run.runId],
   );
   return rows[0]?.needed === true;
 };
@@ -47,7 +47,7 @@ export const stageStale = async (
          and not exists (select 1 from rejected_records x where x.run_id = $3 and x.mapping_id = $1 and x.source_key = i.source_key)
        returning key, hash)
      insert into ${staging.delta(mapping.id)} (key, class, hash) select key, 'c', hash from back`,
-    [mapping.id, mapping.version, run.runId, part],
+    [mapping.id, mapping.derivedSince, run.runId, part],
   );
   return rowCount ?? 0;
 };

@@ -10,7 +10,7 @@ import type {
 } from '../domain/job-definition.js';
 import type { MappingDefinition } from '../domain/mapping-definition.js';
 import { layoutProblems } from '../domain/layout.js';
-import { codeTablesReadBy, codeTablesWrittenBy, readsDifferently } from '../domain/mapping-reading.js';
+import { codeTablesReadBy, codeTablesWrittenBy, derivesAlike, readsDifferently } from '../domain/mapping-reading.js';
 import type { RuleDefinition } from '../domain/rule-definition.js';
 import { canonicalJson } from '../platform/canonical-json.js';
 import { together } from '../platform/together.js';
@@ -147,9 +147,10 @@ export async function storeConfiguration(
   const tables = planChanges(stored.codeTables, wanted.codeTables);
   const codeTables = await store(client, codeTableTable, tables, by);
   const systemIds = new Map((await readStored(client, systemTable)).map((row) => [row.name, row.id]));
-  const mapped = planChanges(stored.mappings, wanted.mappings, (mapping) => isReadAnew(mapping, types, tables, wanted));
+  const readAnew = (mapping: MappingDefinition): boolean => isReadAnew(mapping, types, tables, wanted);
+  const mapped = planChanges(stored.mappings, wanted.mappings, readAnew);
   const mappings = await store(client, mappingTable(systemIds), mapped, by);
-  await recordMappingVersions(client, wanted);
+  await recordMappingVersions(client, wanted, derivingAsBefore(mapped, readAnew));
   const rules = await storeRules(client, mappings, wanted.mappings, by);
   const planned = planChanges(stored.jobs, wanted.jobs);
   const jobs = await store(client, jobTable, planned, by);
@@ -277,8 +278,24 @@ function isReadAnew(
   );
 }
 
-/* What runs read by: the mapping with its rules, and the versions of the code tables that it uses. */
-async function recordMappingVersions(client: PoolClient, wanted: Configuration): Promise<void> {
+/* Ids of changed mappings of which every record stands. Nobody looked at what one depends on while it was archived. */
+function derivingAsBefore(
+  { changed }: ChangePlan<MappingDefinition>,
+  readAnew: (mapping: MappingDefinition) => boolean,
+): ReadonlySet<number> {
+  const alike = changed.filter(
+    ({ stored, wanted }) => !stored.archived && !readAnew(wanted) && derivesAlike(stored.definition, wanted),
+  );
+  return new Set(alike.map(({ stored }) => stored.id));
+}
+
+/* What runs read by: the mapping with its rules, and the versions of the code tables that it uses. `alike`: ids of mappings that
+   derive as the version before did. */
+async function recordMappingVersions(
+  client: PoolClient,
+  wanted: Configuration,
+  alike: ReadonlySet<number>,
+): Promise<void> {
   const made = await client.query<{ id: number; version: number; definition: MappingDefinition; changed_by: string }>(
     `select m.id, m.version, v.definition, v.changed_by
      from cross_system_mappings m
@@ -287,11 +304,15 @@ async function recordMappingVersions(client: PoolClient, wanted: Configuration):
   );
   for (const { id, version, definition, changed_by: changedBy } of made.rows) {
     await client.query(
-      `insert into mapping_versions (mapping_id, version, institution_id, definition, created_by, code_tables)
+      `insert into mapping_versions (mapping_id, version, institution_id, definition, created_by, code_tables, derived_since)
        select m.id, $2, m.institution_id, $3, $4,
-         (select coalesce(jsonb_object_agg(t.name, t.version), '{}') from code_tables t where t.name = any ($5::text[]))
+         (select coalesce(jsonb_object_agg(t.name, t.version), '{}') from code_tables t where t.name = any ($5::text[])),
+         (select coalesce(v.derived_since, v.version) from mapping_versions v where $6 and v.mapping_id = m.id and v.version = $2 - 1)
        from cross_system_mappings m where m.id = $1`,
-      [id, version, JSON.stringify(definition), changedBy, [...codeTablesReadBy(definition, wanted.entityTypes)]],
+      [
+        ...[id, version, JSON.stringify(definition), changedBy],
+        ...[[...codeTablesReadBy(definition, wanted.entityTypes)], alike.has(id)],
+      ],
     );
   }
 }
@@ -408,6 +429,8 @@ export interface Loaded<T> {
 
 export interface LoadedMapping extends Loaded<MappingDefinition> {
   readonly systemId: number;
+  /** Since which version the same is derived from a row. */
+  readonly derivedSince: number;
 }
 
 export interface ConfigurationParts {
@@ -533,12 +556,14 @@ async function readConfiguration(client: PoolClient, institutionId: number): Pro
   if (there.rowCount === 0) throw new SyncError('not_found', `There is no institution ${institutionId}.`);
   const stored = await readStoredConfiguration(client);
   const systemIds = new Map(stored.systems.map((system) => [system.name, system.id]));
+  const since = await readDerivedSince(client);
   const parts = (archived: boolean): ConfigurationParts => ({
     systems: pick(stored.systems, archived),
     entityTypes: pick(stored.entityTypes, archived),
     mappings: pick(stored.mappings, archived).map((mapping) => ({
       ...mapping,
       systemId: systemIds.get(mapping.definition.system) ?? unknownSystem(mapping.definition),
+      derivedSince: since.get(mapping.id) ?? mapping.version,
     })),
     codeTables: pick(stored.codeTables, archived),
     jobs: pick(stored.jobs, archived),
@@ -548,6 +573,14 @@ async function readConfiguration(client: PoolClient, institutionId: number): Pro
     ...parts(false),
     archived: parts(true),
   };
+}
+
+async function readDerivedSince(client: PoolClient): Promise<ReadonlyMap<number, number>> {
+  const { rows } = await client.query<{ id: number; since: number }>(
+    `select m.id, v.derived_since as since from cross_system_mappings m
+     join mapping_versions v on v.mapping_id = m.id and v.version = m.version where v.derived_since is not null`,
+  );
+  return new Map(rows.map(({ id, since }) => [id, since]));
 }
 
 function pick<T>(stored: readonly Stored<T>[], archived: boolean): Loaded<T>[] {

@@ -60,6 +60,8 @@ export interface MappingVersion {
   readonly definition: MappingDefinition;
   /** Name of a code table → the version of it by which rows were read. */
   readonly codeTables: Readonly<Record<string, number>>;
+  /** Since which version the same is derived from a row; null: since this one. */
+  readonly derivedSince: number | null;
   readonly createdBy: string;
   readonly createdAt: Date;
 }

@@ -1,4 +1,5 @@
 import type { EntityTypeDefinition } from './entity-type.js';
+import { isSame } from './differences.js';
 import type { MappingDefinition } from './mapping-definition.js';
 
 /* What the reading of a mapping's rows depends on beside the mapping itself. */
@@ -47,6 +48,17 @@ export const codeTablesWrittenBy = (
   };
   visit(mapping.target.root);
   return names;
+};
+
+/** Whether two definitions of a mapping make the same of every row: they differ at most in which rows are read. What was derived by one
+ *  of them stands as if the other had. */
+export const derivesAlike = (before: MappingDefinition, after: MappingDefinition): boolean =>
+  isSame(withoutReading(before), withoutReading(after));
+
+const withoutReading = (mapping: MappingDefinition): MappingDefinition => {
+  if (mapping.source === undefined) return mapping;
+  const { watermark: _watermark, completeByDefault: _complete, ...source } = mapping.source;
+  return { ...mapping, source };
 };
 
 /** Whether a changed entity type has a mapping's rows mean something else: a group that it maps has other attributes. */

@@ -414,6 +414,7 @@ create table concord.mapping_versions (
   created_by text not null,
   created_at timestamp with time zone not null default now(),
   code_tables jsonb not null default '{}'::jsonb,
+  derived_since integer,
   constraint mapping_versions_institution_id_fkey FOREIGN KEY (institution_id) REFERENCES concord.institutions(id),
   constraint mapping_versions_mapping_id_fkey FOREIGN KEY (mapping_id) REFERENCES concord.cross_system_mappings(id),
   constraint mapping_versions_pkey PRIMARY KEY (mapping_id, version)

@@ -19,6 +19,9 @@ export class MappingVersionEntity implements MappingVersion {
   @Column({ name: 'code_tables', type: 'jsonb', default: {} })
   codeTables: Readonly<Record<string, number>>;
 
+  @Column({ name: 'derived_since', type: 'integer', nullable: true })
+  derivedSince: number | null;
+
   @Column({ name: 'created_by', type: 'text' })
   createdBy: string;
 

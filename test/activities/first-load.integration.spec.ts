@@ -266,6 +266,32 @@ describe('a first load', () => {
     expect(await load.target()).toHaveLength(39);
   });
 
+  it('stands where its source is read by a watermark from then on', async () => {
+    const load = await open('marked', { reading: 'watermark' });
+    await load.add(1, 20);
+    await load.sync();
+    await systems.query(`update public.marked_from set due = 99, seen = '2026-02-01 00:00:00Z' where id = '7'`);
+    const countsOf = async (): Promise<unknown> => {
+      const run = await load.sync();
+      const [found] = await load.hub<{ rows: object }>(
+        `select counts -> 'rows' as rows from sync_runs where id = ${run}`,
+      );
+      return found?.rows;
+    };
+    // There is no moment yet to begin after: all of it is read, and what is as it was is not derived again.
+    await load.configure({ watermark: { column: 'seen' } });
+    expect(await countsOf()).toMatchObject({ extracted: 20, unchanged: 19, changed: 1, no_effect: 0, missing: 0 });
+    expect(
+      await load.hub(`select (counts -> 'rows')::integer as staged, (counts -> 'known')::integer as known from run_chunks
+        where step = 'extract' and counts ? 'known'`),
+    ).toEqual([{ staged: 1, known: 19 }]);
+    await systems.query(`update public.marked_from set due = 98, seen = '2026-02-02 00:00:00Z' where id = '8'`);
+    await systems.query(`delete from public.marked_from where id = '9'`);
+    expect(await countsOf()).toMatchObject({ extracted: 1, changed: 1, missing: 0 });
+    expect((await load.target()).map(({ due }) => due).slice(-2)).toEqual(['98.00', '99.00']);
+    expect(await load.target()).toHaveLength(20);
+  });
+
   it('leaves rejected rows and those of one key out, and counts each once', async () => {
     const load = await open('twice', {}, '');
     await load.add(1, 10);

@@ -163,6 +163,28 @@ describe('applying a configuration', () => {
     await expect(loadMappingVersion(hub, institutionId, id, 3)).rejects.toMatchObject({ code: 'not_found' });
   });
 
+  test('what only reads other rows derives the same as before; all else, and what was out of use, does not', async () => {
+    const sinceOf = async (changes: Partial<Configuration>): Promise<readonly number[]> => {
+      const { institutionId } = await apply(changes);
+      const [mapping] = (await loadConfiguration(hub, institutionId)).mappings;
+      return [mapping?.version ?? 0, mapping?.derivedSince ?? 0];
+    };
+    const source = requiredSource(students);
+    const marked: MappingDefinition = { ...students, source: { ...source, watermark: { column: 'name' } } };
+    const whole: MappingDefinition = { ...students, source: { ...source, completeByDefault: true } };
+    const other: MappingDefinition = { ...whole, source: { ...requiredSource(whole), key: ['name'] } };
+    expect(await sinceOf({ mappings: [students] })).toEqual([1, 1]);
+    expect(await sinceOf({ mappings: [marked] })).toEqual([2, 1]);
+    expect(await sinceOf({ mappings: [whole] })).toEqual([3, 1]);
+    expect(await sinceOf({ mappings: [other] })).toEqual([4, 4]);
+    expect(await sinceOf({ mappings: [{ ...other, source: { ...source, key: ['name'] } }] })).toEqual([5, 4]);
+    // What it reads by changed together with it.
+    const typed = { ...person, groups: [{ ...group('name'), attributes: [{ name: 'name', type: 'date' as const }] }] };
+    expect(await sinceOf({ mappings: [other], entityTypes: [typed] })).toEqual([6, 6]);
+    await apply({ mappings: [], jobs: [] });
+    expect(await sinceOf({ mappings: [other] })).toEqual([8, 8]);
+  });
+
   test('rules are rows, and changing one is a new version of its mapping', async () => {
     const { institutionId } = await apply();
     const harder: RuleDefinition = { ...required, severity: 'warn' };
@@ -209,7 +231,7 @@ describe('applying a configuration', () => {
     expect(loaded.archived.mappings).toEqual(
       first.mappings
         .filter((each) => each.definition.name === 'sis.students')
-        .map((mapping) => ({ ...mapping, version: 2 })),
+        .map((mapping) => ({ ...mapping, version: 2, derivedSince: 2 })),
     );
 
     const back = await apply();

@@ -1,0 +1,1 @@
+alter table concord.mapping_versions drop column derived_since;
