@@ -1,5 +1,5 @@
 import type { PoolClient } from 'pg';
-import { isAlive, markAlive, recreate, stagingColumns, stagingOf } from '../database/staging.js';
+import { indexByKey, isAlive, markAlive, recreate, stagingColumns, stagingOf } from '../database/staging.js';
 import { SyncError } from '../domain/errors.js';
 import type { RunRef } from '../domain/run.js';
 import type { StepCounts } from './contract.js';
@@ -14,6 +14,9 @@ import { spareUnreadable } from './unreadable-rows.js';
 
 /** Keys that stand for "the row is not there" among hashes of rolled back inputs. */
 export const missingHash = '00000000-0000-0000-0000-000000000000';
+
+/** So many staged rows are looked up one by one by the steps that follow; more of them are joined as a whole. */
+const fewRows = 100_000;
 
 const one = async (client: PoolClient, sql: string, values: unknown[] = []): Promise<number> => {
   const { rows } = await client.query<{ count: string }>(sql, values);
@@ -109,8 +112,8 @@ const insertChanges = (client: PoolClient, run: RunRef, mapping: MappingRef): Pr
        case when i.deleted_run is null then i.raw_hash end
      from ${staging.raw(mapping.id)} r
      left join record_images i on i.mapping_id = $1 and i.source_key = r.key and i.main
-     where i.id is null or i.raw_hash is distinct from r.hash or i.mapping_version <> $3 or i.deleted_run is not null or i.read_run = $2`,
-    [mapping.id, run.runId, mapping.version],
+     where i.id is null or i.raw_hash is distinct from r.hash or i.mapping_version < $3 or i.deleted_run is not null or i.read_run = $2`,
+    [mapping.id, run.runId, mapping.derivedSince],
   );
 };
 
@@ -205,6 +208,7 @@ export const createDiff = ({ hub, configurations, heartbeat, cancelled, crashPoi
       : await rejectDuplicateKeys(client, run, mapping, plan.atOnce);
     await client.query(`analyze ${staging.raw(mapping.id)} (part, key, hash)`);
     if (known !== null) await client.query(`analyze ${staging.unseen(mapping.id)}`);
+    if (staged <= fewRows) await indexByKey(client, staging.raw(mapping.id));
     await insertChanges(client, run, mapping);
     if (plan.complete) {
       await insertMissing(client, run, mapping, plan, recipientClasses, known !== null);
@@ -217,6 +221,7 @@ export const createDiff = ({ hub, configurations, heartbeat, cancelled, crashPoi
         ? (await rejoinWaiting(client, run, mapping)) + (await stageStale(client, run, mapping, plan, rejoinedPart))
         : 0;
     await client.query(`analyze ${staging.delta(mapping.id)}`);
+    if (staged <= fewRows) await indexByKey(client, staging.delta(mapping.id));
     await markAlive(client, staging.delta(mapping.id));
     const { rows } = await client.query<{ class: string; count: string }>(
       `select class::text, count(*) from ${staging.delta(mapping.id)} group by class`,

@@ -125,6 +125,7 @@ const joinCrosswalk = async (
      where c.entity_type_id = $1 ${only}`,
     [type.id],
   );
+  await client.query('create unique index on known (ord)');
   await client.query('analyze known');
 };
 

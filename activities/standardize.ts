@@ -1,5 +1,13 @@
 import type { PoolClient } from 'pg';
-import { indexByPlace, isAlive, markAlive, recreate, recreateCanon, stagingOf } from '../database/staging.js';
+import {
+  indexByKey,
+  indexByPlace,
+  isAlive,
+  markAlive,
+  recreate,
+  recreateCanon,
+  stagingOf,
+} from '../database/staging.js';
 import { dependencyOrder } from '../domain/configuration.js';
 import { SyncError } from '../domain/errors.js';
 import type { CompiledSource } from '../domain/mapping.js';
@@ -246,6 +254,7 @@ export const standardizeStaged = async (
     lease,
     async (client) => {
       await indexByPlace(client, staging.canon);
+      if (whole.length > 0) await indexByKey(client, staging.canon);
       await client.query(
         `analyze ${staging.canon} (ord, mapping_id, entity_type_id, key, sub_key, main, op, match_name, match_birth)`,
       );

@@ -78,6 +78,10 @@ export const recreateCanon = async (client: PoolClient, runId: string): Promise<
 export const indexByPlace = (client: PoolClient, table: string): Promise<unknown> =>
   client.query(`create index on ${table} using brin (ord) with (pages_per_range = 16)`);
 
+/** For joins of few rows by their key: where PostgreSQL thinks that they are fewer still, it would look through all of them for each. */
+export const indexByKey = (client: PoolClient, table: string): Promise<unknown> =>
+  client.query(`create index on ${table} (key)`);
+
 /** A table of one row beside a staging table that may rightly be empty: a crash of PostgreSQL empties both, and it may start over
  *  without a new postmaster. */
 const aliveBeside = (table: string): string => `${table}_alive`;
