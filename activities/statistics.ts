@@ -18,8 +18,10 @@ export const gatherStatistics = async (
     if (written < Number(rows[0]?.known ?? 0) / 10) return;
   }
   await client.query(
-    `analyze golden_records (id, entity_type_id, status, created_run, updated_run),
-       record_images (id, mapping_id, entity_type_id, source_key, sub_key, main, golden_id, untold, deleted_run, created_run, read_run, last_run),
+    // The institution too: every statement compares it, and PostgreSQL takes one of two hundred records to be of it otherwise.
+    `analyze golden_records (id, institution_id, entity_type_id, status, created_run, updated_run),
+       record_images (id, institution_id, mapping_id, entity_type_id, source_key, sub_key, main, golden_id, raw_hash, untold, deleted_run, created_run,
+         read_run, last_run),
        record_identifiers, golden_references`,
   );
 };
