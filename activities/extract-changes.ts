@@ -62,7 +62,7 @@ export const extractChanges = async (
     filled.clear();
     crashPoint('extract');
   };
-  const filling = new RawChunk({ ...site, isKnown: (hash) => known.see(hash) });
+  const filling = new RawChunk({ ...site, isKnown: (json) => known.see(json) });
   for await (const { text } of reader.readCopyText(plan, read, null, cancelled() ?? new AbortController().signal)) {
     heartbeat();
     filling.addText(text);

@@ -73,8 +73,8 @@ export interface RawSite {
   readonly partition: number;
   /** All rows are new: they become canonical records while they are read. */
   readonly atOnce: boolean;
-  /** Whether a row is as it was, by its hash: it is counted and not staged. */
-  readonly isKnown?: (hash: string) => boolean;
+  /** Whether a row is as it was, by its JSON: it is counted and not staged. */
+  readonly isKnown?: (json: Buffer) => boolean;
 }
 
 /** Rows that are staged in one transaction, kept as the bytes that are sent. */
@@ -113,8 +113,7 @@ export class RawChunk {
 
   add(cells: RawRow): void {
     const raw = JSON.stringify(cells);
-    const hash = hash128(raw);
-    if (!this.leaves(hash)) this.addHashed(cells, raw, hash);
+    if (!this.leaves(() => Buffer.from(raw))) this.addHashed(cells, raw, hash128(raw));
   }
 
   /** A row that is standardized already is kept once: with its main canonical record, where it has one (`restoreRaw`). */
@@ -141,8 +140,8 @@ export class RawChunk {
     const { bytes } = this.raw;
     json.clear();
     json.addJson(line);
+    if (this.leaves(() => json.look())) return;
     const hash = hash128(json.look());
-    if (this.leaves(hash)) return;
     if (this.writer?.copies(line) === false) {
       this.addHashed(decodeCopyLine(line.text()), json.look().toString('utf8'), hash);
       return;
@@ -163,8 +162,8 @@ export class RawChunk {
   }
 
   /** Whether the row is not staged. */
-  private leaves(hash: string): boolean {
-    if (this.site.isKnown?.(hash) !== true) return false;
+  private leaves(json: () => Buffer): boolean {
+    if (this.site.isKnown?.(json()) !== true) return false;
     this.known += 1;
     return true;
   }

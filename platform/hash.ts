@@ -13,6 +13,24 @@ export const hash128 = (text: string | Buffer): string => {
   return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20, 32)}`;
 };
 
+const sha256Latin1: (bytes: Buffer) => string =
+  typeof crypto.hash === 'function'
+    ? (bytes) => crypto.hash('sha256', bytes, 'binary')
+    : (bytes) => crypto.createHash('sha256').update(bytes).digest('binary');
+
+/** The first numbers of 32 bits of a `hash128`, as many as there is room for, without its text. */
+export const hashLanes = (bytes: Buffer, into: Uint32Array): void => {
+  const digest = sha256Latin1(bytes);
+  for (let lane = 0; lane < into.length; lane += 1) {
+    const at = lane * 4;
+    into[lane] =
+      (digest.charCodeAt(at) << 24) |
+      (digest.charCodeAt(at + 1) << 16) |
+      (digest.charCodeAt(at + 2) << 8) |
+      digest.charCodeAt(at + 3);
+  }
+};
+
 /** So many digits of `sha256Hex` are those of `hash128`, which PostgreSQL reads without hyphens as well. */
 export const hash128Digits = 32;
 

@@ -1,13 +1,20 @@
 import { createHash } from 'node:crypto';
 import fc from 'fast-check';
 import { canonicalJson } from '../../platform/canonical-json.js';
-import { createDigest, createSetDigest, digitsOf, hash128, sha256Hex } from '../../platform/hash.js';
+import { createDigest, createSetDigest, digitsOf, hash128, hashLanes, sha256Hex } from '../../platform/hash.js';
 
 describe('hashes', () => {
   it('cuts sha256 to a uuid', () => {
     const hex = createHash('sha256').update('é').digest('hex');
     expect(hash128('é')).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/);
     expect(hash128('é').replaceAll('-', '')).toBe(hex.slice(0, 32));
+  });
+
+  it('gives its first numbers as its text has them', () => {
+    const lanes = new Uint32Array(3);
+    hashLanes(Buffer.from('é'), lanes);
+    const digits = Array.from(lanes, (value) => value.toString(16).padStart(8, '0')).join('');
+    expect(digits).toBe(digitsOf(hash128('é')).slice(0, 24));
   });
 
   it('digests in parts as in one', () => {
