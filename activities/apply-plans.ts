@@ -21,14 +21,21 @@ const imageRecord = `(id bigint, ord bigint, deleted boolean, untold boolean, ef
 const imageWithIdentifiers = (alias: string): string =>
   `to_jsonb(${alias}) || jsonb_build_object('identifiers', (select jsonb_agg(to_jsonb(d)) from record_identifiers d where d.image_id = ${alias}.id))`;
 
+/** Golden ids of the plans of a batch, both included. What is before them was applied: looking for it would take longer each time. */
+export interface PlanBounds {
+  readonly first: string;
+  readonly last: string;
+}
+
 /** Takes the batch out of the plan table, locks its golden records in id order, and parts what moved meanwhile. */
-const takeBatch = async (client: PoolClient, table: string, last: string): Promise<string[]> => {
+const takeBatch = async (client: PoolClient, table: string, { first, last }: PlanBounds): Promise<string[]> => {
   await client.query(
-    `select g.id from golden_records g join ${table} p on p.golden_id = g.id where p.golden_id <= $1 order by g.id for update of g`,
-    [last],
+    `select g.id from golden_records g join ${table} p on p.golden_id = g.id where p.golden_id between $1 and $2 order by g.id for update of g`,
+    [first, last],
   );
   await client.query(
-    `create temp table batch on commit drop as with taken as (delete from ${table} where golden_id <= ${BigInt(last)} returning *)
+    `create temp table batch on commit drop as
+     with taken as (delete from ${table} where golden_id between ${BigInt(first)} and ${BigInt(last)} returning *)
      select t.*, g.id is not null as there,
        coalesce(g.version, 0) <> t.based_on or t.stamp is distinct from ${imagesStamp('t.golden_id')} as moved
      from taken t left join golden_records g on g.id = t.golden_id`,
@@ -81,24 +88,24 @@ const writeGolden = async (client: PoolClient, run: RunRef, type: EntityTypeRef)
   );
 };
 
-/** Whole images before and after, in the order in which a rollback needs them. */
-const recordImages = async (client: PoolClient, run: RunRef, when: 'before' | 'after'): Promise<void> => {
-  if (when === 'before') {
-    await client.query(
-      `insert into change_set_entries (run_id, kind, row_id, institution_id, before, outcome, subject_key)
-       select $1, 'image', i.id, $2, ${imageWithIdentifiers('i')}, 'written', i.subject_key
-       from record_images i join next_images n on n.id = i.id where i.created_run <> $1
-       on conflict (run_id, kind, mapping_id, row_id) do nothing`,
-      [run.runId, run.institutionId],
-    );
-    return;
-  }
+/** Keeps whole images as they are before they are written. */
+const keepImages = async (client: PoolClient, run: RunRef): Promise<void> => {
   await client.query(
-    `update change_set_entries e set after = to_jsonb(i) from record_images i join next_images n on n.id = i.id
-     where e.run_id = $1 and e.kind = 'image' and e.mapping_id = 0 and e.row_id = i.id`,
-    [run.runId],
+    `create temp table former_images on commit drop as
+     select i.id, ${imageWithIdentifiers('i')} as image, i.subject_key
+     from record_images i join next_images n on n.id = i.id where i.created_run <> ${BigInt(run.runId)}`,
   );
+  await client.query('analyze former_images (id)');
 };
+
+/** Whole images before and after. An image that the run wrote before stays as it was before that. */
+const recordImages = (client: PoolClient, run: RunRef): Promise<unknown> =>
+  client.query(
+    `insert into change_set_entries (run_id, kind, row_id, institution_id, before, after, outcome, subject_key)
+     select $1, 'image', f.id, $2, f.image, to_jsonb(i), 'written', f.subject_key from former_images f join record_images i on i.id = f.id
+     on conflict (run_id, kind, mapping_id, row_id) do update set after = excluded.after`,
+    [run.runId, run.institutionId],
+  );
 
 const writeImages = async (client: PoolClient, run: RunRef, type: EntityTypeRef): Promise<void> => {
   const { canon } = stagingOf(run.runId);
@@ -125,7 +132,7 @@ const writeImages = async (client: PoolClient, run: RunRef, type: EntityTypeRef)
     'delete from next_images n using record_images i where i.id = n.id and n.deleted and i.golden_id <> n.golden_id',
   );
   await client.query('analyze next_images');
-  await recordImages(client, run, 'before');
+  await keepImages(client, run);
   await client.query(
     `update record_images i set deleted_run = $1, last_run = $1, read_run = $1 from next_images n where i.id = n.id and n.there and n.deleted`,
     [run.runId],
@@ -157,7 +164,7 @@ const writeImages = async (client: PoolClient, run: RunRef, type: EntityTypeRef)
      from next_images n join cross_system_mappings p on p.id = n.mapping_id where not n.there and not n.deleted`,
     [run.runId, run.institutionId, type.id],
   );
-  await recordImages(client, run, 'after');
+  await recordImages(client, run);
   if (staged.rows[0]?.name === null) return;
   await client.query(
     'delete from record_identifiers d using next_images n where d.image_id = n.id and n.ord is not null',
@@ -190,15 +197,15 @@ const noteEffects = async (client: PoolClient, run: RunRef): Promise<void> => {
   );
 };
 
-/** Applies the plans up to and with `last` in the caller's transaction. */
+/** Applies the plans of a batch in the caller's transaction. */
 export const applyPlans = async (
   client: PoolClient,
   run: RunRef,
   context: InstitutionContext,
   type: EntityTypeRef,
-  last: string,
+  bounds: PlanBounds,
 ): Promise<AppliedBatch> => {
-  const moved = await takeBatch(client, stagingOf(run.runId).plan(type.id), last);
+  const moved = await takeBatch(client, stagingOf(run.runId).plan(type.id), bounds);
   await writeGolden(client, run, type);
   await writeImages(client, run, type);
   await writeQuestions(client, run, context, type);

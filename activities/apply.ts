@@ -173,10 +173,10 @@ export const createApply = (dependencies: ActivityDependencies) => {
         );
         return { bounds: rows.map(({ id }) => id) };
       });
-      const last = bounds.at(-1);
-      if (last === undefined) return written;
+      const [first, last] = [bounds[0], bounds.at(-1)];
+      if (first === undefined || last === undefined) return written;
       const moved = await creating(run, lease, type, async (client) => {
-        const result = await applyPlans(client, run, context, type, last);
+        const result = await applyPlans(client, run, context, type, { first, last });
         written += result.applied;
         return result.moved;
       });
