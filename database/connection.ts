@@ -12,6 +12,8 @@ export function urlForRole(url: string, role: DatabaseRole, more: Readonly<Recor
     timezone: 'UTC',
     datestyle: 'ISO,YMD',
     jit: 'off',
+    // Some thousand records are looked up by their ids; otherwise a table of a million would be read for them.
+    random_page_cost: '1.1',
     ...more,
   };
   const options = Object.entries(settings).map(([name, value]) => `-c ${name}=${value}`);

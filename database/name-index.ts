@@ -82,13 +82,15 @@ async function writeWords(client: PoolClient, typeId: number, { ids, of, words }
      where w.golden_id = any ($1::bigint[]) and g.id = w.golden_id and w.subject_key is distinct from g.subject_key`,
     [ids],
   );
-  // Nobody else writes them (`indexNames` locks), and `on conflict` would write each twice. In the order of the index of words.
+  // Nobody else writes them (`indexNames` locks), and `on conflict` would write each twice. In the order of the index of words. What these
+  // records have is looked up by itself: all words of all records would be read otherwise.
   await client.query(
-    `insert into golden_words (golden_id, word, institution_id, entity_type_id, subject_key)
+    `with there as materialized (select w.golden_id, w.word from golden_words w where w.golden_id = any ($4::bigint[]))
+     insert into golden_words (golden_id, word, institution_id, entity_type_id, subject_key)
      select n.golden_id, n.word, g.institution_id, $1, g.subject_key
      from unnest($2::bigint[], $3::text[]) n (golden_id, word) join golden_records g on g.id = n.golden_id
-     where not exists (select from golden_words w where w.golden_id = n.golden_id and w.word = n.word)
+     where not exists (select from there w where w.golden_id = n.golden_id and w.word = n.word)
      order by n.word collate "C", n.golden_id`,
-    [typeId, of, words],
+    [typeId, of, words, ids],
   );
 }

@@ -19,7 +19,8 @@ const idleMs = 10_000;
 /* A transaction whose process says nothing for so long is ended, with its locks: the process is suspended. */
 const silentSeconds = 30;
 
-/** The text of a value has to be the same in every session, for it is hashed and compared. */
+/** The text of a value has to be the same in every session, for it is hashed and compared. Some thousand rows of a target are looked up by
+ *  their keys; otherwise a table of a million would be read for them. */
 const sessionSettings = `
   set timezone = 'UTC';
   set datestyle = 'ISO, YMD';
@@ -28,7 +29,8 @@ const sessionSettings = `
   set bytea_output = 'hex';
   set xmloption = 'content';
   set client_encoding = 'UTF8';
-  set standard_conforming_strings = on`;
+  set standard_conforming_strings = on;
+  set random_page_cost = 1.1`;
 
 /** The connections to one database, opened when needed and given up when idle. */
 export class PostgresSessions {
@@ -104,7 +106,9 @@ export class PostgresSessions {
     let failure: unknown = null;
     try {
       client = await this.pool.connect();
-      await client.query('begin isolation level repeatable read read only; set local statement_timeout = 0');
+      await client.query(
+        'begin isolation level repeatable read read only; set local statement_timeout = 0; set local random_page_cost to default',
+      );
       yield* work(client);
     } catch (error) {
       failure = error;
