@@ -103,32 +103,12 @@ export const applyLone = async (
   return Number(rows[0]?.count ?? 0);
 };
 
-/** A row for each identifier of records that have none yet: a record has one of each scheme. */
-const identifiersOf = (records: string, type: EntityTypeRef): string =>
+/** A row for each identifier of records: a record has one of each scheme. `records`: identifiers, image_id, subject. */
+export const identifiersOf = (records: string, type: EntityTypeRef): string =>
   `select v.identifiers[n * 2 + 1] as scheme, v.identifiers[n * 2 + 2] collate "C" as value, v.image_id, v.subject
     from ${records} v join ${identifierPlaces(type)} on n < cardinality(v.identifiers) / 2`;
 
-/** Identifiers of canonical records under images that have none. `rows`: ord, image_id, subject. */
-export const insertIdentifiers = async (
-  client: PoolClient,
-  run: RunRef,
-  type: EntityTypeRef,
-  rows: string,
-): Promise<void> => {
-  const staging = stagingOf(run.runId);
-  if ((type.definition.identifiers ?? []).length > 0) {
-    const records = `(select v.image_id, v.subject, c.identifiers from (${rows}) v join ${staging.canon} c on c.ord = v.ord)`;
-    await client.query(
-      `insert into record_identifiers (institution_id, entity_type_id, scheme, value, image_id, subject_key)
-       select $1, $2, scheme, value, image_id, subject from (${identifiersOf(records, type)}) o order by value`,
-      [run.institutionId, type.id],
-    );
-  }
-  if (type.definition.kind !== 'reconciled') return;
-  await client.query(
-    `insert into record_identifiers (institution_id, entity_type_id, scheme, value, image_id, subject_key)
-     select $1, $2, '${naturalKeyScheme}', r.natural_key, v.image_id, v.subject
-     from (${rows}) v join ${staging.resolved(type.id)} r on r.ord = v.ord where r.natural_key is not null`,
-    [run.institutionId, type.id],
-  );
-};
+/** The natural key of each reconciled record, as `identifiersOf`. `records`: ord, image_id, subject. */
+export const naturalKeysOf = (run: RunRef, type: EntityTypeRef, records: string): string =>
+  `select '${naturalKeyScheme}', r.natural_key, v.image_id, v.subject
+    from ${records} v join ${stagingOf(run.runId).resolved(type.id)} r on r.ord = v.ord where r.natural_key is not null`;

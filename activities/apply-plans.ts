@@ -1,7 +1,7 @@
 import type { PoolClient } from 'pg';
 import { stagingOf } from '../database/staging.js';
 import type { RunRef } from '../domain/run.js';
-import { insertIdentifiers } from './apply-lone.js';
+import { identifiersOf, naturalKeysOf } from './apply-lone.js';
 import { writeQuestions } from './apply-questions.js';
 import type { EntityTypeRef, InstitutionContext } from './context.js';
 import { imagesStamp } from './merge.js';
@@ -40,7 +40,7 @@ const takeBatch = async (client: PoolClient, table: string, { first, last }: Pla
        coalesce(g.version, 0) <> t.based_on or t.stamp is distinct from ${imagesStamp('t.golden_id')} as moved
      from taken t left join golden_records g on g.id = t.golden_id`,
   );
-  await client.query('analyze batch');
+  await client.query('analyze batch (golden_id)');
   const { rows } = await client.query<{ id: string }>('delete from batch where moved returning golden_id::text as id');
   return rows.map(({ id }) => id);
 };
@@ -53,6 +53,7 @@ const writeGolden = async (client: PoolClient, run: RunRef, type: EntityTypeRef)
        ${self ? 'b.golden_id' : 'n.subject_key'} as subject_key, n."references"
      from batch b cross join lateral jsonb_to_record(b.golden) as n ${goldenRecord} where b.golden is not null`,
   );
+  await client.query('analyze next_golden (golden_id)');
   await client.query(
     `insert into golden_record_versions (golden_id, version, institution_id, values, versions, origin_image, origins, sticky, status, valid_from, valid_to, subject_key, superseded_run)
      select g.id, g.version, g.institution_id, g.values, g.versions, g.origin_image, g.origins, g.sticky, g.status, g.valid_from, g.valid_to, g.subject_key, $1
@@ -93,16 +94,32 @@ const keepImages = async (client: PoolClient, run: RunRef): Promise<void> => {
   await client.query(
     `create temp table former_images on commit drop as
      select i.id, ${imageWithIdentifiers('i')} as image, i.subject_key
-     from record_images i join next_images n on n.id = i.id where i.created_run <> ${BigInt(run.runId)}`,
+     from record_images i where i.id in (select n.id from next_images n) and i.created_run <> ${BigInt(run.runId)}`,
   );
   await client.query('analyze former_images (id)');
 };
 
-/** Whole images before and after. An image that the run wrote before stays as it was before that. */
+/** Of an image as it is after, what a rollback asks: of which record it is, and what the run read of it. */
+const after = (alias: string): string =>
+  `jsonb_build_object(${[
+    'golden_id',
+    'mapping_id',
+    'source_key',
+    'main',
+    'raw_hash',
+    'read_hash',
+    'created_run',
+    'read_run',
+    'deleted_run',
+  ]
+    .map((column) => `'${column}', ${alias}.${column}`)
+    .join(', ')})`;
+
+/** Whole images before. An image that the run wrote before stays as it was before that. */
 const recordImages = (client: PoolClient, run: RunRef): Promise<unknown> =>
   client.query(
     `insert into change_set_entries (run_id, kind, row_id, institution_id, before, after, outcome, subject_key)
-     select $1, 'image', f.id, $2, f.image, to_jsonb(i), 'written', f.subject_key from former_images f join record_images i on i.id = f.id
+     select $1, 'image', f.id, $2, f.image, ${after('i')}, 'written', f.subject_key from former_images f join record_images i on i.id = f.id
      on conflict (run_id, kind, mapping_id, row_id) do update set after = excluded.after`,
     [run.runId, run.institutionId],
   );
@@ -113,25 +130,26 @@ const writeImages = async (client: PoolClient, run: RunRef, type: EntityTypeRef)
   const from =
     staged.rows[0]?.name === null
       ? `(select null::bigint as ord, null::integer as mapping_id, null::text as key, null::text as sub_key, null::boolean as main,
-      null::text as raw, null::uuid as hash, null::text as scope, null::text as effective_at, null::text as match_name, null::text as match_birth limit 0)`
+      null::text as raw, null::uuid as hash, null::text as scope, null::text as effective_at, null::text as match_name, null::text as match_birth,
+      null::text[] as identifiers limit 0)`
       : canon;
   // By itself first: how many images a batch has cannot be told from its JSON, and all of the canonical records would be read.
   await client.query(
     `create temp table planned_images on commit drop as
      select b.golden_id, n.* from batch b cross join lateral jsonb_to_recordset(b.images) as n ${imageRecord}`,
   );
-  await client.query('analyze planned_images');
+  await client.query('analyze planned_images (golden_id, id, ord)');
   await client.query(
     `create temp table next_images on commit drop as
      select n.*, c.mapping_id, c.key, c.sub_key, c.main, c.raw, c.hash, c.scope, c.effective_at, c.match_name, c.match_birth,
-       g.subject_key, exists (select 1 from record_images i where i.id = n.id) as there
+       c.identifiers, g.subject_key, exists (select 1 from record_images i where i.id = n.id) as there
      from planned_images n left join ${from} c on c.ord = n.ord join golden_records g on g.id = n.golden_id`,
   );
   // An image that is of another record already was taken over: it is not gone.
   await client.query(
     'delete from next_images n using record_images i where i.id = n.id and n.deleted and i.golden_id <> n.golden_id',
   );
-  await client.query('analyze next_images');
+  await client.query('analyze next_images (golden_id, id, ord, mapping_id, there, deleted)');
   await keepImages(client, run);
   await client.query(
     `update record_images i set deleted_run = $1, last_run = $1, read_run = $1 from next_images n where i.id = n.id and n.there and n.deleted`,
@@ -165,15 +183,28 @@ const writeImages = async (client: PoolClient, run: RunRef, type: EntityTypeRef)
     [run.runId, run.institutionId, type.id],
   );
   await recordImages(client, run);
-  if (staged.rows[0]?.name === null) return;
+  if (staged.rows[0]?.name !== null) await writeIdentifiers(client, run, type);
+};
+
+/** Identifiers of images that were read. Most stay as they are, and are not written. */
+const writeIdentifiers = async (client: PoolClient, run: RunRef, type: EntityTypeRef): Promise<void> => {
+  const read = `(select n.ord, n.id as image_id, n.subject_key as subject, n.identifiers from next_images n where n.ord is not null and not n.deleted)`;
+  const natural = type.definition.kind === 'reconciled' ? `union all ${naturalKeysOf(run, type, read)}` : '';
   await client.query(
-    'delete from record_identifiers d using next_images n where d.image_id = n.id and n.ord is not null',
+    `create temp table next_identifiers on commit drop as select scheme, value, image_id, subject from (${identifiersOf(read, type)}) o ${natural}`,
   );
-  await insertIdentifiers(
-    client,
-    run,
-    type,
-    'select n.ord, n.id as image_id, n.subject_key as subject from next_images n where n.ord is not null and not n.deleted',
+  await client.query('analyze next_identifiers (image_id)');
+  await client.query(
+    `delete from record_identifiers d using next_images n
+     where d.image_id = n.id and n.ord is not null
+       and not exists (select 1 from next_identifiers x where x.image_id = d.image_id and x.scheme = d.scheme and x.value = d.value
+                         and x.subject is not distinct from d.subject_key and d.state = 'current')`,
+  );
+  await client.query(
+    `insert into record_identifiers (institution_id, entity_type_id, scheme, value, image_id, subject_key)
+     select $1, $2, x.scheme, x.value, x.image_id, x.subject from next_identifiers x
+     where not exists (select 1 from record_identifiers d where d.image_id = x.image_id and d.scheme = x.scheme and d.value = x.value) order by x.value`,
+    [run.institutionId, type.id],
   );
 };
 

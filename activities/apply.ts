@@ -25,7 +25,7 @@ import { uniteDecided } from './unite.js';
 
 const loneBatch = 50_000;
 const loneLanes = 2;
-const planBatch = 1_000;
+const planBatch = 5_000;
 
 /** Writes of the run are about to begin: from here on a failure is rolled back. Every target learns that there may be news. */
 const beginApply = async (client: PoolClient, run: RunRef, context: InstitutionContext): Promise<void> => {
