@@ -53,10 +53,11 @@ type IncomingJson = readonly [
   rival: string | null,
 ];
 
-export const imagesJson = (golden: string): string =>
-  `(select json_agg(json_build_array(i.id::text, i.mapping_id, i.source_key, i.sub_key, i.raw, i.mapping_version, i.statements, i.states,
+/** The images of a golden record; the row of one only where its statements have to be derived from that. `only`: a condition on `i`. */
+export const imagesJson = (golden: string, only = 'true'): string =>
+  `(select json_agg(json_build_array(i.id::text, i.mapping_id, i.source_key, i.sub_key, case when i.statements is null then i.raw end, i.mapping_version, i.statements, i.states,
       i.settled_version, i.settled, i.deleted_run is not null, i.effective_at) order by i.id)
-    from record_images i where i.golden_id = ${golden})`;
+    from record_images i where i.golden_id = ${golden} and ${only})`;
 
 /** Tells whether any image of a golden record was touched since: golden may stand still while a statement moves. */
 export const imagesStamp = (golden: string): string =>
@@ -111,13 +112,15 @@ export class ImageReader {
 }
 
 /** What the query reads of each golden record that is touched and not lone. */
-const mergeQuery = (run: RunRef, type: EntityTypeRef, only: string): string => {
+const mergeQuery = (run: RunRef, context: InstitutionContext, type: EntityTypeRef, only: string): string => {
   const staging = stagingOf(run.runId);
   const reconciled = type.definition.kind === 'reconciled';
   const values = reconciled ? 'r.values' : 'c.values';
+  const silent = context.mappings.filter((mapping) => !reads(mapping, type)).map(({ id }) => id);
+  const parties = `i.mapping_id <> all ('{${silent.join(',')}}'::integer[])`;
   const join = reconciled ? `left join ${staging.resolved(type.id)} r on r.ord = c.ord` : '';
   return `copy (
-    select m.golden_id, case when g.id is null then null else ${goldenJson} end, ${imagesJson('m.golden_id')},
+    select m.golden_id, case when g.id is null then null else ${goldenJson} end, ${imagesJson('m.golden_id', parties)},
       json_agg(json_build_array(m.ord::text, m.image_id::text, m.op, c.mapping_id, ${values}, c.effective_at, m.rival::text) order by m.ord),
       ${imagesStamp('m.golden_id')}
     from ${staging.match(type.id)} m
@@ -272,7 +275,7 @@ export const mergeType = async (
       lease,
       async (writing) => {
         const sink = new CopySink(writing, `copy ${table} (${planColumns}) from stdin`);
-        for await (const rows of copyOut(reading, mergeQuery(run, type, only), { signal: cancelled() })) {
+        for await (const rows of copyOut(reading, mergeQuery(run, context, type, only), { signal: cancelled() })) {
           for (const [goldenId, golden, images, incoming, stamp] of rows) {
             const planned = await mergeOne(
               tools,
@@ -307,7 +310,7 @@ export const finishPlans = async (
   table: string,
 ): Promise<StepCounts> => {
   await client.query(`create unique index on ${table} (golden_id)`);
-  await client.query(`analyze ${table}`);
+  await client.query(`analyze ${table} (golden_id)`);
   await markAlive(client, table);
   const { rows } = await client.query<{ plans: string; changed: string; questions: string }>(
     `select count(*) as plans, count(golden) as changed, count(questions) as questions from ${table}`,

@@ -397,12 +397,30 @@ const decide = (
   return { ...decided, golden: bestRemaining(policy, speaking) };
 };
 
+/** Nothing moves where all who speak say what they said and golden says the same: so it is in most groups of most records. */
+const stands = (golden: GoldenGroup, policy: GroupPolicy, parties: readonly Party[]): boolean =>
+  parties.length > 0 &&
+  !golden.sticky &&
+  golden.value !== null &&
+  !isUnion(policy) &&
+  parties.every(
+    ({ stored, incoming, withdrawn, system }) =>
+      stored?.state === 'live' &&
+      stored.value === golden.value &&
+      (incoming === undefined || incoming === stored.value) &&
+      withdrawn !== true &&
+      maySpeak(policy, system),
+  );
+
+const asItWas: GroupPlan = { golden: null, endsOverride: false, statements: [], conflict: null, findings: [] };
+
 /**
  * Decides one attribute group of one record: golden = strategy(statements, settlements). Pure; the result does not depend on
  * the order of `parties`; merging what is already merged plans nothing.
  * Method: three-way merge with a settled version per statement in place of a clock (DESIGN §5).
  */
 export const planGroup = (golden: GoldenGroup, policy: GroupPolicy, parties: readonly Party[]): GroupPlan => {
+  if (stands(golden, policy, parties)) return asItWas;
   const contenders = parties
     .map((party) => takeIn(golden, policy, party))
     .filter((one): one is Contender => one !== null)

@@ -252,9 +252,18 @@ export async function* encodeCopyBatches(
 }
 
 const controls: Readonly<Record<string, string>> = { b: '\b', f: '\f', n: '\n', r: '\r', t: '\t', v: '\v' };
-const everyUnescape = /\\(.)/gs;
-const unescapeCell = (cell: string): string =>
-  cell.replace(everyUnescape, (_, escaped: string) => controls[escaped] ?? escaped);
+/** @param first where its first backslash stands */
+const unescapeCell = (cell: string, first: number): string => {
+  let text = cell.slice(0, first);
+  for (let at = first; ;) {
+    const escaped = cell.charAt(at + 1);
+    text += controls[escaped] ?? escaped;
+    const next = cell.indexOf('\\', at + 2);
+    if (next < 0) return text + cell.slice(at + 2);
+    text += cell.slice(at + 2, next);
+    at = next;
+  }
+};
 
 /** The cells of one COPY text line without its newline, as PostgreSQL itself writes it (it never writes octal or hex escapes). */
 export const decodeCopyLine = (line: string): (string | null)[] => {
@@ -267,7 +276,7 @@ export const decodeCopyLine = (line: string): (string | null)[] => {
     const cell = line.slice(at, end);
     if (nextBackslash < 0 || nextBackslash >= end) cells.push(cell);
     else {
-      cells.push(cell === '\\N' ? null : unescapeCell(cell));
+      cells.push(cell === '\\N' ? null : unescapeCell(cell, nextBackslash - at));
       nextBackslash = line.indexOf('\\', end);
     }
     if (found < 0) return cells;
