@@ -7,6 +7,7 @@ import type { MappingRef } from './context.js';
 /** A hash of a row is kept as three numbers of 32 bits, its first 96: two rows of a billion billions would be taken for one. */
 const lanes = 3;
 const blockRows = 65_536;
+const mostMissed = 8;
 
 /** Rows as they come: hashes, and ids of images, negative where the row was seen. */
 interface Block {
@@ -19,8 +20,10 @@ interface Block {
 export class KnownRows {
   private readonly blocks: Block[] = [];
   private count = 0;
-  /** The place after that of the row that was found last: rows come mostly in the order in which their images were made. */
+  /** The place after that of the row that was found there last: rows come mostly in the order in which their images were made. */
   private next = 0;
+  /** So many rows came since then that were not where they were expected. */
+  private missed = 0;
   /** Places, one more each, by hash; made when a row is not where it was expected. */
   private index: Uint32Array | null = null;
   private readonly sought = new Uint32Array(lanes);
@@ -32,8 +35,7 @@ export class KnownRows {
     return this.count + this.others.length;
   }
 
-  /** Takes lines of COPY text before any row is looked for: the id of an image, and its hash; without one, the row has to be looked at
-   *  however it comes. */
+  /** Takes lines of COPY text: the id of an image, and its hash; without one, the row has to be looked at however it comes. */
   addText(text: Buffer): void {
     for (let at = 0; at < text.length; at += 1) {
       let id = 0;
@@ -60,16 +62,39 @@ export class KnownRows {
     this.count += 1;
   }
 
-  /** Whether a row is known, by what is hashed of it; it counts as seen from then on. */
+  /** Whether a row is known, by what is hashed of it, once all are taken; it counts as seen from then on. */
   see(row: Buffer): boolean {
-    const { sought } = this;
-    hashLanes(row, sought);
-    const place = this.isAt(this.next) ? this.next : this.find();
+    if (this.seeExpected(row)) return true;
+    const place = this.find();
     if (place < 0) return false;
+    this.mark(place);
+    // The order is another one from here on, and not just this row where no others are.
+    if (this.missed > mostMissed) this.expectAfter(place);
+    return true;
+  }
+
+  /** As `see`, while more may be taken: false also where the row may be known, but is not the one that is expected. */
+  seeExpected(row: Buffer): boolean {
+    hashLanes(row, this.sought);
+    // Rows that were not found stand for as many that changed, or one of these is gone.
+    const place = this.isAt(this.next) ? this.next : this.next + Math.max(1, this.missed);
+    if (!this.isAt(place)) {
+      this.missed += 1;
+      return false;
+    }
+    this.mark(place);
+    this.expectAfter(place);
+    return true;
+  }
+
+  private expectAfter(place: number): void {
+    this.next = place + 1;
+    this.missed = 0;
+  }
+
+  private mark(place: number): void {
     const ids = this.blocks[Math.floor(place / blockRows)]?.ids;
     if (ids !== undefined) ids[place % blockRows] = -Math.abs(ids[place % blockRows] ?? 0);
-    this.next = place + 1;
-    return true;
   }
 
   private isAt(place: number): boolean {
@@ -132,20 +157,20 @@ const laneOf = (text: Buffer, at: number, lane: number): number => {
 /** Beyond this the worker would need more memory than it is to have: all rows are staged then. */
 const mostKnown = 2_000_000;
 
-/** The live rows of a mapping, those that were read under a version of it that derived otherwise or by this very run (which starts over)
- *  as rows to be looked at again; null where they are too many. */
+/** Takes the live rows of a mapping, those that were read under a version of it that derived otherwise or by this very run (which
+ *  starts over) as rows to be looked at again. False where they are too many. */
 export const loadKnownRows = async (
   client: PoolClient,
+  known: KnownRows,
   run: RunRef,
   mapping: MappingRef,
   signal: AbortSignal | undefined,
-): Promise<KnownRows | null> => {
+): Promise<boolean> => {
   const runId = BigInt(run.runId);
-  const known = new KnownRows();
   const hash = `case when mapping_version >= ${mapping.derivedSince} and deleted_run is null and read_run <> ${runId} then raw_hash end`;
   const sql = `copy (select id, ${hash} from record_images
     where mapping_id = ${mapping.id} and main and raw_hash is not null and read_run is not null
       and (deleted_run is null or deleted_run = ${runId}) limit ${mostKnown + 1}) to stdout`;
   for await (const text of copyOutBytes(client, sql, { signal })) known.addText(text);
-  return known.size > mostKnown ? null : known;
+  return known.size <= mostKnown;
 };
