@@ -44,3 +44,26 @@ export class InTurn {
     await Promise.allSettled([this.current]);
   }
 }
+
+/** Begins to make each item while the one before it is worked at. Whoever leaves early waits for the one that is being made. */
+export async function* oneAhead<T>(items: AsyncIterable<T>): AsyncGenerator<T, void, undefined> {
+  const source = items[Symbol.asyncIterator]();
+  const make = (): Promise<IteratorResult<T>> => {
+    const made = source.next();
+    // It is told by whoever comes for it: until then nobody listens.
+    made.catch(() => undefined);
+    return made;
+  };
+  let coming = make();
+  try {
+    for (;;) {
+      const made = await coming;
+      if (made.done === true) return;
+      coming = make();
+      yield made.value;
+    }
+  } finally {
+    await Promise.allSettled([coming]);
+    await source.return?.();
+  }
+}

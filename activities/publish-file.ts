@@ -5,7 +5,7 @@ import { CopySink } from '../platform/copy-sink.js';
 import { existingRows, keyReaderOf, mergedRows } from './file-rewrite.js';
 import { fenced, readChunks, recordChunk } from './lease.js';
 import { asFileRow, hashOfRow, type Judged, type TargetChange } from './projecting.js';
-import { judgedPages, type PublishCounts, type Publishing } from './publishing.js';
+import { anyMerged, judgedPages, type PublishCounts, type Publishing } from './publishing.js';
 import { noteDue, noteProblems, recordIntent, recordOutcome, type TargetOutcome } from './publish-record.js';
 
 const batch = 2_000;
@@ -41,7 +41,7 @@ const stageChanges = async (publishing: Publishing, counts: PublishCounts): Prom
     staged += lines.length;
     dependencies.heartbeat();
   };
-  for await (const judged of judgedPages(publishing, batch)) {
+  for await (const judged of judgedPages(publishing, batch, await anyMerged(publishing))) {
     if (judged.nextDue !== null || judged.problems.length > 0) noted.push(judged);
     if (judged.problems.length > 0) counts.withheld += 1;
     const { change } = judged;

@@ -5,6 +5,7 @@ import { afterRefusedWrite, afterTold } from '../domain/publish.js';
 import { packStatements, unpackStatements } from '../domain/record-merge.js';
 import { keySeparator, type RawRow } from '../domain/rows.js';
 import type { RunRef } from '../domain/run.js';
+import { encodeTextArray } from '../platform/copy-sink.js';
 import { hash128 } from '../platform/hash.js';
 import type { InstitutionContext, MappingRef } from './context.js';
 import { hashOfRow, type Judged, type TargetChange } from './projecting.js';
@@ -97,11 +98,15 @@ export const recordIntent = async (
       mapping.id,
       run.institutionId,
       writes.map(({ change }) => change.goldenId),
-      writes.map(({ change, before }) => cellsJson(change.image?.[1] ?? change.keyText, before)),
-      writes.map(({ change }) => cellsJson(change.keyText, change.row)),
+      encodeTextArray(writes.map(({ change, before }) => cellsJson(change.image?.[1] ?? change.keyText, before))),
+      encodeTextArray(writes.map(({ change }) => cellsJson(change.keyText, change.row))),
     ],
   );
 };
+
+/** Whether a row stands as it was to stand: its entry says so already. */
+const isAsWritten = ({ row }: TargetChange, standing: RawRow | null | undefined): boolean =>
+  standing?.length === row?.length && standing?.every((cell, place) => cell === row?.[place]) === true;
 
 /** What became of each write: entries, images of the target, findings. In one transaction, golden records locked in id order. */
 export const recordOutcome = async (
@@ -121,7 +126,9 @@ export const recordOutcome = async (
       [
         outcomes.map(({ change }) => change.goldenId),
         outcomes.map(({ status }) => status),
-        outcomes.map(({ change, standing }) => cellsJson(change.keyText, standing ?? null)),
+        outcomes.map(({ change, standing }) =>
+          isAsWritten(change, standing) ? null : cellsJson(change.keyText, standing ?? null),
+        ),
         run.runId,
         mapping.id,
       ],

@@ -9,9 +9,17 @@ import { checkCandidates, collectCandidates, hasBaseline, noteProjected, pending
 import type { StepCounts, TargetRef } from './contract.js';
 import { readRun, type MappingRef } from './context.js';
 import type { ActivityDependencies } from './dependencies.js';
+import { InTurn, oneAhead } from './lanes.js';
 import { fenced, readChunks, recordChunk, takeLease } from './lease.js';
 import { hashOfRow, TargetJudge, type Judged, type TargetChange } from './projecting.js';
-import { isWithin, judgedPages, type GoldenRange, type PublishCounts, type Publishing } from './publishing.js';
+import {
+  anyMerged,
+  isWithin,
+  judgedPages,
+  type GoldenRange,
+  type PublishCounts,
+  type Publishing,
+} from './publishing.js';
 import { nothingDone, publishFresh, type FreshPublish } from './publish-fresh.js';
 import { publishFile } from './publish-file.js';
 import { gatherStatistics } from './statistics.js';
@@ -19,7 +27,7 @@ import { holdingTarget } from './target-lock.js';
 import { knownByFormerColumns } from './former-columns.js';
 import { noteDue, noteProblems, recordIntent, recordOutcome, type TargetOutcome } from './publish-record.js';
 
-const pageSize = 5_000;
+const pageSize = 1_000;
 const bulkPage = 50_000;
 
 export const createPublish = (dependencies: ActivityDependencies) => {
@@ -144,9 +152,8 @@ const none = (): PublishCounts => ({ written: 0, already: 0, differs: 0, refused
 /** Gathers what is judged into pages of changes; due dates and problems are noted as they come. */
 async function* changePages(
   publishing: Publishing,
-  size: number,
+  { size, merged, done }: { readonly size: number; readonly merged: boolean; readonly done: readonly GoldenRange[] },
   counts: PublishCounts,
-  done: readonly GoldenRange[],
 ): AsyncGenerator<TargetChange[], void, undefined> {
   const { dependencies, lease, mapping, run } = publishing;
   let changes: TargetChange[] = [];
@@ -159,7 +166,7 @@ async function* changePages(
     });
     noted = [];
   };
-  for await (const judged of judgedPages(publishing, size, done)) {
+  for await (const judged of judgedPages(publishing, size, merged, done)) {
     if (judged.nextDue !== null || judged.problems.length > 0) noted.push(judged);
     if (judged.problems.length > 0) counts.withheld += 1;
     if (judged.change !== null) changes.push(judged.change);
@@ -189,22 +196,33 @@ const publishRows = async (publishing: Publishing, fresh: FreshPublish): Promise
   const done = chunks
     .filter(({ state, counts: told }) => state === 'done' && told['fresh'] === true)
     .map(({ cursor }) => rangeOf(cursor ?? ''));
-  for await (const changes of changePages(publishing, bulk ? bulkPage : pageSize, counts, done)) {
-    dependencies.heartbeat();
-    const inserts = changes.every(({ image, row }) => image === null && row !== null);
-    if (bulk && inserts) {
-      const done = await insertBulk(publishing, rows, changes, chunk);
-      chunk += 1;
-      if (done) {
-        counts.written += changes.length;
-        continue;
+  const merged = await anyMerged(publishing);
+  const pages = changePages(publishing, { size: bulk ? bulkPage : pageSize, merged, done }, counts);
+  // What came of one page is noted while the next is judged and written; where rows make room for others, one page after the other.
+  const noting = new InTurn();
+  try {
+    for await (const changes of merged || bulk ? pages : oneAhead(pages)) {
+      dependencies.heartbeat();
+      const inserts = changes.every(({ image, row }) => image === null && row !== null);
+      if (bulk && inserts) {
+        const done = await insertBulk(publishing, rows, changes, chunk);
+        chunk += 1;
+        if (done) {
+          counts.written += changes.length;
+          continue;
+        }
+        bulk = false;
       }
-      bulk = false;
+      for (let from = 0; from < changes.length; from += pageSize) {
+        const note = await writePage(publishing, rows, changes.slice(from, from + pageSize), counts, begun);
+        await noting.next(note);
+        if (merged) await noting.done();
+      }
+      dependencies.crashPoint('publish');
     }
-    for (let from = 0; from < changes.length; from += pageSize) {
-      await writePage(publishing, rows, changes.slice(from, from + pageSize), counts, begun);
-    }
-    dependencies.crashPoint('publish');
+    await noting.done();
+  } finally {
+    await noting.settled();
   }
   if (begun.length > 0) {
     await fenced(dependencies.hub, lease, async (client) => {
@@ -275,16 +293,16 @@ const rangeOf = (cursor: string): GoldenRange => {
   return [BigInt(first), BigInt(last)];
 };
 
-/** The writes of one change. A record whose key changed is taken away under the old one and set under the new. */
 const keyCellsOf = (keyText: string): RawRow => keyText.split(keySeparator);
 
+/** Writes changes: intent, then the target. @returns what notes the outcome */
 const writePage = async (
   publishing: Publishing,
   rows: RowTarget,
   changes: readonly TargetChange[],
   counts: PublishCounts,
   begun: readonly GoldenRange[],
-): Promise<void> => {
+): Promise<() => Promise<void>> => {
   const { dependencies, lease, run, mapping, target, context } = publishing;
   const keys = [
     ...new Set(changes.flatMap(({ keyText, image }) => (image === null ? [keyText] : [keyText, image[1]]))),
@@ -330,7 +348,8 @@ const writePage = async (
   });
   for (const { status } of told) counts[status === 'origin_differs' ? 'differs' : status] += 1;
   const standing = await readBack(rows, target, told);
-  await fenced(dependencies.hub, lease, (client) => recordOutcome(client, { run, mapping, context }, standing, true));
+  return () =>
+    fenced(dependencies.hub, lease, (client) => recordOutcome(client, { run, mapping, context }, standing, true));
 };
 
 /** What we wrote in the target's own spelling (`1.5` is `1.50` there), so that it is known again. */

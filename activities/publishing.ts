@@ -40,15 +40,18 @@ export const isWithin = (goldenId: string, ranges: readonly GoldenRange[]): bool
   return ranges.some(([first, last]) => first <= id && id <= last);
 };
 
-/** Candidates in pages of golden ids, each judged; those in the ranges are done. Records that became part of others come first:
+/** Whether records among the candidates became part of others. */
+export const anyMerged = ({ dependencies, run, mapping }: Publishing): Promise<boolean> =>
+  dependencies.hub.read(run.institutionId, (client) => hasMerged(client, run, mapping));
+
+/** Candidates in pages of golden ids, each judged; those in the ranges are done. `merged`: some became part of others, and come first:
  *  their rows make room for those. */
 export async function* judgedPages(
   publishing: Publishing,
   size: number,
+  merged: boolean,
   done: readonly GoldenRange[] = [],
 ): AsyncGenerator<Judged & { goldenId: string }, void, undefined> {
-  const { dependencies, run, mapping } = publishing;
-  const merged = await dependencies.hub.read(run.institutionId, (client) => hasMerged(client, run, mapping));
   if (merged) yield* judgedOf(publishing, size, done, 'merged');
   yield* judgedOf(publishing, size, done, merged ? 'others' : 'all');
 }

@@ -1,4 +1,4 @@
-import { InTurn, inLanes } from '../../activities/lanes.js';
+import { InTurn, inLanes, oneAhead } from '../../activities/lanes.js';
 
 /** A promise and what settles it. */
 const open = () => {
@@ -68,5 +68,45 @@ describe('work in turn', () => {
     await expect(turns.done()).rejects.toThrow('broken');
     await turns.settled();
     expect(begun).toBe(false);
+  });
+});
+
+describe('one ahead', () => {
+  /** Notes what it makes, and that it was ended. */
+  async function* made(events: string[], items: readonly string[]): AsyncGenerator<string, void, undefined> {
+    try {
+      for (const item of items) {
+        events.push(`makes ${item}`);
+        await Promise.resolve();
+        if (item === 'broken') throw new Error('broken');
+        yield item;
+      }
+    } finally {
+      events.push('ends');
+    }
+  }
+
+  it('makes the next item while one is worked at, in order', async () => {
+    const events: string[] = [];
+    for await (const item of oneAhead(made(events, ['a', 'b']))) events.push(`works ${item}`);
+    expect(events.filter((event) => event.startsWith('works'))).toEqual(['works a', 'works b']);
+    expect(events.indexOf('makes b')).toBeLessThan(events.indexOf('works a'));
+    expect(events).toContain('ends');
+  });
+
+  it('tells a failure after the items before it', async () => {
+    const seen: string[] = [];
+    const all = async (): Promise<void> => {
+      for await (const item of oneAhead(made([], ['a', 'broken', 'b']))) seen.push(item);
+    };
+    await expect(all()).rejects.toThrow('broken');
+    expect(seen).toEqual(['a']);
+  });
+
+  it('ends what it was making where nobody wants more', async () => {
+    const events: string[] = [];
+    for await (const item of oneAhead(made(events, ['a', 'b', 'c']))) if (item === 'a') break;
+    expect(events).not.toContain('makes c');
+    expect(events.at(-1)).toBe('ends');
   });
 });
