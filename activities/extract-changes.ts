@@ -1,16 +1,13 @@
 import type { Partition, ReadRequest, SnapshotReader } from '../connectors/capabilities.js';
 import { markAlive, recreate, stagingColumns, stagingOf } from '../database/staging.js';
-import type { RawRow } from '../domain/rows.js';
 import { CopySink } from '../platform/copy-sink.js';
 import type { StepCounts } from './contract.js';
 import type { ActivityDependencies } from './dependencies.js';
-import { KnownRows, loadKnownRows } from './known-rows.js';
+import { loadKnownRows } from './known-rows.js';
 import { fenced, recordChunk, type Lease } from './lease.js';
 import { RawChunk, type RawSite } from './raw-chunk.js';
 
 const chunkRows = 5_000;
-/** So many bytes of rows are left until all hashes are loaded. */
-const mostInDoubt = 4 * 1024 * 1024;
 
 export interface ComparedRead extends RawSite {
   readonly lease: Lease;
@@ -19,9 +16,8 @@ export interface ComparedRead extends RawSite {
   readonly read: Partition;
 }
 
-/** Reads a source of which most is known: stages the rows that are not as they were, and the images whose rows were not seen. The hashes
- *  of what is known are loaded while the source is read: mostly in one order. An attempt begins anew, since what was seen is in memory
- *  only. Null where too much is known for that. */
+/** Reads a source of which most is known: stages the rows that are not as they were, and the images whose rows were not seen. An
+ *  attempt begins anew, since what was seen is in memory only. Null where too much is known for that. */
 export const extractChanges = async (
   { hub, heartbeat, cancelled, crashPoint }: ActivityDependencies,
   site: ComparedRead,
@@ -35,14 +31,8 @@ export const extractChanges = async (
       lease.part,
     ]);
   });
-  if (reader.readCopyText === undefined) return null;
-  const known = new KnownRows();
-  const state = { whole: false };
-  const loading = hub
-    .read(run.institutionId, (client) => loadKnownRows(client, known, run, mapping, cancelled()))
-    .then((fits) => (state.whole = fits));
-  // Waited for below, whatever comes first.
-  loading.catch(() => undefined);
+  const known = await hub.read(run.institutionId, (client) => loadKnownRows(client, run, mapping, cancelled()));
+  if (known === null || reader.readCopyText === undefined) return null;
 
   let [chunk, rows] = [0, 0];
   const stage = async (filled: RawChunk, isLast: boolean): Promise<void> => {
@@ -72,38 +62,12 @@ export const extractChanges = async (
     filled.clear();
     crashPoint('extract');
   };
-  let [inDoubt, bytesInDoubt]: [string[], number] = [[], 0];
-  const isKnown = (json: Buffer): boolean | null => {
-    if (state.whole) return known.see(json);
-    if (known.seeExpected(json)) return true;
-    inDoubt.push(json.toString('utf8'));
-    bytesInDoubt += json.length;
-    return null;
-  };
-  const filling = new RawChunk({ ...site, isKnown });
-  const judgeDoubted = async (): Promise<void> => {
-    const doubted = inDoubt;
-    [inDoubt, bytesInDoubt] = [[], 0];
-    for (const json of doubted) {
-      filling.add(JSON.parse(json) as RawRow);
-      if (filling.rows >= chunkRows) await stage(filling, false);
-    }
-  };
-  try {
-    for await (const { text } of reader.readCopyText(plan, read, null, cancelled() ?? new AbortController().signal)) {
-      heartbeat();
-      filling.addText(text);
-      if (bytesInDoubt > 0 && (state.whole || bytesInDoubt > mostInDoubt)) {
-        if (!(await loading)) return null;
-        await judgeDoubted();
-      }
-      if (filling.rows >= chunkRows) await stage(filling, false);
-    }
-    if (!(await loading)) return null;
-    await judgeDoubted();
-    await stage(filling, true);
-  } finally {
-    await Promise.allSettled([loading]);
+  const filling = new RawChunk({ ...site, isKnown: (json) => known.see(json) });
+  for await (const { text } of reader.readCopyText(plan, read, null, cancelled() ?? new AbortController().signal)) {
+    heartbeat();
+    filling.addText(text);
+    if (filling.rows >= chunkRows) await stage(filling, false);
   }
+  await stage(filling, true);
   return { rows, rejected: 0 };
 };

@@ -7,7 +7,6 @@ import type { MappingRef } from './context.js';
 /** A hash of a row is kept as three numbers of 32 bits, its first 96: two rows of a billion billions would be taken for one. */
 const lanes = 3;
 const blockRows = 65_536;
-const mostMissed = 8;
 
 /** Rows as they come: hashes, and ids of images, negative where the row was seen. */
 interface Block {
@@ -15,17 +14,15 @@ interface Block {
   readonly ids: Float64Array;
 }
 
-/** Rows that a source had when it was last read, by the hashes of their images, in 26 bytes a row: a read that finds one of them
+/** Rows that a source had when it was last read, by the hashes of their images, in about 28 bytes a row: a read that finds one of them
  *  again need not stage it, and those that it did not find are missing or changed. */
 export class KnownRows {
   private readonly blocks: Block[] = [];
   private count = 0;
-  /** The place after that of the row that was found there last: rows come mostly in the order in which their images were made. */
+  /** Places, one more each, by hash; a power of two of them. */
+  private index = new Uint32Array(blockRows);
+  /** The place after that of the row that was found last: many come in the order in which their images were made. */
   private next = 0;
-  /** So many rows came since then that were not where they were expected. */
-  private missed = 0;
-  /** Places, one more each, by hash; made when a row is not where it was expected. */
-  private index: Uint32Array | null = null;
   private readonly sought = new Uint32Array(lanes);
 
   /** Images whose rows could not be known again if they came. */
@@ -60,41 +57,32 @@ export class KnownRows {
     block.ids[within] = id;
     for (let lane = 0; lane < lanes; lane += 1) block.hashes[within * lanes + lane] = laneOf(text, at, lane);
     this.count += 1;
+    if (this.count * 1.5 > this.index.length) this.grow();
+    else this.enter(this.count - 1);
   }
 
-  /** Whether a row is known, by what is hashed of it, once all are taken; it counts as seen from then on. */
+  private grow(): void {
+    this.index = new Uint32Array(this.index.length * 2);
+    for (let place = 0; place < this.count; place += 1) this.enter(place);
+  }
+
+  private enter(place: number): void {
+    const { index } = this;
+    let slot =
+      (this.blocks[Math.floor(place / blockRows)]?.hashes[(place % blockRows) * lanes] ?? 0) & (index.length - 1);
+    while (index[slot] !== 0) slot = (slot + 1) & (index.length - 1);
+    index[slot] = place + 1;
+  }
+
+  /** Whether a row is known, by what is hashed of it; it counts as seen from then on. */
   see(row: Buffer): boolean {
-    if (this.seeExpected(row)) return true;
-    const place = this.find();
-    if (place < 0) return false;
-    this.mark(place);
-    // The order is another one from here on, and not just this row where no others are.
-    if (this.missed > mostMissed) this.expectAfter(place);
-    return true;
-  }
-
-  /** As `see`, while more may be taken: false also where the row may be known, but is not the one that is expected. */
-  seeExpected(row: Buffer): boolean {
     hashLanes(row, this.sought);
-    // Rows that were not found stand for as many that changed, or one of these is gone.
-    const place = this.isAt(this.next) ? this.next : this.next + Math.max(1, this.missed);
-    if (!this.isAt(place)) {
-      this.missed += 1;
-      return false;
-    }
-    this.mark(place);
-    this.expectAfter(place);
-    return true;
-  }
-
-  private expectAfter(place: number): void {
-    this.next = place + 1;
-    this.missed = 0;
-  }
-
-  private mark(place: number): void {
+    const place = this.isAt(this.next) ? this.next : this.find();
+    if (place < 0) return false;
     const ids = this.blocks[Math.floor(place / blockRows)]?.ids;
     if (ids !== undefined) ids[place % blockRows] = -Math.abs(ids[place % blockRows] ?? 0);
+    this.next = place + 1;
+    return true;
   }
 
   private isAt(place: number): boolean {
@@ -106,23 +94,11 @@ export class KnownRows {
   }
 
   private find(): number {
-    this.index ??= this.indexed();
     const { index, sought } = this;
-    for (let slot = (sought[0] ?? 0) % index.length; ; slot = (slot + 1) % index.length) {
+    for (let slot = (sought[0] ?? 0) & (index.length - 1); ; slot = (slot + 1) & (index.length - 1)) {
       const place = (index[slot] ?? 0) - 1;
       if (place < 0 || this.isAt(place)) return place;
     }
-  }
-
-  private indexed(): Uint32Array {
-    const index = new Uint32Array(Math.ceil(this.count * 1.5) + 1);
-    for (let place = 0; place < this.count; place += 1) {
-      const first = this.blocks[Math.floor(place / blockRows)]?.hashes[(place % blockRows) * lanes] ?? 0;
-      let slot = first % index.length;
-      while (index[slot] !== 0) slot = (slot + 1) % index.length;
-      index[slot] = place + 1;
-    }
-    return index;
   }
 
   /** Ids of the images whose rows were not seen. */
@@ -157,20 +133,20 @@ const laneOf = (text: Buffer, at: number, lane: number): number => {
 /** Beyond this the worker would need more memory than it is to have: all rows are staged then. */
 const mostKnown = 2_000_000;
 
-/** Takes the live rows of a mapping, those that were read under a version of it that derived otherwise or by this very run (which
- *  starts over) as rows to be looked at again. False where they are too many. */
+/** The live rows of a mapping, those that were read under a version of it that derived otherwise or by this very run (which starts over)
+ *  as rows to be looked at again; null where they are too many. */
 export const loadKnownRows = async (
   client: PoolClient,
-  known: KnownRows,
   run: RunRef,
   mapping: MappingRef,
   signal: AbortSignal | undefined,
-): Promise<boolean> => {
+): Promise<KnownRows | null> => {
   const runId = BigInt(run.runId);
+  const known = new KnownRows();
   const hash = `case when mapping_version >= ${mapping.derivedSince} and deleted_run is null and read_run <> ${runId} then raw_hash end`;
   const sql = `copy (select id, ${hash} from record_images
     where mapping_id = ${mapping.id} and main and raw_hash is not null and read_run is not null
       and (deleted_run is null or deleted_run = ${runId}) limit ${mostKnown + 1}) to stdout`;
   for await (const text of copyOutBytes(client, sql, { signal })) known.addText(text);
-  return known.size <= mostKnown;
+  return known.size > mostKnown ? null : known;
 };

@@ -73,8 +73,8 @@ export interface RawSite {
   readonly partition: number;
   /** All rows are new: they become canonical records while they are read. */
   readonly atOnce: boolean;
-  /** Whether a row is as it was, by its JSON: it is counted and not staged. Null: that is told later, and it is left for then. */
-  readonly isKnown?: (json: Buffer) => boolean | null;
+  /** Whether a row is as it was, by its JSON: it is counted and not staged. */
+  readonly isKnown?: (json: Buffer) => boolean;
 }
 
 /** Rows that are staged in one transaction, kept as the bytes that are sent. */
@@ -163,11 +163,9 @@ export class RawChunk {
 
   /** Whether the row is not staged. */
   private leaves(json: () => Buffer): boolean {
-    const { isKnown } = this.site;
-    if (isKnown === undefined) return false;
-    const known = isKnown(json());
-    if (known === true) this.known += 1;
-    return known !== false;
+    if (this.site.isKnown?.(json()) !== true) return false;
+    this.known += 1;
+    return true;
   }
 
   /** Makes strings of what is looked at. */

@@ -26,26 +26,6 @@ test('tells rows that were there from others, in whatever order they come, and w
   );
 });
 
-test('finds, while more are taken, only rows that are expected, and counts each of them as seen', () => {
-  const known = new KnownRows();
-  const see = (row: string): boolean => known.seeExpected(Buffer.from(row));
-  expect(see('a')).toBe(false);
-  known.addText(linesOf(['a', 'b', 'c', 'd', 'e', 'f', 'g']));
-  // One that is gone, one that is new, two that changed.
-  expect(['a', 'c', 'new', 'd', 'other', 'another', 'g'].map(see)).toEqual([
-    true,
-    true,
-    false,
-    true,
-    false,
-    false,
-    true,
-  ]);
-  expect([...known.unseen()]).toEqual([2, 5, 6]);
-  expect(['f', 'b', 'h'].map((row) => known.see(Buffer.from(row)))).toEqual([true, true, false]);
-  expect([...known.unseen()]).toEqual([5]);
-});
-
 test('knows more rows than fit in one block', () => {
   const rows = Array.from({ length: 70_000 }, (_, place) => `row ${String(place)}`);
   const known = new KnownRows();
