@@ -10,17 +10,32 @@ const exists = async (client: PoolClient, table: string): Promise<boolean> => {
   return rows[0]?.name !== null;
 };
 
+/** What kinds of problems the rows of a source have, those that wait for another record included. */
+const kindsOf = async (client: PoolClient, run: RunRef, mappingId: number): Promise<ReadonlySet<string>> => {
+  const { problem } = stagingOf(run.runId);
+  const staged = (await exists(client, problem)) ? `select kind from ${problem} where mapping_id = $2 union` : '';
+  const { rows } = await client.query<{ kind: string }>(
+    `${staged} select distinct kind from rejected_records where run_id = $1 and mapping_id = $2`,
+    [run.runId, mappingId],
+  );
+  return new Set(rows.map(({ kind }) => kind));
+};
+
 /** One disposition for each row of the delta, by precedence: rejected, filtered, waiting, else what `diff` said; a changed row
  *  of which no record changed has no effect. */
 const dispositionsOf = async (client: PoolClient, run: RunRef, mappingId: number): Promise<Record<string, number>> => {
   const staging = stagingOf(run.runId);
   if (!(await exists(client, staging.delta(mappingId)))) return {};
-  const problems = await exists(client, staging.problem);
+  // Most sources have no problems: then nothing is looked up for each row.
+  const problems = await kindsOf(client, run, mappingId);
   const effects = await exists(client, staging.effects);
   const problem = (kind: string): string =>
-    problems
+    problems.has(kind)
       ? `exists (select 1 from ${staging.problem} p where p.mapping_id = ${mappingId} and p.key = d.key and p.kind = '${kind}')`
       : 'false';
+  const waiting = problems.has('waiting')
+    ? `exists (select 1 from rejected_records w where w.run_id = ${BigInt(run.runId)} and w.mapping_id = ${mappingId} and w.kind = 'waiting' and w.source_key = d.key)`
+    : 'false';
   const effect = effects
     ? `exists (select 1 from ${staging.effects} e where e.mapping_id = ${mappingId} and e.key = d.key)`
     : 'false';
@@ -29,11 +44,10 @@ const dispositionsOf = async (client: PoolClient, run: RunRef, mappingId: number
        when ${problem('rejected')} then 'rejected'
        when ${problem('held')} then 'held'
        when ${problem('filtered')} then 'filtered'
-       when exists (select 1 from rejected_records w where w.run_id = $1 and w.mapping_id = $2 and w.kind = 'waiting' and w.source_key = d.key) then 'waiting'
+       when ${waiting} then 'waiting'
        when d.class = 'n' then 'new' when d.class = 'm' then 'deleted'
        when ${effect} then 'changed' else 'no_effect' end as disposition, count(*)
      from ${staging.delta(mappingId)} d group by 1`,
-    [run.runId, mappingId],
   );
   return Object.fromEntries(rows.map(({ disposition, count }) => [disposition, Number(count)]));
 };

@@ -6,7 +6,7 @@ import type { RunRef } from '../domain/run.js';
 import { CopyLine } from '../platform/copy-line.js';
 import { CopySink } from '../platform/copy-sink.js';
 import { CopyEncoder, decodeCopyLine } from '../platform/copy-text.js';
-import { createSetDigest, digitsOf, hash128, sha256Hex } from '../platform/hash.js';
+import { createSetDigest, digitsOf, hash128, sha256Octets, type SetDigest } from '../platform/hash.js';
 import type { StepCounts, TargetRef } from './contract.js';
 import type { InstitutionContext, MappingRef } from './context.js';
 import type { ActivityDependencies } from './dependencies.js';
@@ -77,10 +77,10 @@ const verifyFresh = async (verifying: Verifying, told: readonly Chunk[]): Promis
   const found = createSetDigest();
   let there = 0;
   for await (const batch of targetRows(verifying)) {
-    const hashes = 'text' in batch ? hasher.hashes(batch.text) : batch.rows.map((row) => digitsOf(hashOfRow(row)));
-    for (const digits of hashes) {
-      found.add(digits);
-      there += 1;
+    if ('text' in batch) there += hasher.addTo(found, batch.text);
+    else {
+      for (const row of batch.rows) found.add(digitsOf(hashOfRow(row)));
+      there += batch.rows.length;
     }
     dependencies.heartbeat();
   }
@@ -261,12 +261,15 @@ class LineHasher {
     this.places = keyPlaces(target);
   }
 
-  /** The digits of each. */
-  *hashes(text: Buffer): Generator<string, void, undefined> {
-    for (let at = 0; at < text.length;) {
+  /** Adds the hash of each line. @returns how many there are */
+  addTo(digest: SetDigest, text: Buffer): number {
+    let lines = 0;
+    for (let at = 0; at < text.length; lines += 1) {
       at = this.line.read(text, at);
-      yield this.line.plain ? sha256Hex(this.look()) : digitsOf(hashOfRow(decodeCopyLine(this.line.text())));
+      if (this.line.plain) digest.addOctets(sha256Octets(this.look()));
+      else digest.add(digitsOf(hashOfRow(decodeCopyLine(this.line.text()))));
     }
+    return lines;
   }
 
   private look(): Buffer {

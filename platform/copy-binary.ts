@@ -64,6 +64,14 @@ export class BinaryRows extends GrowingBytes {
     }
   }
 
+  /** uuid, of the first of these characters, one for each byte. */
+  addUuidOctets(octets: string): void {
+    this.addWord(16);
+    this.reserve(16);
+    const { bytes } = this;
+    for (let index = 0; index < 16; index += 1) bytes[this.length++] = octets.charCodeAt(index);
+  }
+
   /** text, or an item of a list of them */
   addText(text: string | null): void {
     if (text === null) {

@@ -13,22 +13,23 @@ export const hash128 = (text: string | Buffer): string => {
   return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20, 32)}`;
 };
 
-const sha256Latin1: (bytes: Buffer) => string =
+/** sha256 as 32 characters, one for each byte: made without digits, for those who put bytes where others put text. */
+export const sha256Octets: (text: string | Buffer) => string =
   typeof crypto.hash === 'function'
-    ? (bytes) => crypto.hash('sha256', bytes, 'binary')
-    : (bytes) => crypto.createHash('sha256').update(bytes).digest('binary');
+    ? (text) => crypto.hash('sha256', text, 'binary')
+    : (text) => crypto.createHash('sha256').update(text).digest('binary');
+
+/** The number of 32 bits that begins at a place of `sha256Octets`. */
+const wordOf = (octets: string, at: number): number =>
+  (octets.charCodeAt(at) << 24) |
+  (octets.charCodeAt(at + 1) << 16) |
+  (octets.charCodeAt(at + 2) << 8) |
+  octets.charCodeAt(at + 3);
 
 /** The first numbers of 32 bits of a `hash128`, as many as there is room for, without its text. */
 export const hashLanes = (bytes: Buffer, into: Uint32Array): void => {
-  const digest = sha256Latin1(bytes);
-  for (let lane = 0; lane < into.length; lane += 1) {
-    const at = lane * 4;
-    into[lane] =
-      (digest.charCodeAt(at) << 24) |
-      (digest.charCodeAt(at + 1) << 16) |
-      (digest.charCodeAt(at + 2) << 8) |
-      digest.charCodeAt(at + 3);
-  }
+  const octets = sha256Octets(bytes);
+  for (let lane = 0; lane < into.length; lane += 1) into[lane] = wordOf(octets, lane * 4);
 };
 
 /** So many digits of `sha256Hex` are those of `hash128`, which PostgreSQL reads without hyphens as well. */
@@ -73,6 +74,8 @@ export const digitsOf = (hash: string): string => hash.replaceAll('-', '');
 export interface SetDigest {
   /** @param digits the first 32 of a hash, or the digest of another bag, of which it then holds all */
   add(digits: string): void;
+  /** As `add`, of `sha256Octets`. */
+  addOctets(octets: string): void;
   /** 32 digits. */
   hex(): string;
 }
@@ -80,14 +83,20 @@ export interface SetDigest {
 /** A digest of a bag: the sum of its hashes modulo 2^128, in four lanes of 32 bits so that no big integers are made. */
 export const createSetDigest = (): SetDigest => {
   const lanes = new Float64Array(4);
+  const addTo = (place: number, word: number, carry: number): number => {
+    const sum = (lanes[place] ?? 0) + word + carry;
+    lanes[place] = sum >= lane ? sum - lane : sum;
+    return sum >= lane ? 1 : 0;
+  };
   return {
     add: (digits) => {
       let carry = 0;
-      for (let place = 3; place >= 0; place -= 1) {
-        const sum = (lanes[place] ?? 0) + Number.parseInt(digits.slice(place * 8, place * 8 + 8), 16) + carry;
-        carry = sum >= lane ? 1 : 0;
-        lanes[place] = carry === 1 ? sum - lane : sum;
-      }
+      for (let place = 3; place >= 0; place -= 1)
+        carry = addTo(place, Number.parseInt(digits.slice(place * 8, place * 8 + 8), 16), carry);
+    },
+    addOctets: (octets) => {
+      let carry = 0;
+      for (let place = 3; place >= 0; place -= 1) carry = addTo(place, wordOf(octets, place * 4) >>> 0, carry);
     },
     hex: () => Array.from(lanes, (sum) => sum.toString(16).padStart(8, '0')).join(''),
   };

@@ -1,7 +1,15 @@
 import { createHash } from 'node:crypto';
 import fc from 'fast-check';
 import { canonicalJson } from '../../platform/canonical-json.js';
-import { createDigest, createSetDigest, digitsOf, hash128, hashLanes, sha256Hex } from '../../platform/hash.js';
+import {
+  createDigest,
+  createSetDigest,
+  digitsOf,
+  hash128,
+  hashLanes,
+  sha256Hex,
+  sha256Octets,
+} from '../../platform/hash.js';
 
 describe('hashes', () => {
   it('cuts sha256 to a uuid', () => {
@@ -39,6 +47,9 @@ describe('hashes', () => {
         expect(digestOf(texts)).toBe(total.toString(16).padStart(32, '0'));
         expect(digestOf([...texts].reverse())).toBe(digestOf(texts));
         expect(digestOf([...texts, more, more])).not.toBe(digestOf(texts));
+        const ofOctets = createSetDigest();
+        for (const text of texts) ofOctets.addOctets(sha256Octets(text));
+        expect(ofOctets.hex()).toBe(digestOf(texts));
         const joined = createSetDigest();
         joined.add(sha256Hex(more));
         joined.add(digestOf(texts));
