@@ -3,7 +3,7 @@ import type { RawRow, RowProblem } from '../domain/rows.js';
 import { stagingOf } from '../database/staging.js';
 import type { RunRef } from '../domain/run.js';
 import type { CopyLine } from '../platform/copy-line.js';
-import type { BinaryRows } from '../platform/copy-binary.js';
+import { BinaryRows } from '../platform/copy-binary.js';
 import type { CopyEncoder } from '../platform/copy-text.js';
 import type { InstitutionContext, MappingRef } from './context.js';
 import { CopiedValues } from './copied-values.js';
@@ -26,6 +26,8 @@ export interface StagedRow {
 export interface StagedPlace {
   readonly line: CopyLine;
   readonly json: CopyEncoder;
+  /** Of the row's hash (`sha256Octets`). */
+  readonly octets: string;
 }
 
 /** Takes binary rows, told as by `LineSink`. */
@@ -60,9 +62,12 @@ interface Told {
 
 /** Writes the canonical records and problems of one source's rows. */
 export class CanonWriter {
+  /** What the row of each kind of record begins with. */
+  private readonly openings = new Map<string, Buffer>();
   private readonly copied: CopiedValues | null;
   /** Whether the row that was added last has a main record, which keeps its text. */
   wroteMain = false;
+  private lagging: Promise<void>[] = [];
 
   constructor(
     private readonly canon: RowSink,
@@ -84,35 +89,47 @@ export class CanonWriter {
     const { source } = this;
     const standardized = (row.place === null ? source : (source.copied ?? source)).standardize(row.cells);
     this.wroteMain = false;
-    const lagging: Promise<void>[] = [];
-    const wait = (sent: Promise<void> | null): void => {
-      if (sent !== null) lagging.push(sent);
-    };
     for (const { entityType, subKey, recipientClass } of standardized.restrictions) {
       const type = this.context.entityTypeNamed(entityType).id;
-      wait(this.addProblem(row, 'restriction', { ...untold, type, subKey, reason: recipientClass }));
+      this.wait(this.addProblem(row, 'restriction', { ...untold, type, subKey, reason: recipientClass }));
     }
     const rejected = standardized.rejected ?? brokenRule(this.source, row);
-    if (rejected !== null) wait(this.addRowProblem(row, 'rejected', rejected));
-    else if (standardized.filtered) wait(this.addProblem(row, 'filtered', { ...untold, reason: 'filtered' }));
+    if (rejected !== null) this.wait(this.addRowProblem(row, 'rejected', rejected));
+    else if (standardized.filtered) this.wait(this.addProblem(row, 'filtered', { ...untold, reason: 'filtered' }));
     else {
-      for (const problem of standardized.problems) wait(this.addRowProblem(row, 'finding', problem));
+      for (const problem of standardized.problems) this.wait(this.addRowProblem(row, 'finding', problem));
       let main = true;
       for (const record of standardized.records) {
-        wait(this.addRecord(row, record, main));
+        this.wait(this.addRecord(row, record, main));
         main = false;
       }
     }
-    return lagging.length === 0 ? null : Promise.all(lagging);
+    if (this.lagging.length === 0) return null;
+    const all = Promise.all(this.lagging);
+    this.lagging = [];
+    return all;
+  }
+
+  private openingOf(entityType: string): Buffer {
+    const bytes = new BinaryRows();
+    bytes.beginRow(canonFields);
+    bytes.addInteger(this.mapping.id);
+    bytes.addInteger(this.context.entityTypeNamed(entityType).id);
+    const opening = bytes.take();
+    this.openings.set(entityType, opening);
+    return opening;
+  }
+
+  private wait(sent: Promise<void> | null): void {
+    if (sent !== null) this.lagging.push(sent);
   }
 
   private addRecord(row: StagedRow, record: CanonicalRecord, main: boolean): Promise<void> | null {
     const { bytes } = this.canon;
     const { name, birthDate } = record.corroboration;
     this.wroteMain ||= main;
-    bytes.beginRow(canonFields);
-    bytes.addInteger(this.mapping.id);
-    bytes.addInteger(this.context.entityTypeNamed(record.entityType).id);
+    const opening = this.openings.get(record.entityType) ?? this.openingOf(record.entityType);
+    bytes.addBytes(opening, 0, opening.length);
     bytes.addText(row.key);
     bytes.addText(record.subKey);
     bytes.addBoolean(main);
@@ -129,7 +146,7 @@ export class CanonWriter {
     if (main) {
       if (row.place === null) bytes.addText(row.raw);
       else addBytesOf(bytes, row.place.json);
-      bytes.addUuid(row.hash);
+      addHash(bytes, row);
     } else {
       bytes.addNull();
       bytes.addNull();
@@ -169,6 +186,12 @@ export class CanonWriter {
     return this.problem.endLine();
   }
 }
+
+/** The hash of a row, as a field. (A row that has octets makes a text of them only where it is asked.) */
+export const addHash = (bytes: BinaryRows, row: StagedRow): void => {
+  if (row.place === null) bytes.addUuid(row.hash);
+  else bytes.addUuidOctets(row.place.octets);
+};
 
 const addBytesOf = (bytes: BinaryRows, text: CopyEncoder): void => {
   const start = bytes.beginField();

@@ -1,3 +1,4 @@
+import { endOfDecimal } from '../domain/byte-forms.js';
 import type { Stated } from '../domain/canonical.js';
 import type { CopiedCheck, CopiedForm, CopiedGroup, CopiedGroups } from '../domain/copied-groups.js';
 import type { BinaryRows } from '../platform/copy-binary.js';
@@ -103,6 +104,6 @@ const addCell = (bytes: BinaryRows, form: CopiedForm, cell: Buffer, from: number
     bytes.addByte(letterOfTime);
     bytes.addBytes(cell, from + dateLength + 1, to - utcLength);
     bytes.addByte(letterOfUtc);
-  } else bytes.addBytes(cell, from, to);
+  } else bytes.addBytes(cell, from, form === 'decimal' ? endOfDecimal(cell, from, to) : to);
   bytes.addByte(quote);
 };

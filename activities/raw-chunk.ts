@@ -7,8 +7,9 @@ import { copyIn } from '../platform/copy.js';
 import { BinaryRows } from '../platform/copy-binary.js';
 import { CopyLine } from '../platform/copy-line.js';
 import { CopyEncoder, decodeCopyLine } from '../platform/copy-text.js';
-import { hash128 } from '../platform/hash.js';
+import { hash128, hash128Of, sha256Octets } from '../platform/hash.js';
 import {
+  addHash,
   CanonWriter,
   copyCanon,
   copyProblem,
@@ -20,6 +21,7 @@ import {
 import type { InstitutionContext, MappingRef } from './context.js';
 
 const blockSize = 1024 * 1024;
+const rawFields = 5;
 
 /** Lines of COPY text as bytes, until they are sent. */
 class Lines implements LineSink {
@@ -79,7 +81,7 @@ export interface RawSite {
 
 /** Rows that are staged in one transaction, kept as the bytes that are sent. */
 export class RawChunk {
-  private readonly raw = new Lines();
+  private readonly raw = new BinaryLines();
   private readonly canon = new BinaryLines();
   private readonly problem = new Lines();
   /** The JSON of one row. */
@@ -87,11 +89,11 @@ export class RawChunk {
   private readonly writer: CanonWriter | null;
   private readonly keyOf: (row: RawRow) => string;
   private readonly scopeOf: (row: RawRow) => string | null;
-  private readonly opening: string;
   private readonly line: CopyLine;
   /** The columns of a line of which strings are made, and the row of these. */
   private readonly needed: readonly number[];
   private readonly cells: Cell[];
+  private readonly row: LineRow;
   rejected: RejectedRow[] = [];
   cursor: string | null = null;
   rows = 0;
@@ -100,9 +102,9 @@ export class RawChunk {
 
   constructor(private readonly site: RawSite) {
     const { context, mapping, source } = site;
-    this.opening = `${site.partition}\t`;
     this.line = new CopyLine(source.columns.length);
     this.cells = source.columns.map(() => null);
+    this.row = new LineRow(this.cells, this.line, this.json);
     this.needed = site.atOnce
       ? [...source.columns.keys()].filter((column) => source.copied?.columns[column] !== true)
       : namingColumns(source);
@@ -136,28 +138,32 @@ export class RawChunk {
 
   /** As `add`; of the cells that are only copied no strings are made. */
   private addLine(line: CopyLine): void {
-    const { json } = this;
-    const { bytes } = this.raw;
+    const { json, row } = this;
     json.clear();
     json.addJson(line);
     if (this.leaves(() => json.look())) return;
-    const hash = hash128(json.look());
     if (this.writer?.copies(line) === false) {
-      this.addHashed(decodeCopyLine(line.text()), json.look().toString('utf8'), hash);
+      const raw = json.look();
+      this.addHashed(decodeCopyLine(line.text()), raw.toString('utf8'), hash128(raw));
       return;
     }
-    const [key, scope] = this.cellsOf(line);
-    const kept = this.standardized(new LineRow(key, this.cells, hash, scope, { line, json }));
-    bytes.addText(this.opening);
-    bytes.addCell(key);
-    bytes.separate();
-    if (kept) bytes.addCell(null);
-    else bytes.addFrom(json, 0, json.size);
-    bytes.separate();
-    bytes.addText(hash);
-    bytes.separate();
-    bytes.addCell(scope);
-    this.raw.endLine();
+    for (const column of this.needed) this.cells[column] = line.cell(column);
+    row.key = this.keyOf(this.cells);
+    row.scope = this.scopeOf(this.cells);
+    row.octets = sha256Octets(json.look());
+    this.stageRow(row, this.standardized(row));
+  }
+
+  /** @param kept whether its text is with its canonical record */
+  private stageRow(row: StagedRow, kept: boolean): void {
+    const { bytes } = this.raw;
+    bytes.beginRow(rawFields);
+    bytes.addInteger(this.site.partition);
+    bytes.addText(row.key);
+    if (kept) bytes.addNull();
+    else bytes.addText(row.raw);
+    addHash(bytes, row);
+    bytes.addText(row.scope);
     this.rows += 1;
   }
 
@@ -168,22 +174,13 @@ export class RawChunk {
     return true;
   }
 
-  /** Makes strings of what is looked at. */
-  private cellsOf(line: CopyLine): readonly [key: string, scope: string | null] {
-    for (const column of this.needed) this.cells[column] = line.cell(column);
-    return [this.keyOf(this.cells), this.scopeOf(this.cells)];
-  }
-
   private addHashed(cells: RawRow, raw: string, hash: string): void {
     const [key, scope] = [this.keyOf(cells), this.scopeOf(cells)];
-    const kept = this.standardized({ key, raw, cells, hash, scope, broken: noRules, place: null });
-    this.raw.bytes.addText(this.opening);
-    this.raw.bytes.addCells([key, kept ? null : raw, hash, scope]);
-    this.raw.endLine();
-    this.rows += 1;
+    const row = { key, raw, cells, hash, scope, broken: noRules, place: null };
+    this.stageRow(row, this.standardized(row));
   }
 
-  /** What is to be staged, as COPY text: rows, canonical records, problems. */
+  /** What is to be staged: rows and canonical records as binary rows, problems as COPY text. */
   texts(): readonly Buffer[] {
     return [this.raw, this.canon, this.problem].map(({ bytes }) => bytes.look());
   }
@@ -191,10 +188,8 @@ export class RawChunk {
   /** In the caller's transaction. */
   async stage(client: PoolClient): Promise<void> {
     const { run, mapping } = this.site;
-    await this.raw.send(
-      client,
-      `copy ${stagingOf(run.runId).raw(mapping.id)} (part, key, raw, hash, scope) from stdin`,
-    );
+    const raw = stagingOf(run.runId).raw(mapping.id);
+    await this.raw.send(client, `copy ${raw} (part, key, raw, hash, scope) from stdin (format binary)`);
     if (this.site.atOnce) await this.canon.send(client, copyCanon(run));
     await this.problem.send(client, copyProblem(run));
   }
@@ -210,20 +205,26 @@ export class RawChunk {
 
 const noRules: readonly string[] = [];
 
-/** The row of a plain line, whose bytes are where they were read and written. */
+/** The row of a plain line, whose bytes are where they were read and written. One object goes from line to line. */
 class LineRow implements StagedRow {
   readonly broken = noRules;
+  readonly place: StagedPlace = this;
+  key = '';
+  scope: string | null = null;
+  octets = '';
 
   constructor(
-    readonly key: string,
     readonly cells: RawRow,
-    readonly hash: string,
-    readonly scope: string | null,
-    readonly place: StagedPlace,
+    readonly line: CopyLine,
+    readonly json: CopyEncoder,
   ) {}
 
   get raw(): string {
-    return this.place.json.look().toString('utf8');
+    return this.json.look().toString('utf8');
+  }
+
+  get hash(): string {
+    return hash128Of(this.octets);
   }
 }
 

@@ -94,7 +94,18 @@ export const ofLength =
   (bytes, from, to) =>
     to - from <= most && check(bytes, from, to);
 
-const isDecimal: ByteCheck = (bytes, from, to) => placesOf(bytes, from, to) >= 0;
+/** A decimal that is canonical but for zeros at its end, none of one that begins with zero. */
+export const isDecimal: ByteCheck = (bytes, from, to) => placesOf(bytes, from, to) >= 0;
+
+/** Where the canonical form of such a decimal ends. */
+export const endOfDecimal = (bytes: Uint8Array, from: number, to: number): number => {
+  let [end, isPlain] = [to, true];
+  for (let at = from; at < to && isPlain; at += 1) isPlain = bytes[at] !== point;
+  if (isPlain) return to;
+  while (bytes[end - 1] === zero) end -= 1;
+  return bytes[end - 1] === point ? end - 1 : end;
+};
+
 const isWhole: ByteCheck = (bytes, from, to) => placesOf(bytes, from, to) === 0;
 
 const exactDigits = 15;

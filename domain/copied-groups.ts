@@ -1,19 +1,12 @@
-import {
-  anyBytes,
-  isCanonicalDecimal,
-  isDateForm,
-  isTimestampForm,
-  isTruthLetter,
-  type ByteCheck,
-} from './byte-forms.js';
+import { anyBytes, isDecimal, isDateForm, isTimestampForm, isTruthLetter, type ByteCheck } from './byte-forms.js';
 import { EMPTY, type Stated } from './canonical.js';
 import type { AttributeDefinition, EntityTypeDefinition, GroupDefinition } from './entity-type.js';
 import type { FieldMapping, GroupMapping, RecordTemplate, SourceMapping } from './mapping-definition.js';
 import { isFieldList, isFieldMapping } from './mapping-groups.js';
 import type { RowRule } from './rules.js';
 
-/** How a cell becomes canonical text where it has its usual form: as it stands, but for instants as PostgreSQL writes them and truth
- *  values of one letter. */
+/** How a cell becomes canonical text where it has its usual form: as it stands, but for zeros at the end of decimals, instants as
+ *  PostgreSQL writes them, and truth values of one letter. */
 export type CopiedForm = 'text' | 'date' | 'decimal' | 'timestamp' | 'boolean';
 
 /** One attribute of a group that says what a column says. */
@@ -54,7 +47,7 @@ export interface CopiedGroups {
 const formChecks: Readonly<Record<CopiedForm, ByteCheck>> = {
   text: anyBytes,
   date: isDateForm,
-  decimal: isCanonicalDecimal,
+  decimal: isDecimal,
   timestamp: isTimestampForm,
   boolean: isTruthLetter,
 };

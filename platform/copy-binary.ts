@@ -12,9 +12,6 @@ const hyphen = 0x2d;
  *  time. Types are the caller's to keep: the server refuses others. PostgreSQL cannot store a NUL character: the caller keeps it out.
  *  Source: PostgreSQL's documentation of COPY, "Binary Format", and of the send functions of its types. */
 export class BinaryRows extends GrowingBytes {
-  private viewed = this.bytes;
-  private view = new DataView(this.bytes.buffer, this.bytes.byteOffset, this.bytes.byteLength);
-
   /** Begins a stream of rows, which `finish` ends. */
   begin(): void {
     this.addBytes(signature, 0, signature.length);
@@ -69,7 +66,9 @@ export class BinaryRows extends GrowingBytes {
     this.addWord(16);
     this.reserve(16);
     const { bytes } = this;
-    for (let index = 0; index < 16; index += 1) bytes[this.length++] = octets.charCodeAt(index);
+    let at = this.length;
+    for (let index = 0; index < 16; index += 1) bytes[at++] = octets.charCodeAt(index);
+    this.length = at;
   }
 
   /** text, or an item of a list of them */
@@ -93,13 +92,15 @@ export class BinaryRows extends GrowingBytes {
 
   /** Begins the items of a text[], each of which is added as a text or a field; within a field. */
   beginItems(count: number): void {
-    this.addWord(count === 0 ? 0 : 1);
+    this.reserve(20);
+    this.putWord(this.length, count === 0 ? 0 : 1);
     // "There may be nulls."
-    this.addWord(1);
-    this.addWord(textOid);
-    if (count === 0) return;
-    this.addWord(count);
-    this.addWord(1);
+    this.putWord(this.length + 4, 1);
+    this.putWord(this.length + 8, textOid);
+    this.putWord(this.length + 12, count);
+    this.putWord(this.length + 16, 1);
+    // An empty list has no dimension.
+    this.length += count === 0 ? 12 : 20;
   }
 
   /** Begins a field (or item), of whose bytes the number is not known yet. @returns what `endField` needs */
@@ -141,11 +142,9 @@ export class BinaryRows extends GrowingBytes {
 
   private putWord(at: number, value: number): void {
     const { bytes } = this;
-    // Memory that grew is other memory.
-    if (this.viewed !== bytes) {
-      this.viewed = bytes;
-      this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-    }
-    this.view.setInt32(at, value);
+    bytes[at] = value >>> 24;
+    bytes[at + 1] = value >>> 16;
+    bytes[at + 2] = value >>> 8;
+    bytes[at + 3] = value;
   }
 }

@@ -8,16 +8,19 @@ export const sha256Hex: (text: string | Buffer) => string =
     : (text) => crypto.createHash('sha256').update(text).digest('hex');
 
 /** sha256 of a text (or of its UTF-8) cut to 128 bits, in the form of a PostgreSQL uuid. Stored in rows: never change it. */
-export const hash128 = (text: string | Buffer): string => {
-  const hex = sha256Hex(text);
-  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20, 32)}`;
-};
+export const hash128 = (text: string | Buffer): string => hyphened(sha256Hex(text));
+
+const hyphened = (hex: string): string =>
+  `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20, 32)}`;
 
 /** sha256 as 32 characters, one for each byte: made without digits, for those who put bytes where others put text. */
 export const sha256Octets: (text: string | Buffer) => string =
   typeof crypto.hash === 'function'
     ? (text) => crypto.hash('sha256', text, 'binary')
     : (text) => crypto.createHash('sha256').update(text).digest('binary');
+
+/** The `hash128` of which these are the octets. */
+export const hash128Of = (octets: string): string => hyphened(Buffer.from(octets, 'latin1').toString('hex'));
 
 /** The number of 32 bits that begins at a place of `sha256Octets`. */
 const wordOf = (octets: string, at: number): number =>

@@ -93,7 +93,7 @@ const cell = fc.oneof(
   fc.constant(null),
 );
 const usual: Readonly<Record<string, fc.Arbitrary<Cell>>> = {
-  owed: fc.constantFrom('1', '12.50', '-0.5', '0', '900000', '01', '7e3', null),
+  owed: fc.constantFrom('1', '12.50', '10', '100.00', '-20.10', '-0.5', '0', '900000', '01', '7e3', null),
   seen: fc.constantFrom('2026-01-01 00:00:01+00', '2026-02-30 00:00:01+00', '2026-01-01 00:00:01.5+00', '', null),
   until: fc.constantFrom('2024-02-29', '2023-02-29', '1.2.2003', '', null),
   active: fc.constantFrom('t', 'f', 'true', 'NO', '2', '', null),
