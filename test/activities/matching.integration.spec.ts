@@ -180,6 +180,46 @@ describe('matching and merging of people, set-based', () => {
     expect(inSql).toHaveLength(60);
   });
 
+  it('finds records that another run made after all of its own were found to be new', async () => {
+    const code = 'beside';
+    const configured = configurationOf(code, database.url, {});
+    const jobs = ['one', 'two'].map((name) => ({
+      name,
+      sources: [`${name}.${code}_${name}`],
+      targets: [],
+      partitions: 1,
+    }));
+    const { institutionId } = await applyConfiguration(hub, { ...configured, jobs }, 'test');
+    for (const name of ['one', 'two']) {
+      await systems.query(
+        `create table public.${code}_${name} as select '${name}' || i as id, 'n' || i as number, 'Ann ' || i as name, '2004-02-28' as born, null::text as phone
+         from generate_series(1, 5) i`,
+      );
+      await systems.query(`alter table public.${code}_${name} add primary key (id)`);
+    }
+    const ids = new Map(
+      (await loadConfiguration(hub, institutionId)).jobs.map(({ id, definition }) => [definition.name, id]),
+    );
+    const activities = directActivities(hub);
+    let between = 0;
+    const conductor = new DirectConductor({
+      ...activities,
+      apply: async (run, type) => {
+        between += 1;
+        await new DirectConductor(directActivities(hub)).sync(institutionId, ids.get('two') ?? 0);
+        return activities.apply(run, type);
+      },
+    });
+    await conductor.sync(institutionId, ids.get('one') ?? 0);
+    expect(between).toBe(1);
+    await hub.read(institutionId, async (client) => {
+      const { rows } = await client.query(
+        `select array_agg(i.source_key order by i.source_key) as keys from record_images i group by i.golden_id order by 1`,
+      );
+      expect(rows).toEqual([1, 2, 3, 4, 5].map((number) => ({ keys: [`one${number}`, `two${number}`] })));
+    });
+  });
+
   it('holds a known key that arrives as another person, and lets an ordinary change through', async () => {
     const rows: Row[] = ['a', 'b'].map((id) => ({ id, number: id, name: 'Ann Lee', born: '2004-02-28', phone: null }));
     const institutionId = await play('ident2', {}, [{ one: rows }]);
