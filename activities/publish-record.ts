@@ -108,6 +108,45 @@ export const recordIntent = async (
 const isAsWritten = ({ row }: TargetChange, standing: RawRow | null | undefined): boolean =>
   standing?.length === row?.length && standing?.every((cell, place) => cell === row?.[place]) === true;
 
+/** What an earlier attempt intended and stands there already was written by it. */
+const outcomeOf = ({ status }: TargetOutcome): string => (status === 'already' ? 'written' : status);
+
+/** The entries of writes; most rows stand as they were to stand. Those by lists of their ids: PostgreSQL takes the entries of a run that it
+ *  does not know yet for one, and would look through all that is told for each of them. */
+const noteOutcomes = async (
+  client: PoolClient,
+  { run, mapping }: Where,
+  outcomes: readonly TargetOutcome[],
+): Promise<void> => {
+  const intended = `e.run_id = $1 and e.kind = 'target' and e.mapping_id = $2 and e.outcome = 'intended'`;
+  const plain = new Map<string, string[]>();
+  const others: TargetOutcome[] = [];
+  for (const outcome of outcomes) {
+    const { change, standing } = outcome;
+    const isPlain = standing === undefined || standing === null || isAsWritten(change, standing);
+    if (!isPlain) others.push(outcome);
+    else {
+      const ids = plain.get(outcomeOf(outcome)) ?? [];
+      plain.set(outcomeOf(outcome), ids);
+      ids.push(change.goldenId);
+    }
+  }
+  for (const [outcome, ids] of plain)
+    await client.query(
+      `update change_set_entries e set outcome = $4 where ${intended} and e.row_id = any ($3::bigint[])`,
+      [run.runId, mapping.id, ids, outcome],
+    );
+  if (others.length === 0) return;
+  await client.query(
+    `update change_set_entries e set outcome = o.status, after = o.after
+     from unnest($3::bigint[], $4::text[], $5::jsonb[]) as o (id, status, after) where ${intended} and e.row_id = o.id`,
+    [
+      ...[run.runId, mapping.id, others.map(({ change }) => change.goldenId), others.map(outcomeOf)],
+      encodeTextArray(others.map(({ change, standing }) => cellsJson(change.keyText, standing ?? null))),
+    ],
+  );
+};
+
 /** What became of each write: entries, images of the target, findings. In one transaction, golden records locked in id order. */
 export const recordOutcome = async (
   client: PoolClient,
@@ -115,25 +154,9 @@ export const recordOutcome = async (
   outcomes: readonly TargetOutcome[],
   entries: boolean,
 ): Promise<void> => {
-  const { run, mapping } = where;
+  const { mapping } = where;
   if (outcomes.length === 0) return;
-  if (entries) {
-    await client.query(
-      // What an earlier attempt intended and stands there already was written by it.
-      `update change_set_entries e set outcome = case o.status when 'already' then 'written' else o.status end, after = coalesce(o.after, e.after)
-       from unnest($1::bigint[], $2::text[], $3::jsonb[]) as o (id, status, after)
-       where e.run_id = $4 and e.kind = 'target' and e.mapping_id = $5 and e.row_id = o.id and e.outcome = 'intended'`,
-      [
-        outcomes.map(({ change }) => change.goldenId),
-        outcomes.map(({ status }) => status),
-        outcomes.map(({ change, standing }) =>
-          isAsWritten(change, standing) ? null : cellsJson(change.keyText, standing ?? null),
-        ),
-        run.runId,
-        mapping.id,
-      ],
-    );
-  }
+  if (entries) await noteOutcomes(client, where, outcomes);
   const shared = mapping.definition.source !== undefined;
   if (shared) await tellShared(client, where, outcomes);
   else await tellPure(client, where, outcomes);
