@@ -215,6 +215,40 @@ describe('a first load', () => {
       [mappings.map(({ id }) => id)],
     );
     expect(known.rows).toEqual([{ known: true }]);
+    // Every statement compares the institution.
+    const compared = await systems.query<{ tablename: string }>(
+      `select tablename from pg_stats where schemaname = 'concord' and attname = 'institution_id'
+         and tablename in ('golden_records', 'record_images', 'record_identifiers') order by 1`,
+    );
+    expect(compared.rows.map(({ tablename }) => tablename)).toEqual([
+      'golden_records',
+      'record_identifiers',
+      'record_images',
+    ]);
+  });
+
+  it('is followed by changes that are told page by page, each with its outcome', async () => {
+    const load = await open('pages');
+    await load.add(1, 2_500);
+    await load.sync();
+    await systems.query(`update public.pages_from set due = due + 10000`);
+    await systems.query(`delete from public.pages_from where id in ('1', '1500')`);
+    const run = await load.sync();
+    const [told] = (
+      await systems.query<{ rows: number; changed: number }>(
+        `select count(*)::integer as rows, count(*) filter (where due > 10000)::integer as changed from public.pages_to`,
+      )
+    ).rows;
+    expect(told).toEqual({ rows: 2_498, changed: 2_498 });
+    expect(
+      await load.hub(
+        `select outcome, count(*)::integer as rows, count(after)::integer as standing from change_set_entries
+         where run_id = ${run} and kind = 'target' group by 1`,
+      ),
+    ).toEqual([{ outcome: 'written', rows: 2_500, standing: 2_498 }]);
+    // What was told is known: nothing is left to tell.
+    const again = await load.sync();
+    expect(await load.hub(`select 1 from change_set_entries where run_id = ${again} and kind = 'target'`)).toEqual([]);
   });
 
   it('is followed by reads that stage what is not as it was', async () => {
