@@ -376,22 +376,28 @@ export const createExtract = (dependencies: ActivityDependencies) => {
         let [filling, other] = [new RawChunk(site), new RawChunk(site)];
         const staging = new InTurn();
         try {
+          const stageIfFull = async (cursor: string): Promise<void> => {
+            filling.cursor = cursor;
+            if (filling.rows < chunkRows) return;
+            const filled = filling;
+            await staging.next(() => stage(filled, false));
+            [filling, other] = [other, filling];
+          };
           for await (const batch of batches) {
             heartbeat();
             if ('text' in batch) {
+              let end = 0;
               for (const piece of piecesOf(batch.text, pieceSize)) {
                 filling.addText(piece);
+                end += piece.length;
+                await stageIfFull(batch.cursorAt(end));
                 await nextTurn();
               }
             } else {
               for (const row of batch.rows) filling.add(row);
               filling.rejected.push(...batch.rejected);
+              await stageIfFull(batch.cursor);
             }
-            filling.cursor = batch.cursor;
-            if (filling.rows < chunkRows) continue;
-            const filled = filling;
-            await staging.next(() => stage(filled, false));
-            [filling, other] = [other, filling];
           }
           // The last one always comes, be it empty: it says that nothing follows.
           await staging.next(() => stage(filling, true));

@@ -14,9 +14,6 @@ const jobs = { J1g: benchFirstLoad, J2: benchChanges, J1p: benchPosted, J6: benc
 type JobName = keyof typeof jobs;
 const isJob = (name: string): name is JobName => Object.hasOwn(jobs, name);
 
-/** For bulk; everything that makes data safe is on. */
-const postgresSettings = { shared_buffers: '1GB', max_wal_size: '8GB', jit: 'off' };
-
 const say = (line: string): void => void process.stdout.write(`${line}\n`);
 
 const { values, positionals } = parseArgs({
@@ -40,7 +37,8 @@ const tell = (figures: readonly Figure[]): void => {
 };
 
 const config = readConfig();
-const environment = await bringUp({ name: 'bench', config, fresh: true, searchAttributes, postgresSettings });
+// The embedded server as everywhere: everything that makes data safe is on.
+const environment = await bringUp({ name: 'bench', config, fresh: true, searchAttributes });
 try {
   const version = environment.postgres?.version ?? 'as configured';
   say(`PostgreSQL ${version}, Node ${process.versions.node}, ${String(cpus().length)} × ${cpus()[0]?.model ?? '?'}`);

@@ -63,12 +63,18 @@ export const copiedGroups = (
   const entityType = entityTypes.find(({ name }) => name === template?.entityType);
   if (template === undefined || another !== undefined || entityType === undefined) return null;
   const compared = comparedGroups(template, entityType);
+  const byText = new Set(rules.filter(({ kept }) => kept === null).map(({ name }) => name));
+  // Of a cell that a rule may take away, only its text tells whether it does.
+  const blanked = new Set(
+    rules.filter(({ name, severity }) => byText.has(name) && severity === 'blank_and_warn').map(({ column }) => column),
+  );
   const copied = entityType.groups.map((group) => {
     const mapping = template.groups[group.name];
-    return mapping === undefined || compared.has(group.name) ? null : copiedGroup(group, mapping, source.columns);
+    if (mapping === undefined || compared.has(group.name)) return null;
+    const found = copiedGroup(group, mapping, source.columns);
+    return found?.members.some(({ column }) => blanked.has(column)) === true ? null : found;
   });
   const isCopied = new Set(entityType.groups.filter((_, index) => copied[index] !== null).map(({ name }) => name));
-  const byText = new Set(rules.filter(({ kept }) => kept === null).map(({ name }) => name));
   const byBytes = rules.filter(({ name }) => !byText.has(name));
   const unread = new Set(byBytes.map(({ name }) => name));
   const rest: SourceMapping = {

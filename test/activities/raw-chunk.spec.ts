@@ -134,6 +134,6 @@ test.each([
       expect(byText.rows).toBe(byRow.rows);
       expect(staged(byText)).toEqual(staged(byRow));
     }),
-    { numRuns: 300 },
+    { numRuns: 600 },
   );
 });
