@@ -38,7 +38,11 @@ async function indexType(
   const paths = compileSearch(type.definition);
   if (paths.length === 0 || type.definition.kind === 'posted') return 0;
   const only = runId === undefined ? '' : `and updated_run = ${BigInt(runId)}`;
-  const sql = `copy (select id, array_to_json("values")::text from golden_records where entity_type_id = ${type.id} ${only} order by id) to stdout`;
+  // Of wide records few groups have names.
+  const groups = [...new Set(paths.map(({ group }) => group))];
+  const texts = groups.map((group) => `"values"[${group + 1}]`).join(', ');
+  const sql = `copy (select id, to_json(array[${texts}])::text from golden_records where entity_type_id = ${type.id} ${only} order by id) to stdout`;
+  const record: (Stated | null)[] = type.definition.groups.map(() => null);
   let [looked, words] = [0, emptyBatch()];
   const write = async (): Promise<void> => {
     const batch = words;
@@ -50,7 +54,9 @@ async function indexType(
     for (const [id, values] of rows) {
       if (typeof id !== 'string' || typeof values !== 'string') continue;
       words.ids.push(id);
-      for (const word of wordsOf(paths, JSON.parse(values) as (Stated | null)[])) {
+      for (const [place, value] of (JSON.parse(values) as (Stated | null)[]).entries())
+        record[groups[place] ?? 0] = value;
+      for (const word of wordsOf(paths, record)) {
         words.of.push(id);
         words.words.push(word);
       }

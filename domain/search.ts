@@ -18,7 +18,9 @@ const longest = 100;
 
 /** The words of names as they are kept and looked for, each once. */
 export const searchWords = (texts: readonly string[]): string[] => [
-  ...new Set(nameWords(texts).map((word) => Array.from(word).slice(0, longest).join(''))),
+  ...new Set(
+    nameWords(texts).map((word) => (word.length <= longest ? word : Array.from(word).slice(0, longest).join(''))),
+  ),
 ];
 
 /** The words by which a record is found, whenever they hold: former names too. */

@@ -44,6 +44,13 @@ async function ask(url: string, sql: string): Promise<unknown> {
   }
 }
 
+test('has room for the log of two connections that load side by side', async () => {
+  const { url } = await start();
+  // The server rounds what it is given to blocks of 8 kB.
+  expect(await ask(url, "select pg_size_bytes(current_setting('wal_buffers')) >= 16 * 1024 * 1024")).toBe(true);
+  expect(await ask(url, "select current_setting('jit') || current_setting('max_wal_size')")).toBe('off8GB');
+});
+
 test('keeps data and address over a stop, a kill -9, and what a killed command leaves behind', async () => {
   const first = await start();
   expect(first.version).toMatch(/^18\./);

@@ -192,6 +192,23 @@ describe('a first load', () => {
     expect(second).toMatchObject({ rows: { extracted: 40, unchanged: 40 }, summary: { targetWrites: 0 } });
   });
 
+  it('goes by ranges that hold records, where these have ids far apart', async () => {
+    const load = await open('far', { targets: [] });
+    await load.add(1, 20);
+    await load.sync();
+    await systems.query(`select setval('concord.golden_ids', nextval('concord.golden_ids') + 100000000)`);
+    await load.add(21, 40);
+    await load.sync();
+    await applyConfiguration(hub, configurationOf('far', database.url, {}), 'test');
+    await load.sync();
+    expect(load.calls).toEqual(['insertText', 'read back']);
+    expect(await load.target()).toHaveLength(40);
+    const [told] = await load.hub<{ chunks: string }>(
+      `select count(*) as chunks from run_chunks where step = 'publish' and counts ->> 'fresh' = 'true'`,
+    );
+    expect(told?.chunks).toBe('1');
+  });
+
   it('is read back: a row that the target has otherwise is found', async () => {
     const load = await open('other');
     await load.add(1, 20);
