@@ -121,8 +121,10 @@ async function readSamples(
   mapping: MappingRow,
 ): Promise<{ rows: readonly StoredRow[]; count: number }> {
   const { rows } = await client.query<StoredRow>(
+    // Rows that an earlier version read stand where it derived the same.
     `select source_key, raw from concord.record_images
-     where mapping_id = $1 and main and deleted_run is null and raw is not null and mapping_version = $2
+     where mapping_id = $1 and main and deleted_run is null and raw is not null
+       and mapping_version >= (select coalesce(v.derived_since, v.version) from concord.mapping_versions v where v.mapping_id = $1 and v.version = $2)
      order by entity_type_id, source_key limit $3`,
     [mapping.id, mapping.version, sampleCount],
   );

@@ -262,4 +262,16 @@ describe('changing a mapping', () => {
     expect(replies.map(({ status }) => status).sort()).toEqual([200, 412]);
     expect((await api.get(`mappings/${id}`)).headers.get('etag')).toBe('"3"');
   });
+
+  test('rows that were read before a change of the reading alone are samples still', async () => {
+    const { body } = await api.get(`mappings/${id}`);
+    const { definition, version } = body as { definition: MappingDefinition; version: number };
+    await api.owner.query('update record_images set mapping_version = $2 where mapping_id = $1', [id, version]);
+    const reread = { ...definition, source: { ...definition.source, completeByDefault: true } };
+    expect(await put(reread, { 'if-match': `"${version}"` })).toMatchObject({ status: 200, body: { stored: true } });
+    expect(await put(withTrimOff, { 'if-match': `"${version + 1}"` }, '?dryRun=true')).toMatchObject({
+      status: 200,
+      body: { changed: true, samples: [{ sourceKey: 'E-77' }] },
+    });
+  });
 });
