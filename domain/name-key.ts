@@ -49,7 +49,10 @@ const addPlainWords = (words: string[], plain: string): boolean => {
 const addWords = (words: string[], text: string): void => {
   let plain = text.toLowerCase();
   if (addPlainWords(words, plain)) return;
-  if (beyondAscii.test(plain)) plain = folding(plain);
+  if (beyondAscii.test(plain)) {
+    plain = folding(plain);
+    if (addPlainWords(words, plain)) return;
+  }
   for (const word of plain.replace(withinWords, '').split(betweenWords)) if (word !== '') words.push(word);
 };
 
