@@ -2,6 +2,7 @@ import type { PoolClient } from 'pg';
 import type { Stated } from '../domain/canonical.js';
 import { compileSearch, wordsOf } from '../domain/search.js';
 import { copyOut } from '../platform/copy.js';
+import { encodeTextArray } from '../platform/copy-sink.js';
 import { loadConfiguration, type LoadedConfiguration } from './configuration-store.js';
 import type { Hub } from './hub.js';
 
@@ -77,7 +78,9 @@ interface Batch {
 
 const emptyBatch = (): Batch => ({ ids: [], of: [], words: [] });
 
-async function writeWords(client: PoolClient, typeId: number, { ids, of, words }: Batch): Promise<void> {
+async function writeWords(client: PoolClient, typeId: number, batch: Batch): Promise<void> {
+  // As texts, made once for all statements: the driver would make them of each list for each of them.
+  const [ids, of, words] = [`{${batch.ids.join(',')}}`, `{${batch.of.join(',')}}`, encodeTextArray(batch.words)];
   await client.query(
     `delete from golden_words w where w.golden_id = any ($1::bigint[])
        and not exists (select from unnest($2::bigint[], $3::text[]) n (golden_id, word) where n.golden_id = w.golden_id and n.word = w.word)`,
