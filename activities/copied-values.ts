@@ -3,6 +3,7 @@ import type { Stated } from '../domain/canonical.js';
 import type { CopiedCheck, CopiedForm, CopiedGroup, CopiedGroups } from '../domain/copied-groups.js';
 import type { BinaryRows } from '../platform/copy-binary.js';
 import type { CopyLine } from '../platform/copy-line.js';
+import { addInstant } from './instant-bytes.js';
 
 interface Member {
   readonly column: number;
@@ -21,11 +22,6 @@ interface Group {
 const trueText = Buffer.from('true');
 const falseText = Buffer.from('false');
 const letterT = 0x74;
-const letterOfTime = 0x54;
-const letterOfUtc = 0x5a;
-const dateLength = 10;
-/** `+00` */
-const utcLength = 3;
 
 /** Writes the values of records of which some are copied from the bytes of a plain line. */
 export class CopiedValues {
@@ -40,8 +36,7 @@ export class CopiedValues {
   /** Whether the row of the line is as it is expected; it is looked at in the general way where not. */
   fits(line: CopyLine): boolean {
     for (const { column, holds, blank } of this.checks) {
-      const [from, to] = [line.startOf(column), line.endOf(column)];
-      const isKept = line.isNull(column) || from === to ? blank : holds(line.bytes, from, to);
+      const isKept = line.isBlank(column) ? blank : holds(line.bytes, line.startOf(column), line.endOf(column));
       if (!isKept) return false;
     }
     return true;
@@ -76,11 +71,10 @@ const addCopied = (bytes: BinaryRows, { members, closing }: Group, line: CopyLin
   const start = bytes.beginField();
   let said = false;
   for (const { column, form, first, next } of members) {
-    const [from, to] = [line.startOf(column), line.endOf(column)];
-    if (line.isNull(column) || from === to) continue;
+    if (line.isBlank(column)) continue;
     const opening = said ? next : first;
     bytes.addBytes(opening, 0, opening.length);
-    addCell(bytes, form, line.bytes, from, to);
+    addCell(bytes, form, line.bytes, line.startOf(column), line.endOf(column));
     said = true;
   }
   if (said) {
@@ -99,11 +93,7 @@ const addCell = (bytes: BinaryRows, form: CopiedForm, cell: Buffer, from: number
     bytes.addBytes(word, 0, word.length);
     return;
   }
-  if (form === 'timestamp') {
-    bytes.addBytes(cell, from, from + dateLength);
-    bytes.addByte(letterOfTime);
-    bytes.addBytes(cell, from + dateLength + 1, to - utcLength);
-    bytes.addByte(letterOfUtc);
-  } else bytes.addBytes(cell, from, form === 'decimal' ? endOfDecimal(cell, from, to) : to);
+  if (form === 'timestamp') addInstant(bytes, cell, from, to);
+  else bytes.addBytes(cell, from, form === 'decimal' ? endOfDecimal(cell, from, to) : to);
   bytes.addByte(quote);
 };

@@ -3,6 +3,7 @@ import type { LineColumn, PostedLines } from '../domain/posting-lines.js';
 import type { Cell } from '../domain/rows.js';
 import type { CopyLine } from '../platform/copy-line.js';
 import type { CopyEncoder } from '../platform/copy-text.js';
+import { addInstant } from './instant-bytes.js';
 
 /** `general`: nothing was written; the row is to be posted as all other rows are. */
 export type LineOutcome = 'written' | 'filtered' | 'general';
@@ -26,7 +27,7 @@ export class LineWriter {
   write(line: CopyLine): LineOutcome {
     const { keys, filter, checks, targets: made } = this.lines;
     const { targets, before } = this;
-    for (const key of keys) if (isBlank(line, key)) return 'general';
+    for (const key of keys) if (line.isBlank(key)) return 'general';
     if (filter !== null) {
       this.read(line, filter.needs);
       if (!filter.isOurs(this.cells)) return 'filtered';
@@ -82,17 +83,14 @@ export class LineWriter {
   private writeCell(target: CopyEncoder, one: LineColumn, line: CopyLine): boolean {
     const { column, key } = one;
     if (column >= 0) {
-      if (isBlank(line, column)) {
+      if (line.isBlank(column)) {
         target.addCell(null);
         return !key;
       }
       const { bytes } = line;
       const [start, end] = [line.startOf(column), line.endOf(column)];
       if (one.isTimestamp && isTimestampForm(bytes, start, end)) {
-        target.addBytes(bytes, start, start + dateLength);
-        target.addText('T');
-        target.addBytes(bytes, start + dateLength + 1, end - utcLength);
-        target.addText('Z');
+        addInstant(target, bytes, start, end);
         return true;
       }
       const letter = end - start === 1 ? one.letters[bytes[start] ?? 0] : undefined;
@@ -108,13 +106,6 @@ export class LineWriter {
     return true;
   }
 }
-
-const dateLength = 10;
-/** Of `+00`. */
-const utcLength = 3;
-
-const isBlank = (line: CopyLine, column: number): boolean =>
-  line.isNull(column) || line.endOf(column) === line.startOf(column);
 
 /** Whether the bytes of the cell are those of the target's: null is written as it is read, an empty cell is not. */
 const isSame = ({ column, key, same }: LineColumn, line: CopyLine): boolean => {

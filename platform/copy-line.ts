@@ -67,6 +67,11 @@ export class CopyLine {
     return this.nulls[cell] === 1;
   }
 
+  /** Null or empty. */
+  isBlank(cell: number): boolean {
+    return this.nulls[cell] === 1 || this.starts[cell] === this.ends[cell];
+  }
+
   /** Where a cell's bytes begin. */
   startOf(cell: number): number {
     return this.starts[cell] ?? 0;
