@@ -1,3 +1,4 @@
+import type { PoolClient } from 'pg';
 import type { Partition, ReadRequest, SnapshotReader } from '../connectors/capabilities.js';
 import { markAlive, recreate, stagingColumns, stagingOf } from '../database/staging.js';
 import { CopySink } from '../platform/copy-sink.js';
@@ -6,6 +7,7 @@ import type { ActivityDependencies } from './dependencies.js';
 import { loadKnownRows } from './known-rows.js';
 import { fenced, recordChunk, type Lease } from './lease.js';
 import { RawChunk, type RawSite } from './raw-chunk.js';
+import { ContentReading, isAsItWas, readContent } from './source-content.js';
 
 const chunkRows = 5_000;
 
@@ -16,8 +18,8 @@ export interface ComparedRead extends RawSite {
   readonly read: Partition;
 }
 
-/** Reads a source of which most is known: stages the rows that are not as they were, and the images whose rows were not seen. An
- *  attempt begins anew, since what was seen is in memory only. Null where too much is known for that. */
+/** Reads a source of which most is known: stages the rows that are not as they were, and the images whose rows were not seen. Where its
+ *  text is what it was, no row is looked at. An attempt begins anew, since what was seen is in memory only. Null where too much is known for that. */
 export const extractChanges = async (
   { hub, heartbeat, cancelled, crashPoint }: ActivityDependencies,
   site: ComparedRead,
@@ -31,29 +33,36 @@ export const extractChanges = async (
       lease.part,
     ]);
   });
+  const readCopyText = reader.readCopyText?.bind(reader);
+  if (readCopyText === undefined) return null;
+  const signal = cancelled() ?? new AbortController().signal;
+  const before = await hub.read(run.institutionId, (client) => readContent(client, run, mapping));
+  const again = { readCopyText, request: plan, signal, beat: heartbeat };
+  if (before !== null && (await isAsItWas(again, before))) {
+    const known = before.partitions.reduce((total, partition) => total + partition.rows, 0);
+    await fenced(hub, lease, async (client) => {
+      await stageUnseen(client, site, []);
+      const counts = { rows: 0, rejected: 0, known, last: true, content: before };
+      await recordChunk(client, lease, 0, { counts });
+    });
+    crashPoint('extract');
+    return { rows: known, rejected: 0 };
+  }
   const known = await hub.read(run.institutionId, (client) => loadKnownRows(client, run, mapping, cancelled()));
-  if (known === null || reader.readCopyText === undefined) return null;
+  if (known === null) return null;
 
   let [chunk, rows] = [0, 0];
+  const content = new ContentReading(mapping, read);
   const stage = async (filled: RawChunk, isLast: boolean): Promise<void> => {
+    const own = { rows: filled.rows, rejected: 0, known: filled.known, last: isLast };
+    const text = isLast ? { content: content.finished(rows + own.rows + own.known) } : {};
     await fenced(
       hub,
       lease,
       async (client) => {
         await filled.stage(client);
-        if (isLast) {
-          const unseen = staging.unseen(mapping.id);
-          await recreate(client, unseen, stagingColumns.unseen);
-          const sink = new CopySink(client, `copy ${unseen} (id) from stdin`);
-          for (const id of known.unseen()) {
-            const wait = sink.add([String(id)]);
-            if (wait !== null) await wait;
-          }
-          await sink.finish();
-          await markAlive(client, unseen);
-        }
-        const counts = { rows: filled.rows, rejected: 0, known: filled.known, last: isLast };
-        await recordChunk(client, lease, chunk, { counts });
+        if (isLast) await stageUnseen(client, site, known.unseen());
+        await recordChunk(client, lease, chunk, { counts: { ...own, ...text } });
       },
       'bulk',
     );
@@ -63,11 +72,29 @@ export const extractChanges = async (
     crashPoint('extract');
   };
   const filling = new RawChunk({ ...site, isKnown: (json) => known.see(json) });
-  for await (const { text } of reader.readCopyText(plan, read, null, cancelled() ?? new AbortController().signal)) {
+  for await (const batch of readCopyText(plan, read, null, signal)) {
     heartbeat();
-    filling.addText(text);
+    content.add(batch);
+    filling.addText(batch.text);
     if (filling.rows >= chunkRows) await stage(filling, false);
   }
   await stage(filling, true);
   return { rows, rejected: 0 };
+};
+
+/** Stages the images of which no row was seen. */
+const stageUnseen = async (
+  client: PoolClient,
+  { run, mapping }: ComparedRead,
+  images: Iterable<number>,
+): Promise<void> => {
+  const unseen = stagingOf(run.runId).unseen(mapping.id);
+  await recreate(client, unseen, stagingColumns.unseen);
+  const sink = new CopySink(client, `copy ${unseen} (id) from stdin`);
+  for (const id of images) {
+    const wait = sink.add([String(id)]);
+    if (wait !== null) await wait;
+  }
+  await sink.finish();
+  await markAlive(client, unseen);
 };

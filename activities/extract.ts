@@ -23,6 +23,7 @@ import { unreadPlan } from './staged-source.js';
 import { extractChanges } from './extract-changes.js';
 import { InTurn } from './lanes.js';
 import { RawChunk } from './raw-chunk.js';
+import { ContentReading } from './source-content.js';
 
 /** How one source is read in this run; kept in `run_chunks` so that every later step knows it. */
 export interface SourcePlan {
@@ -351,16 +352,15 @@ export const createExtract = (dependencies: ActivityDependencies) => {
         }
         let chunk = (last?.chunk ?? -1) + 1;
         const stage = async (filled: RawChunk, isLast: boolean): Promise<void> => {
+          const own = { rows: filled.rows, rejected: filled.rejected.length, last: isLast };
+          const read = isLast ? { content: content?.finished(counts.rows + own.rows) ?? null } : {};
           await fenced(
             hub,
             lease,
             async (client) => {
               await filled.stage(client);
               await addRejected(client, run, mapping.id, filled.rejected);
-              await recordChunk(client, lease, chunk, {
-                cursor: filled.cursor,
-                counts: { rows: filled.rows, rejected: filled.rejected.length, last: isLast },
-              });
+              await recordChunk(client, lease, chunk, { cursor: filled.cursor, counts: { ...own, ...read } });
             },
             'bulk',
           );
@@ -374,6 +374,7 @@ export const createExtract = (dependencies: ActivityDependencies) => {
         const batches = readBatches(reader, request, partition, after, signal);
         // One chunk is filled while the one before it is staged.
         let [filling, other] = [new RawChunk(site), new RawChunk(site)];
+        const content = last === undefined ? new ContentReading(mapping, partition) : null;
         const staging = new InTurn();
         try {
           const stageIfFull = async (cursor: string): Promise<void> => {
@@ -386,6 +387,7 @@ export const createExtract = (dependencies: ActivityDependencies) => {
           for await (const batch of batches) {
             heartbeat();
             if ('text' in batch) {
+              content?.add(batch);
               let end = 0;
               for (const piece of piecesOf(batch.text, pieceSize)) {
                 filling.addText(piece);

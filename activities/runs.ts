@@ -9,6 +9,7 @@ import { readSourcePlans } from './extract.js';
 import { closeLeases, readChunks } from './lease.js';
 import { postedWholly, postSteps } from './post.js';
 import { rememberMapped } from './remap.js';
+import { rememberContent } from './source-content.js';
 import { closeReplay } from './stage-replay.js';
 
 const uniqueViolation = '23505';
@@ -239,6 +240,7 @@ export const createRuns = ({ hub, configurations }: ActivityDependencies) => ({
       if (completed) {
         await advanceWatermarks(client, run, context);
         await rememberMapped(client, run);
+        await rememberContent(client, run);
       }
       await client.query(`update deliveries set state = $2 where run_id = $1 and state = 'seen'`, [
         run.runId,

@@ -785,7 +785,7 @@ create table concord.watermarks (
   value text not null,
   run_id bigint not null,
   constraint watermarks_institution_id_fkey FOREIGN KEY (institution_id) REFERENCES concord.institutions(id),
-  constraint watermarks_kind_check CHECK ((kind = ANY (ARRAY['read'::text, 'baseline'::text, 'mapped'::text, 'projected'::text]))),
+  constraint watermarks_kind_check CHECK ((kind = ANY (ARRAY['read'::text, 'baseline'::text, 'mapped'::text, 'projected'::text, 'content'::text]))),
   constraint watermarks_mapping_id_fkey FOREIGN KEY (mapping_id) REFERENCES concord.cross_system_mappings(id),
   constraint watermarks_pkey PRIMARY KEY (mapping_id, kind),
   constraint watermarks_run_id_fkey FOREIGN KEY (run_id) REFERENCES concord.sync_runs(id)

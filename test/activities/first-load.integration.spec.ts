@@ -122,6 +122,7 @@ describe('a first load', () => {
         await applyConfiguration(hub, { ...rest, mappings: changed }, 'test');
       },
       sync: () => conductor.sync(institutionId, jobId),
+      rollback: (run: string) => conductor.rollback(institutionId, jobId, run),
       add: (from: number, to: number, more = "'no'") =>
         systems.query(
           `insert into public.${code}_from select i::text, 'n' || i, 'Name ' || i, date '2000-01-01' + i, i + 0.5, i % 2 = 0,
@@ -315,6 +316,89 @@ describe('a first load', () => {
     await load.sync();
     expect(await load.hub(`select 1 from findings where kind = 'source_empty'`)).toHaveLength(1);
     expect(await load.target()).toHaveLength(39);
+  });
+
+  describe('is remembered by its text', () => {
+    const rowsOf = async (load: Awaited<ReturnType<typeof open>>, run: string): Promise<unknown> =>
+      (await load.hub<{ rows: object }>(`select counts -> 'rows' as rows from sync_runs where id = ${run}`))[0]?.rows;
+    /** Of how many partitions the text was that a run read. Without looking at rows it is that of the run before. */
+    const partitionsOf = async (load: Awaited<ReturnType<typeof open>>, run: string): Promise<number> =>
+      (
+        await load.hub<{ partitions: number }>(
+          `select coalesce(sum(json_array_length((counts -> 'content' -> 'partitions')::json)), 0)::integer as partitions from run_chunks
+           where run_id = ${run} and step = 'extract' and counts -> 'content' <> 'null'`,
+        )
+      )[0]?.partitions ?? 0;
+    const due = async (load: Awaited<ReturnType<typeof open>>, name: string): Promise<string | undefined> =>
+      (await load.target()).find((row) => row.name === name)?.due;
+
+    it('so that a read of the same text looks at no row', async () => {
+      const load = await open('text', { partitions: 3 });
+      // So many that they are read in parts.
+      await load.add(1, 15_000);
+      await systems.query('analyze public.text_from');
+      expect(await partitionsOf(load, await load.sync())).toBe(3);
+      for (let time = 0; time < 2; time += 1) {
+        const same = await load.sync();
+        expect(await partitionsOf(load, same)).toBe(3);
+        expect(await rowsOf(load, same)).toMatchObject({ extracted: 15_000, unchanged: 15_000, missing: 0 });
+      }
+      await systems.query(`update public.text_from set due = 99 where id = '7'`);
+      await systems.query(`delete from public.text_from where id = '8'`);
+      await load.add(15_001, 15_001);
+      const other = await load.sync();
+      expect(await partitionsOf(load, other)).toBe(1);
+      expect(await rowsOf(load, other)).toMatchObject({
+        extracted: 15_000,
+        unchanged: 14_998,
+        new: 1,
+        changed: 1,
+        deleted: 1,
+      });
+      expect(await due(load, 'Name 7')).toBe('99.00');
+      expect(await rowsOf(load, await load.sync())).toMatchObject({ extracted: 15_000, unchanged: 15_000 });
+    });
+
+    it('until a run wrote records that does not remember it', async () => {
+      const load = await open('apart');
+      await load.add(1, 40);
+      await load.sync();
+      // A row that is rejected is told by every run.
+      await systems.query(`update public.apart_from set due = 99 where id = '7'`);
+      await systems.query(`insert into public.apart_from (id, number) values ('50', 'n50')`);
+      for (const changed of [1, 0]) {
+        const run = await load.sync();
+        expect(await rowsOf(load, run)).toMatchObject({ extracted: 41, rejected: 1, changed });
+      }
+      await systems.query(`update public.apart_from set due = 7.5 where id = '7'`);
+      await systems.query(`delete from public.apart_from where id = '50'`);
+      const back = await load.sync();
+      expect(await partitionsOf(load, back)).toBe(1);
+      expect(await rowsOf(load, back)).toMatchObject({ extracted: 40, changed: 1 });
+      expect(await due(load, 'Name 7')).toBe('7.50');
+    });
+
+    it('until a run is rolled back: what it read comes again as a question', async () => {
+      const load = await open('undone');
+      await load.add(1, 40);
+      await load.sync();
+      await systems.query(`update public.undone_from set due = 99 where id = '7'`);
+      const run = await load.sync();
+      await load.rollback(run);
+      expect(await due(load, 'Name 7')).toBe('7.50');
+      const again = await load.sync();
+      expect(await rowsOf(load, again)).toMatchObject({ extracted: 40, unchanged: 39, held: 1 });
+    });
+
+    it('until its mapping derives otherwise', async () => {
+      const load = await open('derived');
+      await load.add(1, 40);
+      await load.sync();
+      await load.configure({
+        rules: [{ name: 'no seven', field: 'name', check: 'pattern', pattern: '.*[^7]', severity: 'reject' }],
+      });
+      expect(await rowsOf(load, await load.sync())).toMatchObject({ extracted: 40, rejected: 4 });
+    });
   });
 
   it('stands where its source is read by a watermark from then on', async () => {

@@ -1,0 +1,4 @@
+delete from concord.watermarks where kind = 'content';
+alter table concord.watermarks drop constraint watermarks_kind_check;
+alter table concord.watermarks add constraint watermarks_kind_check
+  check (kind in ('read', 'baseline', 'mapped', 'projected'));
