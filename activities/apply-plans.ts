@@ -21,21 +21,37 @@ const imageRecord = `(id bigint, ord bigint, deleted boolean, untold boolean, ef
 const imageWithIdentifiers = (alias: string): string =>
   `to_jsonb(${alias}) || jsonb_build_object('identifiers', (select jsonb_agg(to_jsonb(d)) from record_identifiers d where d.image_id = ${alias}.id))`;
 
-/** Golden ids of the plans of a batch, both included. What is before them was applied: looking for it would take longer each time. */
-export interface PlanBounds {
+/** The plans of a batch: golden ids, both included, with questions or without. */
+export interface PlanBatch {
   readonly first: string;
   readonly last: string;
+  readonly asking: boolean;
 }
 
+const batchSize = 5_000;
+
+/** Everything that is planned, in batches. Those that ask come last, each after the other: what they ask depends on other records, and two
+ *  records may be the subject of one question. */
+export const planBatches = async (client: PoolClient, table: string): Promise<PlanBatch[]> => {
+  const { rows } = await client.query<PlanBatch>(
+    `select min(golden_id)::text as first, max(golden_id)::text as last, asking from (
+       select golden_id, asking, (row_number() over (partition by asking order by golden_id) - 1) / ${batchSize} as batch
+       from (select golden_id, questions is not null as asking from ${table}) p) b
+     group by asking, batch order by asking, batch`,
+  );
+  return rows;
+};
+
 /** Takes the batch out of the plan table, locks its golden records in id order, and parts what moved meanwhile. */
-const takeBatch = async (client: PoolClient, table: string, { first, last }: PlanBounds): Promise<string[]> => {
+const takeBatch = async (client: PoolClient, table: string, { first, last, asking }: PlanBatch): Promise<string[]> => {
+  const within = (plan: string): string =>
+    `${plan}.golden_id between ${BigInt(first)} and ${BigInt(last)} and ${plan}.questions is ${asking ? 'not null' : 'null'}`;
   await client.query(
-    `select g.id from golden_records g join ${table} p on p.golden_id = g.id where p.golden_id between $1 and $2 order by g.id for update of g`,
-    [first, last],
+    `select g.id from golden_records g join ${table} p on p.golden_id = g.id where ${within('p')} order by g.id for update of g`,
   );
   await client.query(
     `create temp table batch on commit drop as
-     with taken as (delete from ${table} where golden_id between ${BigInt(first)} and ${BigInt(last)} returning *)
+     with taken as (delete from ${table} p where ${within('p')} returning *)
      select t.*, g.id is not null as there,
        coalesce(g.version, 0) <> t.based_on or t.stamp is distinct from ${imagesStamp('t.golden_id')} as moved
      from taken t left join golden_records g on g.id = t.golden_id`,
@@ -152,7 +168,8 @@ const writeImages = async (client: PoolClient, run: RunRef, type: EntityTypeRef)
   await client.query('analyze next_images (golden_id, id, ord, mapping_id, there, deleted)');
   await keepImages(client, run);
   await client.query(
-    `update record_images i set deleted_run = $1, last_run = $1, read_run = $1 from next_images n where i.id = n.id and n.there and n.deleted`,
+    `update record_images i set deleted_run = $1, last_run = $1, read_run = $1 from next_images n
+     where i.id = n.id and i.golden_id = n.golden_id and n.there and n.deleted`,
     [run.runId],
   );
   await client.query(
@@ -218,11 +235,14 @@ const writeFindings = (client: PoolClient, run: RunRef, type: EntityTypeRef): Pr
     [run.runId, run.institutionId, type.id],
   );
 
-/** What had an effect, so that a changed row that changed nothing is told apart. */
-const noteEffects = async (client: PoolClient, run: RunRef): Promise<void> => {
-  await client.query(
+/** Before the first batch: batches side by side would each make it. */
+export const prepareEffects = (client: PoolClient, run: RunRef): Promise<unknown> =>
+  client.query(
     `create unlogged table if not exists ${stagingOf(run.runId).effects} (mapping_id integer not null, key text collate "C" not null)`,
   );
+
+/** What had an effect, so that a changed row that changed nothing is told apart. */
+const noteEffects = async (client: PoolClient, run: RunRef): Promise<void> => {
   await client.query(
     `insert into ${stagingOf(run.runId).effects} select n.mapping_id, n.key from next_images n where n.ord is not null and n.effect`,
   );
@@ -234,9 +254,9 @@ export const applyPlans = async (
   run: RunRef,
   context: InstitutionContext,
   type: EntityTypeRef,
-  bounds: PlanBounds,
+  batch: PlanBatch,
 ): Promise<AppliedBatch> => {
-  const moved = await takeBatch(client, stagingOf(run.runId).plan(type.id), bounds);
+  const moved = await takeBatch(client, stagingOf(run.runId).plan(type.id), batch);
   await writeGolden(client, run, type);
   await writeImages(client, run, type);
   await writeQuestions(client, run, context, type);

@@ -3,9 +3,9 @@ import { stagingOf } from '../database/staging.js';
 import { SyncError } from '../domain/errors.js';
 import type { RunRef } from '../domain/run.js';
 import { applyLone } from './apply-lone.js';
-import { applyPlans } from './apply-plans.js';
+import { applyPlans, planBatches, prepareEffects, type PlanBatch } from './apply-plans.js';
 import { noteImpacts } from './apply-questions.js';
-import { holdingCreation, lockCreation } from './creation-lock.js';
+import { holdingCreation } from './creation-lock.js';
 import { inLanes } from './lanes.js';
 import type { StepCounts } from './contract.js';
 import type { EntityTypeRef, InstitutionContext } from './context.js';
@@ -24,8 +24,7 @@ import { lonePathHolds } from './lone.js';
 import { uniteDecided } from './unite.js';
 
 const loneBatch = 50_000;
-const loneLanes = 2;
-const planBatch = 5_000;
+const lanes = 2;
 
 /** Writes of the run are about to begin: from here on a failure is rolled back. Every target learns that there may be news. */
 const beginApply = async (client: PoolClient, run: RunRef, context: InstitutionContext): Promise<void> => {
@@ -82,38 +81,16 @@ const collides = async (client: PoolClient, run: RunRef, type: EntityTypeRef): P
 
 class Collision extends Error {}
 
-/** Batches of plans look records up one by one: where there are many batches, not by reading all of them each time. */
-const indexForPlans = async (client: PoolClient, run: RunRef, type: EntityTypeRef): Promise<void> => {
-  const staging = stagingOf(run.runId);
-  const { canon } = staging;
-  const { rows } = await client.query<{ canon: string | null; many: boolean }>(
-    `select to_regclass($1)::text as canon, (select count(*) from (select 1 from ${staging.plan(type.id)} limit ${planBatch + 1}) p) > ${planBatch} as many`,
-    [canon],
-  );
-  if (rows[0]?.canon === null || rows[0]?.many !== true) return;
+/** Batches of plans look records up one by one: where there are several batches, not by reading all of them each time. */
+const indexForPlans = async (client: PoolClient, run: RunRef): Promise<void> => {
+  const { canon } = stagingOf(run.runId);
+  const { rows } = await client.query<{ canon: string | null }>('select to_regclass($1)::text as canon', [canon]);
+  if (rows[0]?.canon === null) return;
   await client.query(`create unique index if not exists ${canon.split('.')[1] ?? ''}_by_ord on ${canon} (ord)`);
 };
 
 export const createApply = (dependencies: ActivityDependencies) => {
   const { hub, configurations, heartbeat, cancelled, crashPoint } = dependencies;
-
-  /** A short type without keys to collide by, or a transaction that found none: under the creation lock. */
-  const creating = async <T>(
-    run: RunRef,
-    lease: Lease,
-    type: EntityTypeRef,
-    deed: (client: PoolClient) => Promise<T>,
-  ): Promise<T> =>
-    fenced(
-      hub,
-      lease,
-      async (client) => {
-        await lockCreation(client, run, type);
-        if (await collides(client, run, type)) throw new Collision();
-        return deed(client);
-      },
-      'bulk',
-    );
 
   /** Batches by the place of a record, several at once: most of the work is PostgreSQL's, and one connection has one core of it. */
   const applyLoneBatches = async (run: RunRef, lease: Lease, type: EntityTypeRef): Promise<number> => {
@@ -135,7 +112,7 @@ export const createApply = (dependencies: ActivityDependencies) => {
     return holdingCreation(hub, run, type, async (client, stillHeld) => {
       if (await collides(client, run, type)) throw new Collision();
       let written = 0;
-      await inLanes(left, loneLanes, async (chunk) => {
+      await inLanes(left, lanes, async (chunk) => {
         const range = { from: chunk * loneBatch, to: (chunk + 1) * loneBatch, allNew };
         await fenced(
           hub,
@@ -156,7 +133,44 @@ export const createApply = (dependencies: ActivityDependencies) => {
     });
   };
 
-  /** Plans in batches by golden id. Records that moved since they were planned are planned again. */
+  /** Batches of plans under the creation lock, several at once where they ask nothing.
+   *  @returns golden records that moved since they were planned: their plans were taken out */
+  const applyBatches = (
+    run: RunRef,
+    lease: Lease,
+    context: InstitutionContext,
+    type: EntityTypeRef,
+    batches: readonly PlanBatch[],
+  ): Promise<{ written: number; moved: string[] }> =>
+    holdingCreation(hub, run, type, async (client, stillHeld) => {
+      if (await collides(client, run, type)) throw new Collision();
+      const all = { written: 0, moved: [] as string[] };
+      const apply = async (batch: PlanBatch): Promise<void> => {
+        const { applied, moved } = await fenced(
+          hub,
+          lease,
+          async (own) => {
+            await stillHeld(own);
+            return applyPlans(own, run, context, type, batch);
+          },
+          'bulk',
+        );
+        all.written += applied;
+        all.moved.push(...moved);
+        heartbeat();
+        cancelled()?.throwIfAborted();
+        crashPoint('apply');
+      };
+      await inLanes(
+        batches.filter(({ asking }) => !asking),
+        lanes,
+        apply,
+      );
+      for (const batch of batches.filter(({ asking }) => asking)) await apply(batch);
+      return all;
+    });
+
+  /** All plans. Records that moved since they were planned are planned again. */
   const applyPlanBatches = async (
     run: RunRef,
     lease: Lease,
@@ -165,31 +179,21 @@ export const createApply = (dependencies: ActivityDependencies) => {
   ): Promise<number> => {
     const table = stagingOf(run.runId).plan(type.id);
     let written = 0;
-    await fenced(hub, lease, (client) => indexForPlans(client, run, type));
     for (;;) {
-      const { bounds } = await hub.read(run.institutionId, async (client) => {
-        const { rows } = await client.query<{ id: string }>(
-          `select golden_id::text as id from ${table} order by golden_id limit ${planBatch}`,
-        );
-        return { bounds: rows.map(({ id }) => id) };
+      const batches = await hub.read(run.institutionId, (client) => planBatches(client, table));
+      if (batches.length === 0) return written;
+      await fenced(hub, lease, async (client) => {
+        await prepareEffects(client, run);
+        if (batches.length > 1) await indexForPlans(client, run);
       });
-      const [first, last] = [bounds[0], bounds.at(-1)];
-      if (first === undefined || last === undefined) return written;
-      const moved = await creating(run, lease, type, async (client) => {
-        const result = await applyPlans(client, run, context, type, { first, last });
-        written += result.applied;
-        return result.moved;
-      });
-      if (moved.length > 0) {
-        if (run.kind === 'decision') await restageChoices(dependencies, run, lease, context, type, moved);
-        else {
-          const again = await fenced(hub, lease, (client) => redirectMerged(client, run, type, moved));
-          await mergeType(dependencies, run, lease, context, type, again);
-        }
+      const applied = await applyBatches(run, lease, context, type, batches);
+      written += applied.written;
+      if (applied.moved.length === 0) continue;
+      if (run.kind === 'decision') await restageChoices(dependencies, run, lease, context, type, applied.moved);
+      else {
+        const again = await fenced(hub, lease, (client) => redirectMerged(client, run, type, applied.moved));
+        await mergeType(dependencies, run, lease, context, type, again);
       }
-      heartbeat();
-      cancelled()?.throwIfAborted();
-      crashPoint('apply');
     }
   };
 

@@ -6,7 +6,14 @@ import { existingRows, keyReaderOf, mergedRows } from './file-rewrite.js';
 import { fenced, readChunks, recordChunk } from './lease.js';
 import { asFileRow, hashOfRow, type Judged, type TargetChange } from './projecting.js';
 import { anyMerged, judgedPages, type PublishCounts, type Publishing } from './publishing.js';
-import { noteDue, noteProblems, recordIntent, recordOutcome, type TargetOutcome } from './publish-record.js';
+import {
+  noteDue,
+  noteProblems,
+  recordIntent,
+  recordOutcome,
+  type Intent,
+  type TargetOutcome,
+} from './publish-record.js';
 
 const batch = 2_000;
 
@@ -180,7 +187,7 @@ const intend = async (publishing: Publishing): Promise<void> => {
   for await (const rows of connector.file?.readWhole(target) ?? []) {
     for (const row of rows) if (keys.has(keyOfRow(row))) wanted.set(keyOfRow(row), asFileRow(row));
   }
-  let page: { change: TargetChange; before: RawRow | null }[] = [];
+  let page: Intent[] = [];
   const flush = async (): Promise<void> => {
     await fenced(dependencies.hub, lease, (client) => recordIntent(client, run, mapping, page));
     page = [];
@@ -188,7 +195,7 @@ const intend = async (publishing: Publishing): Promise<void> => {
   for await (const writes of stagedWrites(publishing)) {
     for (const { change, ours } of writes) {
       if (!ours) continue;
-      page.push({ change, before: wanted.get(change.image?.[1] ?? change.keyText) ?? null });
+      page.push({ change, before: wanted.get(change.image?.[1] ?? change.keyText) ?? null, after: change.row });
       if (page.length >= batch) await flush();
     }
   }

@@ -18,6 +18,8 @@ export interface TargetOutcome {
   readonly reason?: string;
   /** The row as it stands after a write, in the target's own spelling; absent where it was not read back. */
   readonly standing?: RawRow | null;
+  /** The row as its intent says that it will stand; absent where there was none. */
+  readonly intended?: RawRow | null;
 }
 
 /** The hash of what stands in the target now. */
@@ -78,12 +80,19 @@ export const noteProblems = async (
 const cellsJson = (keyText: string, row: RawRow | null): string | null =>
   row === null ? null : JSON.stringify({ key: keyText, row });
 
+/** A write that is meant: the rows before and after it, as the target prints them. */
+export interface Intent {
+  readonly change: TargetChange;
+  readonly before: RawRow | null;
+  readonly after: RawRow | null;
+}
+
 /** The intent of each write, in logged rows, before the target hears of it. A retry keeps the first intent's before-image. */
 export const recordIntent = async (
   client: PoolClient,
   run: RunRef,
   mapping: MappingRef,
-  writes: readonly { readonly change: TargetChange; readonly before: RawRow | null }[],
+  writes: readonly Intent[],
 ): Promise<void> => {
   if (writes.length === 0) return;
   await client.query(
@@ -99,14 +108,14 @@ export const recordIntent = async (
       run.institutionId,
       writes.map(({ change }) => change.goldenId),
       encodeTextArray(writes.map(({ change, before }) => cellsJson(change.image?.[1] ?? change.keyText, before))),
-      encodeTextArray(writes.map(({ change }) => cellsJson(change.keyText, change.row))),
+      encodeTextArray(writes.map(({ change, after }) => cellsJson(change.keyText, after))),
     ],
   );
 };
 
 /** Whether a row stands as it was to stand: its entry says so already. */
-const isAsWritten = ({ row }: TargetChange, standing: RawRow | null | undefined): boolean =>
-  standing?.length === row?.length && standing?.every((cell, place) => cell === row?.[place]) === true;
+const isAsIntended = ({ intended, standing }: TargetOutcome): boolean =>
+  standing?.length === intended?.length && standing?.every((cell, place) => cell === intended?.[place]) === true;
 
 /** What an earlier attempt intended and stands there already was written by it. */
 const outcomeOf = ({ status }: TargetOutcome): string => (status === 'already' ? 'written' : status);
@@ -123,7 +132,7 @@ const noteOutcomes = async (
   const others: TargetOutcome[] = [];
   for (const outcome of outcomes) {
     const { change, standing } = outcome;
-    const isPlain = standing === undefined || standing === null || isAsWritten(change, standing);
+    const isPlain = standing === undefined || standing === null || isAsIntended(outcome);
     if (!isPlain) others.push(outcome);
     else {
       const ids = plain.get(outcomeOf(outcome)) ?? [];

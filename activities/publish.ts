@@ -4,6 +4,7 @@ import type { Hub } from '../database/hub.js';
 import { stagingOf } from '../database/staging.js';
 import { SyncError } from '../domain/errors.js';
 import { keyOf, keySeparator, type RawRow } from '../domain/rows.js';
+import { spelledRow, type RowSpelling } from '../domain/spelling.js';
 import type { RunRef } from '../domain/run.js';
 import { checkCandidates, collectCandidates, hasBaseline, noteProjected, pendingRuns } from './candidates.js';
 import type { StepCounts, TargetRef } from './contract.js';
@@ -197,6 +198,7 @@ const publishRows = async (publishing: Publishing, fresh: FreshPublish): Promise
     .filter(({ state, counts: told }) => state === 'done' && told['fresh'] === true)
     .map(({ cursor }) => rangeOf(cursor ?? ''));
   const merged = await anyMerged(publishing);
+  const spelling = await rows.spelling(publishing.target);
   const pages = changePages(publishing, { size: bulk ? bulkPage : pageSize, merged, done }, counts);
   // What came of one page is noted while the next is judged and written; where rows make room for others, one page after the other.
   const noting = new InTurn();
@@ -214,7 +216,12 @@ const publishRows = async (publishing: Publishing, fresh: FreshPublish): Promise
         bulk = false;
       }
       for (let from = 0; from < changes.length; from += pageSize) {
-        const note = await writePage(publishing, rows, changes.slice(from, from + pageSize), counts, begun);
+        const note = await writePage(
+          publishing,
+          { rows, spelling, begun },
+          changes.slice(from, from + pageSize),
+          counts,
+        );
         await noting.next(note);
         if (merged) await noting.done();
       }
@@ -295,13 +302,19 @@ const rangeOf = (cursor: string): GoldenRange => {
 
 const keyCellsOf = (keyText: string): RawRow => keyText.split(keySeparator);
 
+interface RowSite {
+  readonly rows: RowTarget;
+  readonly spelling: RowSpelling;
+  /** Chunks that an earlier attempt may have brought. */
+  readonly begun: readonly GoldenRange[];
+}
+
 /** Writes changes: intent, then the target. @returns what notes the outcome */
 const writePage = async (
   publishing: Publishing,
-  rows: RowTarget,
+  { rows, spelling, begun }: RowSite,
   changes: readonly TargetChange[],
   counts: PublishCounts,
-  begun: readonly GoldenRange[],
 ): Promise<() => Promise<void>> => {
   const { dependencies, lease, run, mapping, target, context } = publishing;
   const keys = [
@@ -323,7 +336,7 @@ const writePage = async (
       client,
       run,
       mapping,
-      intents.map(({ change, before }) => ({ change, before })),
+      intents.map(({ change, before }) => ({ change, before, after: intendedRow(change, spelling) })),
     ),
   );
   dependencies.crashPoint('publish');
@@ -344,6 +357,7 @@ const writePage = async (
       status: worst.status,
       actual: worst.status === 'origin_differs' ? worst.actual : worst.status === 'already' ? one.before : null,
       reason: worst.status === 'refused' ? worst.reason : undefined,
+      intended: intendedRow(one.change, spelling),
     };
   });
   for (const { status } of told) counts[status === 'origin_differs' ? 'differs' : status] += 1;
@@ -351,6 +365,10 @@ const writePage = async (
   return () =>
     fenced(dependencies.hub, lease, (client) => recordOutcome(client, { run, mapping, context }, standing, true));
 };
+
+/** A row as it will stand: as the target prints it, where that is known (`1.5` is `1.50` there). Its entry is right from the beginning then. */
+const intendedRow = ({ row }: TargetChange, spelling: RowSpelling): RawRow | null =>
+  row === null ? null : (spelledRow(spelling, row) ?? row);
 
 /** What we wrote in the target's own spelling (`1.5` is `1.50` there), so that it is known again. */
 const readBack = async (
@@ -398,11 +416,11 @@ const comparedWith = (
   const { judge, baseline } = publishing;
   const oldKey = change.image?.[1] ?? change.keyText;
   const actual = there.get(oldKey) ?? null;
-  if (change.row !== null && oldKey === change.keyText && actual !== null && hashOfRow(actual) === change.rowHash) {
+  const known = actual === null ? null : hashOfRow(actual);
+  if (change.row !== null && oldKey === change.keyText && known !== null && known === change.rowHash) {
     return { change, status: 'already', actual };
   }
   if (change.row === null && actual === null) return { change, status: 'already', actual };
-  const known = actual === null ? null : hashOfRow(actual);
   const takeover = !baseline && !judge.shared && change.image === null;
   if (known !== change.knownHash && !takeover) return { change, status: 'origin_differs', actual };
   const key = keyCellsOf(change.keyText);

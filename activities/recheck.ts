@@ -14,15 +14,19 @@ export const recheckKnown = async (client: PoolClient, run: RunRef, type: Entity
   await client.query(
     `update ${staging.match(type.id)} m set rival = x.rival from (
        select k.ord, min(i.golden_id) as rival
-       from known k join ${staging.canon} c on c.ord = k.ord join record_images me on me.id = k.image_id
-       join ${identifierPlaces(type)} on n < cardinality(c.identifiers) / 2
-       join record_identifiers d on d.entity_type_id = $1 and d.value = c.identifiers[n * 2 + 2] and d.scheme = c.identifiers[n * 2 + 1] and d.state = 'current'
+       from (
+         select k.ord, k.golden_id, c.match_name, c.match_birth, c.identifiers[n * 2 + 1] as scheme, c.identifiers[n * 2 + 2] as value
+         from known k join ${staging.canon} c on c.ord = k.ord join record_images me on me.id = k.image_id
+         join ${identifierPlaces(type)} on n < cardinality(c.identifiers) / 2
+         where k.op = 'u' and k.golden_id is not null and me.deleted_run is null and c.identifiers is not null
+           and (c.match_name is distinct from me.match_name or c.match_birth is distinct from me.match_birth
+             or not exists (select 1 from record_identifiers o where o.image_id = me.id and o.scheme = c.identifiers[n * 2 + 1] and o.value = c.identifiers[n * 2 + 2]))
+         -- Few change what they are matched by: whose identifiers these have is looked up then, and not for all.
+         offset 0) k
+       join record_identifiers d on d.entity_type_id = $1 and d.value = k.value and d.scheme = k.scheme and d.state = 'current'
        join record_images i on i.id = d.image_id and i.deleted_run is null and i.golden_id <> k.golden_id
-       where k.op = 'u' and k.golden_id is not null and me.deleted_run is null and c.identifiers is not null
-         and (c.match_name is distinct from me.match_name or c.match_birth is distinct from me.match_birth
-           or not exists (select 1 from record_identifiers o where o.image_id = me.id and o.scheme = c.identifiers[n * 2 + 1] and o.value = c.identifiers[n * 2 + 2]))
-         and (c.identifiers[n * 2 + 1] <> all ($2::text[]) or (c.match_birth = i.match_birth or c.match_name = i.match_name)
-           and coalesce(c.match_birth = i.match_birth, true) and coalesce(c.match_name = i.match_name, true))
+       where k.scheme <> all ($2::text[]) or (k.match_birth = i.match_birth or k.match_name = i.match_name)
+         and coalesce(k.match_birth = i.match_birth, true) and coalesce(k.match_name = i.match_name, true)
        group by k.ord) x where m.ord = x.ord`,
     [type.id, shared],
   );

@@ -1,5 +1,6 @@
 import { jest } from '@jest/globals';
 import pg from 'pg';
+import { planBatches } from '../../activities/apply-plans.js';
 import type { ActivityDependencies } from '../../activities/dependencies.js';
 import { holdingCreation } from '../../activities/creation-lock.js';
 import { hashOfRow } from '../../activities/projecting.js';
@@ -245,9 +246,9 @@ describe('a first load', () => {
     ]);
   });
 
-  it('is followed by changes that are told page by page, each with its outcome', async () => {
+  it('is followed by changes that are applied in batches side by side and told page by page, each with its outcome', async () => {
     const load = await open('pages');
-    await load.add(1, 2_500);
+    await load.add(1, 6_000);
     await load.sync();
     await systems.query(`update public.pages_from set due = due + 10000`);
     await systems.query(`delete from public.pages_from where id in ('1', '1500')`);
@@ -257,16 +258,32 @@ describe('a first load', () => {
         `select count(*)::integer as rows, count(*) filter (where due > 10000)::integer as changed from public.pages_to`,
       )
     ).rows;
-    expect(told).toEqual({ rows: 2_498, changed: 2_498 });
+    expect(told).toEqual({ rows: 5_998, changed: 5_998 });
     expect(
       await load.hub(
         `select outcome, count(*)::integer as rows, count(after)::integer as standing from change_set_entries
          where run_id = ${run} and kind = 'target' group by 1`,
       ),
-    ).toEqual([{ outcome: 'written', rows: 2_500, standing: 2_498 }]);
+    ).toEqual([{ outcome: 'written', rows: 6_000, standing: 5_998 }]);
     // What was told is known: nothing is left to tell.
     const again = await load.sync();
     expect(await load.hub(`select 1 from change_set_entries where run_id = ${again} and kind = 'target'`)).toEqual([]);
+  });
+
+  it('is followed by plans in batches, of which those that ask something come last', async () => {
+    const load = await open('asking');
+    const batches = await hub.transaction(load.institutionId, async (client) => {
+      await client.query('create temp table plans (golden_id bigint, questions jsonb) on commit drop');
+      await client.query(
+        `insert into plans select i, case when i % 4 = 0 then '[]'::jsonb end from generate_series(1, 12000) i`,
+      );
+      return planBatches(client, 'plans');
+    });
+    expect(batches).toEqual([
+      { first: '1', last: '6666', asking: false },
+      { first: '6667', last: '11999', asking: false },
+      { first: '4', last: '12000', asking: true },
+    ]);
   });
 
   it('is followed by reads that stage what is not as it was', async () => {
