@@ -44,8 +44,8 @@ const queries: readonly (readonly [title: string, query: string])[] = [
   ],
   [
     'tables',
-    `select format(E'create %stable %s (\\n%s\\n);%s', case c.relpersistence when 'u' then 'unlogged ' else '' end,
-       c.oid::regclass, body.lines,
+    `select format(E'create %stable %s (\\n%s\\n)%s;%s', case c.relpersistence when 'u' then 'unlogged ' else '' end,
+       c.oid::regclass, body.lines, ' with (' || array_to_string(c.reloptions, ', ') || ')',
        case when c.relrowsecurity then format(E'\\nalter table %s enable row level security;', c.oid::regclass) else '' end
          || case when c.relforcerowsecurity then format(E'\\nalter table %s force row level security;', c.oid::regclass) else '' end
      ) as line

@@ -476,7 +476,7 @@ create table concord.record_images (
   read_run bigint,
   last_run bigint not null,
   constraint record_images_pkey PRIMARY KEY (id)
-);
+) with (fillfactor=90);
 alter table concord.record_images enable row level security;
 create table concord.rejected_records (
   id bigint not null generated always as identity,

@@ -3,7 +3,7 @@ import type { Cell, RawRow } from '../../domain/rows.js';
 import { keyOf } from '../../domain/rows.js';
 import type { RowOutcome, RowWrite } from '../capabilities.js';
 import { isRowRefusal, refusalOf, sqlStateOf } from './errors.js';
-import { deleteRows, insertRows, lockAndCompare, updateRows } from './write-plan.js';
+import { deleteRows, insertRows, lockAndCompare, selectRows, updateRows } from './write-plan.js';
 import type { PlacedWrite, Statement, WritePlan } from './write-plan.js';
 
 const uniqueViolation = '23505';
@@ -131,20 +131,45 @@ export class RowWrites {
 
   private async compare(writes: readonly PlacedWrite[]): Promise<Map<number, FoundRow>> {
     const { text, values } = lockAndCompare(this.plan, writes);
-    const { rows } = await this.client.query<Cell[]>({ text, values, rowMode: 'array' });
+    const { rows } = await this.client.query<[place: string, isBefore: string, isAfter: string]>({
+      text,
+      values,
+      rowMode: 'array',
+    });
     const found = new Map<number, FoundRow>();
-    for (const [place, isBefore, isAfter, ...actual] of rows) {
+    for (const [place, isBefore, isAfter] of rows) {
       if (found.has(Number(place))) throw new NotTaken('the key is that of several rows of the target');
-      found.set(Number(place), { isBefore: isBefore === '1', isAfter: isAfter === '1', actual });
+      found.set(Number(place), { isBefore: isBefore === '1', isAfter: isAfter === '1', actual: null });
     }
+    await this.readOthers(writes, found);
     return found;
+  }
+
+  /** What stands where it is neither state. The rows are locked, and what is read is what was compared. */
+  private async readOthers(writes: readonly PlacedWrite[], found: Map<number, FoundRow>): Promise<void> {
+    const others = writes.filter(({ place }) => {
+      const row = found.get(place);
+      return row !== undefined && !row.isBefore && !row.isAfter;
+    });
+    if (others.length === 0) return;
+    const { text, values } = selectRows(
+      this.plan,
+      others.map(({ write }) => write.key),
+    );
+    const { rows } = await this.client.query<Cell[]>({ text, values, rowMode: 'array' });
+    for (const [index, ...actual] of rows) {
+      const place = others[Number(index)]?.place ?? -1;
+      const row = found.get(place);
+      if (row !== undefined) found.set(place, { ...row, actual });
+    }
   }
 }
 
 interface FoundRow {
   readonly isBefore: boolean;
   readonly isAfter: boolean;
-  readonly actual: RawRow;
+  /** Null where it is one of the states. */
+  readonly actual: RawRow | null;
 }
 
 /** A row that the target did not take, though it raised no error. */

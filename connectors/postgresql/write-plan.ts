@@ -92,7 +92,8 @@ export const selectRows = (
 };
 
 /** Locks the rows that are there, in key order, and compares them with both states, in the spelling of the target's own types:
- *  place, whether it is `before`, whether it is `after`, the texts of the columns where it is neither. */
+ *  place, whether it is `before`, whether it is `after`. (Said in the list itself: a row that somebody else changed while the lock was
+ *  waited for is compared as it is now.) */
 export const lockAndCompare = (plan: WritePlan, writes: readonly PlacedWrite[]): Statement => {
   const given = unnestKeys(
     plan,
@@ -126,9 +127,8 @@ export const lockAndCompare = (plan: WritePlan, writes: readonly PlacedWrite[]):
         return `${comparableColumn(column, `t.${column.sql}`)} is not distinct from ${cell}`;
       })
       .join(' and ');
-  const actual = plan.columns.map((column) => textOf(column, `t.${column.sql}`)).join(', ');
   const order = plan.key.map((column) => keyOrder(column, 't.')).join(', ');
-  const text = `select s.n::text, (s.has_before and ${same('b')})::int::text, (s.has_after and ${same('a')})::int::text, ${actual}
+  const text = `select s.n::text, (s.has_before and ${same('b')})::int::text, (s.has_after and ${same('a')})::int::text
     from ${given.sql} join ${plan.relation.sql} t on ${matchKey(plan)} order by ${order} for update of t`;
   return { text, values: given.values };
 };
