@@ -5,8 +5,18 @@ const signature = Buffer.from('PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0', 'latin1');
 const noValue = -1;
 const textOid = 25;
 
+/* V8 keeps texts in a dozen ways (whole, as slices, of pieces, one or two bytes a unit). A place of the code that has met five of them looks
+   properties of a text up anew each time: that was a sixth of reading a source. It knows better of a sum that it is a text, and where a
+   method is not looked up on the text. */
+// eslint-disable-next-line @typescript-eslint/no-unnecessary-type-conversion -- V8 does not know its type
+const known = (text: string): string => text + '';
+// eslint-disable-next-line @typescript-eslint/unbound-method -- it is called on a text
+const unitAt = Function.prototype.call.bind(String.prototype.charCodeAt) as (text: string, index: number) => number;
+
 const digitOf = (code: number): number => (code <= 0x39 ? code - 0x30 : code - 0x57);
 const hyphen = 0x2d;
+const zero = 0x30;
+const wordRange = 0x1_0000_0000;
 
 /** Rows in PostgreSQL's binary COPY format, which neither side escapes: a server takes wide rows of it in less than two thirds of the
  *  time. Types are the caller's to keep: the server refuses others. PostgreSQL cannot store a NUL character: the caller keeps it out.
@@ -36,6 +46,23 @@ export class BinaryRows extends GrowingBytes {
   addInteger(value: number): void {
     this.addWord(4);
     this.addWord(value);
+  }
+
+  /** bigint, of its decimal digits: no sign is among them. */
+  addDigits(digits: Buffer, from: number, to: number): void {
+    // Above 32 bits and below, so that every number is exact.
+    let [high, low] = [0, 0];
+    for (let at = from; at < to; at += 1) {
+      low = low * 10 + (digits[at] ?? zero) - zero;
+      const carry = Math.floor(low / wordRange);
+      low -= carry * wordRange;
+      high = high * 10 + carry;
+    }
+    this.addWord(8);
+    this.reserve(8);
+    this.putWord(this.length, high);
+    this.putWord(this.length + 4, low);
+    this.length += 8;
   }
 
   /** boolean */
@@ -120,17 +147,19 @@ export class BinaryRows extends GrowingBytes {
   }
 
   /** Part of a field. */
-  addCharacters(text: string): void {
-    this.reserve(text.length * bytesOfUnit);
+  addCharacters(given: string): void {
+    const text = known(given);
+    const { length } = text;
+    this.reserve(length * bytesOfUnit);
     const { bytes } = this;
     let at = this.length;
-    for (let index = 0; index < text.length && index < longText; index += 1) {
-      const unit = text.charCodeAt(index);
+    for (let index = 0; index < length && index < longText; index += 1) {
+      const unit = unitAt(text, index);
       if (unit >= 0x80) break;
       bytes[at++] = unit;
     }
     const plain = at - this.length;
-    if (plain < text.length) at += bytes.write(plain === 0 ? text : text.slice(plain), at, 'utf8');
+    if (plain < length) at += bytes.write(plain === 0 ? text : text.slice(plain), at, 'utf8');
     this.length = at;
   }
 

@@ -13,6 +13,7 @@ const text = fc.oneof(
 const list = fc.array(fc.option(text), { maxLength: 4 });
 const row = fc.record({
   number: fc.integer({ min: -(2 ** 31), max: 2 ** 31 - 1 }),
+  long: fc.bigInt({ min: 0n, max: 2n ** 63n - 1n }).map(String),
   truth: fc.boolean(),
   letter: fc.constantFrom('u', 'd'),
   hashed: text,
@@ -21,9 +22,10 @@ const row = fc.record({
 });
 type Row = typeof row extends fc.Arbitrary<infer Value> ? Value : never;
 
-const addRow = (bytes: BinaryRows, { number, truth, letter, hashed, words, list }: Row): void => {
-  bytes.beginRow(7);
+const addRow = (bytes: BinaryRows, { number, long, truth, letter, hashed, words, list }: Row): void => {
+  bytes.beginRow(8);
   bytes.addInteger(number);
+  bytes.addDigits(Buffer.from(`-${long}`), 1, 1 + long.length);
   bytes.addBoolean(truth);
   bytes.addLetter(letter);
   bytes.addUuid(hash128(hashed));
@@ -42,7 +44,7 @@ describe('binary rows', () => {
     client = new pg.Client({ connectionString: database.url });
     await client.connect();
     await client.query(
-      'create temp table told (number integer, truth boolean, letter "char", hash uuid, same uuid, words text, list text[], place integer generated always as identity)',
+      'create temp table told (number integer, long bigint, truth boolean, letter "char", hash uuid, same uuid, words text, list text[], place integer generated always as identity)',
     );
   });
   afterAll(async () => {
@@ -50,10 +52,10 @@ describe('binary rows', () => {
     await database.drop();
   });
 
-  const copy = 'copy told (number, truth, letter, hash, same, words, list) from stdin (format binary)';
+  const copy = 'copy told (number, long, truth, letter, hash, same, words, list) from stdin (format binary)';
   const stored = async (): Promise<unknown[]> => {
     const { rows } = await client.query<Record<string, unknown>>(
-      'select number, truth, letter, hash, same, words, list from told order by place',
+      'select number, long, truth, letter, hash, same, words, list from told order by place',
     );
     await client.query('truncate told');
     return rows;
