@@ -2,15 +2,19 @@ import type { CompiledTarget, CopiedColumns, Projection } from '../domain/projec
 import { keyOf, keySeparator, type Cell, type RawRow } from '../domain/rows.js';
 import { spelledRow, type RowSpelling } from '../domain/spelling.js';
 import { CopyEncoder, decodeCopyLine } from '../platform/copy-text.js';
-import { createSetDigest, digitsOf, hash128, hash128Digits, sha256Hex } from '../platform/hash.js';
-import type { LineSink } from './canon-writer.js';
+import { createSetDigest, sha256Octets } from '../platform/hash.js';
+import type { RowSink } from './canon-writer.js';
 import { CopiedCells } from './copied-cells.js';
 import { valuesOf, type GoldenLine } from './golden-line.js';
 import type { Judged } from './projecting.js';
+import { addSpelled, howSpelled } from './spelled-bytes.js';
 
 /** What is told of a row that is written: its record, the key of its image, the hashes of what stands there and of what was told. */
 export const toldColumns =
   'golden_id bigint, key text collate "C", raw_hash uuid, told_hash uuid, version integer, subject_key bigint';
+const toldFields = 6;
+
+const backslash = 0x5c;
 
 const quote = 0x22;
 const comma = 0x2c;
@@ -40,7 +44,7 @@ export class FreshRows {
     private readonly target: CompiledTarget,
     private readonly spelling: RowSpelling,
     private readonly asOf: string,
-    private readonly told: LineSink,
+    private readonly told: RowSink,
   ) {
     this.keys = target.keyColumns.map((column) => target.columns.indexOf(column));
     this.noKeys = target.keyColumns.map(() => null);
@@ -63,27 +67,44 @@ export class FreshRows {
 
   /** As `add`, with strings of all values. */
   addLine(line: GoldenLine): Promise<void> | null {
-    const [goldenId, version, subject, values] = decodeCopyLine(line.text());
+    const [goldenId, , , values] = decodeCopyLine(line.text());
     const projection = this.target.project(valuesOf(values ?? null), {}, this.asOf, this.noKeys, null);
     const { row, nextDue, problems } = projection;
     if (nextDue !== null || problems.length > 0)
       this.noted.push({ change: null, ...noted(projection), goldenId: goldenId ?? '' });
     if (row === null) return null;
-    const told = this.hashOf(row);
+    const told = this.octetsOf(row);
     const spelled = spelledRow(this.spelling, row);
-    const standing = spelled === null ? told : this.hashOf(spelled);
-    const key = keyOf(this.keys.map((place) => row[place] ?? null)) ?? '';
-    this.digest.add(digitsOf(standing));
+    const standing = spelled === null ? told : this.octetsOf(spelled);
     this.text.add(row);
-    this.told.bytes.addCells([goldenId ?? '', key, standing, told, version ?? '', subject ?? null]);
-    return this.told.endLine();
+    this.beginTold(line);
+    this.told.bytes.addText(keyOf(this.keys.map((place) => row[place] ?? null)) ?? '');
+    return this.endTold(line, standing, told);
   }
 
-  /** As `hashOfRow`. */
-  private hashOf(row: RawRow): string {
+  /** Of `hashOfRow`. */
+  private octetsOf(row: RawRow): string {
     this.json.clear();
     this.json.addJsonRow(row);
-    return hash128(this.json.look());
+    return sha256Octets(this.json.look());
+  }
+
+  /** The key follows. */
+  private beginTold(line: GoldenLine): void {
+    const { bytes } = this.told;
+    bytes.beginRow(toldFields);
+    bytes.addDigits(line.bytes, line.startOfCell(0), line.endOfCell(0));
+  }
+
+  private endTold(line: GoldenLine, standing: string, told: string): Promise<void> | null {
+    const { bytes } = this.told;
+    this.digest.addOctets(standing);
+    bytes.addUuidOctets(standing);
+    bytes.addUuidOctets(told);
+    bytes.addInteger(line.version());
+    if (line.bytes[line.startOfCell(2)] === backslash) bytes.addNull();
+    else bytes.addDigits(line.bytes, line.startOfCell(2), line.endOfCell(2));
+    return this.told.endRow();
   }
 
   private lacksKey({ columns }: CopiedColumns): boolean {
@@ -99,27 +120,20 @@ export class FreshRows {
   }
 
   private addCopied(copied: CopiedColumns, line: GoldenLine, rest: RawRow | null): Promise<void> | null {
-    const { bytes } = this.told;
     this.addRow(copied, line, rest);
-    const told = sha256Hex(this.json.look());
-    const standing = this.respell(copied, line, rest) ? sha256Hex(this.spelledJson.look()) : told;
-    this.digest.add(standing);
-    bytes.addBytes(line.bytes, line.startOfCell(0), line.endOfCell(0));
-    bytes.separate();
+    const told = sha256Octets(this.json.look());
+    const standing = this.respell(copied, line, rest) ? sha256Octets(this.spelledJson.look()) : told;
+    this.beginTold(line);
+    const { bytes } = this.told;
+    const start = bytes.beginField();
     for (let index = 0; index < this.keys.length; index += 1) {
       const column = this.keys[index] ?? 0;
-      if (index > 0) bytes.addText(keySeparator);
-      if (copied.columns[column] === null) bytes.addCell(rest?.[column] ?? null);
+      if (index > 0) bytes.addCharacters(keySeparator);
+      if (copied.columns[column] === null) bytes.addCharacters(rest?.[column] ?? '');
       else bytes.addBytes(line.bytes, this.cells.startOf(column), this.cells.endOf(column));
     }
-    bytes.separate();
-    // PostgreSQL reads the digits of `hash128` as the same uuid.
-    bytes.addHead(standing, hash128Digits);
-    bytes.separate();
-    bytes.addHead(told, hash128Digits);
-    bytes.separate();
-    bytes.addBytes(line.bytes, line.startOfCell(1), line.endOfCell(2));
-    return this.told.endLine();
+    bytes.endField(start);
+    return this.endTold(line, standing, told);
   }
 
   /** The row for the target, and its JSON. */
@@ -160,18 +174,29 @@ export class FreshRows {
     spelledJson.clear();
     let kept = 0;
     for (let column = 0; column < spelling.length; column += 1) {
-      const spell = spelling[column] ?? null;
-      if (spell === null) continue;
+      const spelled = spelling[column] ?? null;
+      if (spelled === null) continue;
       const isCopied = columns[column] !== null;
       if (isCopied && cells.isNull(column)) continue;
+      const [start, end] = [this.jsonStarts[column] ?? 0, this.jsonEnds[column] ?? 0];
+      if (isCopied && spelled.form !== null) {
+        const [from, to] = [cells.startOf(column), cells.endOf(column)];
+        const how = howSpelled(spelled.form, line.bytes, from, to);
+        if (how === 'other') {
+          spelledJson.addFrom(json, kept, start);
+          addSpelled(spelledJson, spelled.form, line.bytes, from, to);
+          kept = end;
+        }
+        if (how !== 'unknown') continue;
+      }
       const cell = isCopied ? line.slice(cells.startOf(column), cells.endOf(column)) : (rest?.[column] ?? null);
       if (cell === null) continue;
-      const spelled = spell(cell);
-      if (spelled === null) return false;
-      if (spelled === cell) continue;
-      spelledJson.addFrom(json, kept, this.jsonStarts[column] ?? 0);
-      spelledJson.addJsonText(spelled);
-      kept = this.jsonEnds[column] ?? 0;
+      const text = spelled.spell(cell);
+      if (text === null) return false;
+      if (text === cell) continue;
+      spelledJson.addFrom(json, kept, start);
+      spelledJson.addJsonText(text);
+      kept = end;
     }
     if (kept === 0) return false;
     spelledJson.addFrom(json, kept, json.size);

@@ -7,6 +7,7 @@ const noValue = 0x1e;
 const tab = 0x09;
 const newline = 0x0a;
 const backslash = 0x5c;
+const zero = 0x30;
 
 /** What is selected of golden records (`g`) for `GoldenLine`, as COPY text. */
 export const goldenColumns = `g.id, g.version, g.subject_key, array_to_string(g.values, E'\\x1f', E'\\x1e')`;
@@ -91,6 +92,14 @@ export class GoldenLine {
   /** As `startOfCell`, as a text. */
   cell(cell: number): string {
     return this.bytes.toString('utf8', this.startOfCell(cell), this.endOfCell(cell));
+  }
+
+  /** Its version. */
+  version(): number {
+    let version = 0;
+    const end = this.endOfCell(1);
+    for (let at = this.startOfCell(1); at < end; at += 1) version = version * 10 + (this.bytes[at] ?? zero) - zero;
+    return version;
   }
 
   /** Whether a group has a value, explicitly empty included. */

@@ -3,7 +3,7 @@ import type { CopyTarget } from '../connectors/capabilities.js';
 import { SyncError } from '../domain/errors.js';
 import type { RowSpelling } from '../domain/spelling.js';
 import { copyOutBytes } from '../platform/copy.js';
-import { CopySink } from '../platform/copy-sink.js';
+import { BinarySink } from '../platform/copy-sink.js';
 import { FreshRows, toldColumns } from './fresh-rows.js';
 import { GoldenLine, goldenColumns } from './golden-line.js';
 import { inLanes } from './lanes.js';
@@ -135,7 +135,7 @@ const tellChunk = async (
       async (client) => {
         if (await anyRestriction(reading)) throw await forgotten(publishing, chunk);
         await client.query(`create temp table told_${chunk} (${toldColumns}) on commit drop`);
-        const sink = new CopySink(client, `copy told_${chunk} from stdin`);
+        const sink = new BinarySink(client, `copy told_${chunk} from stdin (format binary)`);
         const rows = new FreshRows(publishing.context.target(mapping), spelling, publishing.asOf, sink);
         const text = targetText(publishing, reading, range, rows);
         const written = await insertText(publishing, copy, text, sink, chunk);
@@ -170,7 +170,7 @@ const insertText = async (
   publishing: Publishing,
   copy: CopyTarget,
   text: AsyncIterable<Buffer>,
-  sink: CopySink,
+  sink: BinarySink,
   chunk: number,
 ): Promise<number> => {
   try {

@@ -48,15 +48,30 @@ const dateLength = 10;
 /** A date as it is canonical. */
 export const isDateForm: ByteCheck = (bytes, from, to) => to - from === dateLength && dateAt(bytes, from) >= 0;
 
+/** A time of day to the second begins at a place. */
+const hasTimeAt = (bytes: Uint8Array, at: number): boolean => {
+  if (bytes[at + 2] !== colon || bytes[at + 5] !== colon) return false;
+  const [hour, minute, second] = [pairAt(bytes, at), pairAt(bytes, at + 3), pairAt(bytes, at + 6)];
+  return hour >= 0 && hour < 24 && minute >= 0 && minute < 60 && second >= 0 && second < 60;
+};
+
 const timestampLength = 22;
 
 /** An instant in the form that `quickTimestamp` takes. */
 export const isTimestampForm: ByteCheck = (bytes, from, to) => {
   if (to - from !== timestampLength || dateAt(bytes, from) < 0) return false;
-  if (bytes[from + 10] !== space || bytes[from + 13] !== colon || bytes[from + 16] !== colon) return false;
   if (bytes[from + 19] !== 0x2b || bytes[from + 20] !== zero || bytes[from + 21] !== zero) return false;
-  const [hour, minute, second] = [pairAt(bytes, from + 11), pairAt(bytes, from + 14), pairAt(bytes, from + 17)];
-  return hour >= 0 && hour < 24 && minute >= 0 && minute < 60 && second >= 0 && second < 60;
+  return bytes[from + 10] === space && hasTimeAt(bytes, from + 11);
+};
+
+const instantLength = 20;
+const separatorT = 0x54;
+const suffixZ = 0x5a;
+
+/** An instant as it is canonical, to the second. */
+export const isInstantForm: ByteCheck = (bytes, from, to) => {
+  if (to - from !== instantLength || dateAt(bytes, from) < 0) return false;
+  return bytes[from + 10] === separatorT && bytes[from + 19] === suffixZ && hasTimeAt(bytes, from + 11);
 };
 
 /** A truth value as PostgreSQL writes it. */
@@ -64,7 +79,7 @@ export const isTruthLetter: ByteCheck = (bytes, from, to) =>
   to - from === 1 && (bytes[from] === letterT || bytes[from] === letterF);
 
 /** How many places a decimal has after its point (0: it has no point); -1: none, or one that begins with zero. */
-const placesOf = (bytes: Uint8Array, from: number, to: number): number => {
+export const placesOf = (bytes: Uint8Array, from: number, to: number): number => {
   let at = bytes[from] === minus ? from + 1 : from;
   const [start, first] = [at, bytes[at] ?? 0];
   while (at < to && isDigit(bytes[at] ?? 0)) at += 1;
@@ -106,7 +121,8 @@ export const endOfDecimal = (bytes: Uint8Array, from: number, to: number): numbe
   return bytes[end - 1] === point ? end - 1 : end;
 };
 
-const isWhole: ByteCheck = (bytes, from, to) => placesOf(bytes, from, to) === 0;
+/** A whole number other than zero, in its canonical form. */
+export const isWhole: ByteCheck = (bytes, from, to) => placesOf(bytes, from, to) === 0;
 
 const exactDigits = 15;
 

@@ -1,8 +1,6 @@
 import { quickDate, quickDecimal, quickScaled } from '../../domain/quick-forms.js';
-import type { CellSpelling, RowSpelling } from '../../domain/spelling.js';
+import type { CellSpelling, ColumnSpelling, RowSpelling } from '../../domain/spelling.js';
 import type { RelationColumn } from './relation.js';
-
-const asGiven: CellSpelling = (text) => text;
 
 const truth: CellSpelling = (text) =>
   text === 'true' || text === 't' ? 't' : text === 'false' || text === 'f' ? 'f' : null;
@@ -22,16 +20,31 @@ const instant: CellSpelling = (text) => {
 
 const scaled = /^numeric\(\d+,(\d+)\)$/;
 
-const spellingOf = ({ type }: RelationColumn): CellSpelling | null => {
+const dateColumn: ColumnSpelling = { spell: quickDate, form: 'date' };
+const wholeColumn: ColumnSpelling = { spell: whole, form: 'whole' };
+const truthColumn: ColumnSpelling = { spell: truth, form: 'boolean' };
+const instantColumn: ColumnSpelling = { spell: instant, form: 'instant' };
+const decimalColumn: ColumnSpelling = { spell: plainDecimal, form: null };
+
+/** More of them are left to the target. */
+const mostPlaces = 15;
+
+const scaledColumn = (places: number): ColumnSpelling => ({
+  spell: (text) => quickScaled(text, places) ?? spelledAlready(text, places),
+  form: places >= 1 && places <= mostPlaces ? { places } : null,
+});
+
+/** Null: as given; undefined: the type does not tell. */
+const spellingOf = ({ type }: RelationColumn): ColumnSpelling | null | undefined => {
   const scale = scaled.exec(type)?.[1];
-  if (scale !== undefined) return (text) => quickScaled(text, Number(scale)) ?? spelledAlready(text, Number(scale));
-  if (/^(text|character varying(\(\d+\))?)$/.test(type)) return asGiven;
-  if (/^(smallint|integer|bigint)$/.test(type)) return whole;
-  if (type === 'boolean') return truth;
-  if (type === 'date') return quickDate;
-  if (type === 'numeric') return plainDecimal;
-  if (type === 'timestamp with time zone') return instant;
-  return null;
+  if (scale !== undefined) return scaledColumn(Number(scale));
+  if (/^(text|character varying(\(\d+\))?)$/.test(type)) return null;
+  if (/^(smallint|integer|bigint)$/.test(type)) return wholeColumn;
+  if (type === 'boolean') return truthColumn;
+  if (type === 'date') return dateColumn;
+  if (type === 'numeric') return decimalColumn;
+  if (type === 'timestamp with time zone') return instantColumn;
+  return undefined;
 };
 
 /** A decimal that has its places already, zeros at the end included. */
@@ -43,7 +56,5 @@ const spelledAlready = (text: string, scale: number): string | null => {
 /** How the target prints rows that it is given, as far as the types of its columns tell; null where one of them does not. */
 export const compileSpelling = (columns: readonly RelationColumn[]): RowSpelling => {
   const spellings = columns.map(spellingOf);
-  return spellings.every((spelling) => spelling !== null)
-    ? spellings.map((spell) => (spell === asGiven ? null : spell))
-    : null;
+  return spellings.every((spelling) => spelling !== undefined) ? spellings : null;
 };
