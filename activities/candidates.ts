@@ -1,6 +1,6 @@
 import type { PoolClient } from 'pg';
 import { DatabaseUnreachable } from '../database/hub.js';
-import { goldenJson, type GoldenJson } from '../database/golden-rows.js';
+import { goldenJson, lastWrittenBy, type GoldenJson } from '../database/golden-rows.js';
 import { isAlive, markAlive, recreate, stagingOf } from '../database/staging.js';
 import type { NeededReference } from '../domain/projection-paths.js';
 import type { RunRef } from '../domain/run.js';
@@ -83,10 +83,10 @@ export const collectCandidates = async (
   if (!(await hasBaseline(client, mapping)) || (await projectsAnew(client, mapping))) {
     await client.query(`insert into ${table} select id from golden_records where entity_type_id = $1`, [root]);
   } else {
-    const touched = `exists (select 1 from golden_records t where t.id = GOLDEN and t.updated_run = any ($3::bigint[]))`;
+    const touched = `exists (select 1 from golden_records t where t.id = GOLDEN and ${lastWrittenBy('t', '= any ($3::bigint[])')})`;
     const restricted = `exists (select 1 from restrictions h where h.golden_id = GOLDEN and h.placed_run = any ($3::bigint[]))`;
     const parts = [
-      'select id from golden_records g where g.entity_type_id = $2 and g.updated_run = any ($3::bigint[])',
+      `select id from golden_records g where g.entity_type_id = $2 and ${lastWrittenBy('g', '= any ($3::bigint[])')}`,
       `select g.id from golden_records g join restrictions h on h.golden_id = g.id where g.entity_type_id = $2 and h.placed_run = any ($3::bigint[])`,
       ...rootsReading(target.references, touched),
       ...rootsReading(target.references, restricted),

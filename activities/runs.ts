@@ -1,4 +1,5 @@
 import type { PoolClient } from 'pg';
+import { lastWrittenBy } from '../database/golden-rows.js';
 import { dropStagingTables } from '../database/staging.js';
 import { SyncError } from '../domain/errors.js';
 import { balances, type EndState, type RowCounts, type RunRef } from '../domain/run.js';
@@ -120,7 +121,7 @@ export const summarize = async (
   goldenWrites: await count(
     client,
     // The index begins with the entity type.
-    'select count(*) from golden_records where entity_type_id in (select id from entity_types) and updated_run = $1',
+    `select count(*) from golden_records g where g.entity_type_id in (select id from entity_types) and ${lastWrittenBy('g', '= $1')}`,
     [run.runId],
   ),
   targetWrites:

@@ -21,6 +21,13 @@ export const goldenJson = jsonOf('g');
 /** Of a row `v` of `golden_record_versions`. */
 export const versionJson = jsonOf('v');
 
+/** Whether runs wrote a golden record last, as a condition on its row. An index knows the records that were changed since they were
+ *  made, and another one who made those that were not: each side asks one of them.
+ *  @param runs a comparison, as `= $1` */
+export const lastWrittenBy = (alias: string, runs: string): string =>
+  `(${alias}.updated_run <> ${alias}.created_run and ${alias}.updated_run ${runs}
+    or ${alias}.updated_run = ${alias}.created_run and ${alias}.created_run ${runs})`;
+
 /** The golden record as the core sees it. */
 export function readGolden(json: GoldenJson): GoldenState;
 export function readGolden(json: GoldenJson | null): GoldenState | null;

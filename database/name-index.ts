@@ -4,6 +4,7 @@ import { compileSearch, wordsOf } from '../domain/search.js';
 import { copyOut } from '../platform/copy.js';
 import { encodeTextArray } from '../platform/copy-sink.js';
 import { loadConfiguration, type LoadedConfiguration } from './configuration-store.js';
+import { lastWrittenBy } from './golden-rows.js';
 import type { Hub } from './hub.js';
 
 const batchSize = 5_000;
@@ -38,7 +39,7 @@ async function indexType(
 ): Promise<number> {
   const paths = compileSearch(type.definition);
   if (paths.length === 0 || type.definition.kind === 'posted') return 0;
-  const only = runId === undefined ? '' : `and updated_run = ${BigInt(runId)}`;
+  const only = runId === undefined ? '' : `and ${lastWrittenBy('golden_records', `= ${BigInt(runId)}`)}`;
   // Of wide records few groups have names.
   const groups = [...new Set(paths.map(({ group }) => group))];
   const texts = groups.map((group) => `"values"[${group + 1}]`).join(', ');

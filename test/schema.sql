@@ -853,7 +853,7 @@ CREATE INDEX golden_record_versions_run ON concord.golden_record_versions USING 
 CREATE INDEX golden_records_created ON concord.golden_records USING brin (created_run);
 CREATE INDEX golden_records_merged ON concord.golden_records USING btree (merged_into) WHERE (merged_into IS NOT NULL);
 CREATE INDEX golden_records_subject ON concord.golden_records USING btree (subject_key) WHERE ((subject_key IS NOT NULL) AND (subject_key <> id));
-CREATE INDEX golden_records_touched ON concord.golden_records USING btree (entity_type_id, updated_run);
+CREATE INDEX golden_records_touched ON concord.golden_records USING btree (entity_type_id, updated_run) WHERE (updated_run <> created_run);
 CREATE INDEX golden_references_target ON concord.golden_references USING btree (target_id);
 CREATE INDEX golden_words_word ON concord.golden_words USING btree (entity_type_id, word, golden_id);
 CREATE INDEX held_changes_inbox ON concord.held_changes USING btree (institution_id, state, id);
