@@ -6,6 +6,7 @@ import type { StepCounts } from './contract.js';
 import type { InstitutionContext, MappingRef } from './context.js';
 import type { ActivityDependencies } from './dependencies.js';
 import { readSourcePlans, type SourcePlan } from './extract.js';
+import { mayBeBare, noteBare, restoreRows } from './bare-rows.js';
 import { fenced, readChunks, recordChunk, takeLease } from './lease.js';
 import { addFinding } from './problems.js';
 import { noteMapped, stageStale } from './remap.js';
@@ -28,21 +29,23 @@ const checkStaged = async (
   client: PoolClient,
   run: RunRef,
   mapping: MappingRef,
-): Promise<{ staged: number; rejected: number; known: number | null }> => {
+  once: boolean,
+): Promise<{ staged: number; once: number; rejected: number; known: number | null }> => {
   const chunks = (await readChunks(client, run.runId, 'extract')).filter(({ part }) =>
     part.startsWith(`${mapping.id}/`),
   );
   const counted = chunks.reduce((total, { counts }) => total + Number(counts['rows'] ?? 0), 0);
   const rejected = chunks.reduce((total, { counts }) => total + Number(counts['rejected'] ?? 0), 0);
-  const exists = await one(client, 'select count(to_regclass($1)) as count', [stagingOf(run.runId).raw(mapping.id)]);
-  const staged =
-    exists === 0 ? -1 : await one(client, `select count(*) as count from ${stagingOf(run.runId).raw(mapping.id)}`);
+  const staging = stagingOf(run.runId);
+  const raw = staging.raw(mapping.id);
+  const exists = await one(client, 'select count(to_regclass($1)) as count', [raw]);
+  const staged = exists === 0 ? -1 : await one(client, `select count(*) as count from ${raw}`);
   const told = chunks.filter(({ counts }) => counts['known'] !== undefined);
   const known = told.reduce((total, { counts }) => total + Number(counts['known']), 0);
-  const whole = told.length === 0 || (await isAlive(client, stagingOf(run.runId).unseen(mapping.id)));
-  if (staged !== counted || !whole)
-    throw new SyncError('staging_lost', `staging of ${mapping.definition.name} is gone`);
-  return { staged, rejected, known: told.length === 0 ? null : known };
+  const whole = told.length === 0 || (await isAlive(client, staging.unseen(mapping.id)));
+  const there = once ? await isAlive(client, raw) : staged === counted;
+  if (!there || !whole) throw new SyncError('staging_lost', `staging of ${mapping.definition.name} is gone`);
+  return { staged: counted, once: counted - staged, rejected, known: told.length === 0 ? null : known };
 };
 
 /** Rows of one source that share a key: none of them can be told to be the right one, so all are rejected. */
@@ -188,13 +191,17 @@ export const createDiff = ({ hub, configurations, heartbeat, cancelled, crashPoi
   const diffSource = async (
     client: PoolClient,
     run: RunRef,
+    context: InstitutionContext,
     mapping: MappingRef,
     plan: SourcePlan,
-    recipientClasses: readonly string[],
   ): Promise<StepCounts | null> => {
     const staging = stagingOf(run.runId);
-    const { staged, rejected, known } = await checkStaged(client, run, mapping);
+    const recipientClasses = recipientClassesOf(context, mapping);
+    const { staged, once, rejected, known } = await checkStaged(client, run, mapping, plan.once);
     const found = staged + (known ?? 0);
+    const bare = once > 0 && (await mayBeBare(client, run, context, mapping)) ? once : 0;
+    if (bare > 0) await noteBare(client, run, mapping, bare);
+    else if (once > 0) await restoreRows(client, run, mapping);
     await recreate(client, staging.delta(mapping.id), stagingColumns.delta);
     const live = await one(
       client,
@@ -228,12 +235,13 @@ export const createDiff = ({ hub, configurations, heartbeat, cancelled, crashPoi
     );
     const of = (letter: string): number => Number(rows.find((row) => row.class === letter)?.count ?? 0);
     const extracted = found + rejected + rejoined;
-    const touched = of('n') + of('c');
+    const created = of('n') + bare;
+    const touched = created + of('c');
     return {
       extracted,
       missing: of('m'),
       rejected: rejected + duplicates,
-      new: of('n'),
+      new: created,
       changed: of('c'),
       unchanged: found + rejoined - duplicates - touched,
     };
@@ -262,7 +270,7 @@ export const createDiff = ({ hub, configurations, heartbeat, cancelled, crashPoi
           hub,
           lease,
           async (client) => {
-            const counts = await diffSource(client, run, mapping, plan, recipientClassesOf(context, mapping));
+            const counts = await diffSource(client, run, context, mapping, plan);
             if (counts === null) {
               await addFinding(client, run, {
                 kind: 'source_empty',

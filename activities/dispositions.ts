@@ -2,6 +2,7 @@ import type { PoolClient } from 'pg';
 import { stagingOf } from '../database/staging.js';
 import type { RunRef } from '../domain/run.js';
 import type { InstitutionContext } from './context.js';
+import { bareRows } from './bare-rows.js';
 import { readSourcePlans } from './extract.js';
 import { readChunks } from './lease.js';
 
@@ -49,7 +50,32 @@ const dispositionsOf = async (client: PoolClient, run: RunRef, mappingId: number
        when ${effect} then 'changed' else 'no_effect' end as disposition, count(*)
      from ${staging.delta(mappingId)} d group by 1`,
   );
-  return Object.fromEntries(rows.map(({ disposition, count }) => [disposition, Number(count)]));
+  const found = Object.fromEntries(rows.map(({ disposition, count }) => [disposition, Number(count)]));
+  return withBare(
+    found,
+    await bareRows(client, run, mappingId),
+    problems.has('waiting') ? await bareWaiting(client, run, mappingId) : 0,
+  );
+};
+
+/** Rows that are in no delta are new, or wait for another record. */
+const withBare = (found: Record<string, number>, bare: number, waiting: number): Record<string, number> =>
+  bare === 0
+    ? found
+    : {
+        ...found,
+        ...(waiting === 0 ? {} : { waiting: (found['waiting'] ?? 0) + waiting }),
+        new: (found['new'] ?? 0) + bare - waiting,
+      };
+
+const bareWaiting = async (client: PoolClient, run: RunRef, mappingId: number): Promise<number> => {
+  const { rows } = await client.query<{ count: string }>(
+    `select count(distinct w.source_key) from rejected_records w
+     where w.run_id = $1 and w.mapping_id = $2 and w.kind = 'waiting'
+       and not exists (select 1 from ${stagingOf(run.runId).delta(mappingId)} d where d.key = w.source_key)`,
+    [run.runId, mappingId],
+  );
+  return Number(rows[0]?.count ?? 0);
 };
 
 /** Keeps the dispositions of every source of the run in logged rows, before staging goes. Later calls correct earlier ones. */

@@ -9,7 +9,7 @@ import type {
   ReadRequest,
   SnapshotReader,
 } from '../connectors/capabilities.js';
-import { recreate, recreateCanon, stagingColumns, stagingOf } from '../database/staging.js';
+import { markAlive, recreate, recreateCanon, stagingColumns, stagingOf } from '../database/staging.js';
 import { SyncError } from '../domain/errors.js';
 import type { RunRef } from '../domain/run.js';
 import { piecesOf } from '../platform/copy-text.js';
@@ -37,6 +37,8 @@ export interface SourcePlan {
   readonly deliveryDigest: string | null;
   /** Nothing of the source is known: its rows are standardized while they are read. */
   readonly atOnce: boolean;
+  /** Then also: its rows are staged once, as their main canonical records where they have one. */
+  readonly once: boolean;
   /** Most of it may be known: rows that are as they were are told apart while they are read, and not staged. */
   readonly compare: boolean;
   readonly partitions: readonly Partition[];
@@ -85,7 +87,7 @@ export const retried = async <T>(deed: () => Promise<T>): Promise<T> => {
 /** Forgets what a run has read, so that it reads again. */
 export const resetReading = async (client: PoolClient, run: RunRef): Promise<void> => {
   await client.query(
-    `delete from run_chunks where run_id = $1 and step in ('plan', 'extract', 'diff', 'mapped', 'guard', 'standardize', 'match', 'merge', 'apply')`,
+    `delete from run_chunks where run_id = $1 and step in ('plan', 'extract', 'diff', 'mapped', 'bare', 'guard', 'standardize', 'match', 'merge', 'apply')`,
     [run.runId],
   );
   await client.query(`delete from rejected_records where run_id = $1`, [run.runId]);
@@ -219,6 +221,7 @@ export const createExtract = (dependencies: ActivityDependencies) => {
     const single =
       !atOnce && range.after === null && reader.readCopyText !== undefined && (await canCompare(run, mapping));
     const partitions = await reader.planPartitions(requestOf(mapping, range), single ? 1 : options.wanted);
+    const keysAreUnique = partitions.every((partition) => partition.keysAreUnique === true);
     return {
       ...range,
       complete: complete && range.mode === 'full',
@@ -226,7 +229,8 @@ export const createExtract = (dependencies: ActivityDependencies) => {
       deliveryId: delivery?.id ?? null,
       deliveryDigest: delivery?.delivery.digest ?? null,
       atOnce,
-      compare: single && partitions.every(({ keysAreUnique }) => keysAreUnique === true),
+      once: atOnce && keysAreUnique,
+      compare: single && keysAreUnique,
       partitions,
     };
   };
@@ -296,6 +300,7 @@ export const createExtract = (dependencies: ActivityDependencies) => {
               await fenced(hub, lease, async (client) => {
                 await recreate(client, stagingOf(run.runId).raw(mapping.id), stagingColumns.raw);
                 if (source.atOnce && !prepared) await recreateCanon(client, run.runId);
+                if (source.once) await markAlive(client, stagingOf(run.runId).raw(mapping.id));
                 await recordChunk(client, { ...lease, part: String(mapping.id) }, 0, { counts: source });
               });
               prepared ||= source.atOnce;
@@ -339,7 +344,7 @@ export const createExtract = (dependencies: ActivityDependencies) => {
       const connector = openConnector(mapping.system);
       try {
         const reader = await readerOf(connector, plan);
-        const site = { run, context, mapping, source, partition: ref.ordinal, atOnce: plan.atOnce };
+        const site = { run, context, mapping, source, partition: ref.ordinal, atOnce: plan.atOnce, once: plan.once };
         if (plan.compare) {
           const compared = await extractChanges(dependencies, {
             ...site,

@@ -7,6 +7,7 @@ import type { RunRef } from '../domain/run.js';
 import type { StepCounts } from './contract.js';
 import type { InstitutionContext, MappingRef } from './context.js';
 import type { ActivityDependencies } from './dependencies.js';
+import { bareRows } from './bare-rows.js';
 import { missingHash } from './diff.js';
 import { readSourcePlans } from './extract.js';
 import { fenced, readChunks, recordChunk, takeLease } from './lease.js';
@@ -181,7 +182,9 @@ const countsOf = async (client: PoolClient, run: RunRef, mapping: MappingRef): P
   const { rows } = await client.query<{ class: string; count: string }>(
     `select class::text, count(*) from ${stagingOf(run.runId).delta(mapping.id)} group by class`,
   );
-  return Object.fromEntries(rows.map((row) => [row.class, Number(row.count)]));
+  const counts = Object.fromEntries(rows.map((row) => [row.class, Number(row.count)]));
+  const bare = await bareRows(client, run, mapping.id);
+  return bare === 0 ? counts : { ...counts, n: (counts['n'] ?? 0) + bare };
 };
 
 export const createGuard = ({ hub, configurations, heartbeat, crashPoint }: ActivityDependencies) => {

@@ -20,7 +20,7 @@ interface Asked {
 /* Nothing is concluded from what else the source holds. */
 const byKeys: SourcePlan = {
   ...{ mode: 'full', complete: false, scope: {}, after: null, upTo: null },
-  ...{ deliveryId: null, deliveryDigest: null, atOnce: false, compare: false, partitions: [] },
+  ...{ deliveryId: null, deliveryDigest: null, atOnce: false, once: false, compare: false, partitions: [] },
 };
 
 export const createLive = (dependencies: ActivityDependencies) => {
@@ -58,7 +58,7 @@ export const createLive = (dependencies: ActivityDependencies) => {
       ),
     );
     const table = stagingOf(run.runId).raw(mapping.id);
-    const site = { run, context, mapping, source: context.source(mapping), partition: 0, atOnce: false };
+    const site = { run, context, mapping, source: context.source(mapping), partition: 0, atOnce: false, once: false };
     const staged = new RawChunk(site);
     for (const row of found.values()) staged.add(row);
     await fenced(hub, lease, async (client) => {

@@ -75,6 +75,8 @@ export interface RawSite {
   readonly partition: number;
   /** All rows are new: they become canonical records while they are read. */
   readonly atOnce: boolean;
+  /** A row that has a main canonical record is staged as that alone (`restoreRows`). */
+  readonly once: boolean;
   /** Whether a row is as it was, by its JSON: it is counted and not staged. */
   readonly isKnown?: (json: Buffer) => boolean;
 }
@@ -156,6 +158,8 @@ export class RawChunk {
 
   /** @param kept whether its text is with its canonical record */
   private stageRow(row: StagedRow, kept: boolean): void {
+    this.rows += 1;
+    if (kept && this.site.once) return;
     const { bytes } = this.raw;
     bytes.beginRow(rawFields);
     bytes.addInteger(this.site.partition);
@@ -164,7 +168,6 @@ export class RawChunk {
     else bytes.addText(row.raw);
     addHash(bytes, row);
     bytes.addText(row.scope);
-    this.rows += 1;
   }
 
   /** Whether the row is not staged. */

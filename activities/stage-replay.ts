@@ -28,7 +28,10 @@ export const stageReplayedRows = async (
     await recreate(client, staging.raw(id), stagingColumns.raw);
     await recreate(client, staging.delta(id), stagingColumns.delta);
     const mapping = context.mapping(id);
-    const chunk = new RawChunk({ run, context, mapping, source: context.source(mapping), partition: 0, atOnce: false });
+    const chunk = new RawChunk({
+      ...{ run, context, mapping, source: context.source(mapping), partition: 0 },
+      ...{ atOnce: false, once: false },
+    });
     for (const row of own) chunk.add(row);
     await chunk.stage(client);
     await client.query(

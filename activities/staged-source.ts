@@ -14,6 +14,7 @@ export const unreadPlan: SourcePlan = {
   deliveryId: null,
   deliveryDigest: null,
   atOnce: false,
+  once: false,
   compare: false,
   partitions: [],
 };

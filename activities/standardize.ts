@@ -15,6 +15,7 @@ import type { RawRow } from '../domain/rows.js';
 import type { RunRef } from '../domain/run.js';
 import { copyOut } from '../platform/copy.js';
 import { BinarySink, CopySink } from '../platform/copy-sink.js';
+import { checkBare } from './bare-rows.js';
 import { CanonWriter, copyCanon, copyProblem } from './canon-writer.js';
 import type { PreparedRun } from './contract.js';
 import type { InstitutionContext, MappingRef } from './context.js';
@@ -201,6 +202,7 @@ const prepareCanon = async (
   const whole: MappingRef[] = [];
   const rejoined: MappingRef[] = [];
   for (const mapping of mappings) {
+    await checkBare(client, run, mapping);
     const standing = await standingOf(client, run, mapping);
     if (!atOnce.has(mapping.id) || !(await keepAtOnce(client, run, mapping, standing))) whole.push(mapping);
     else if (standing.rejoined > 0) rejoined.push(mapping);

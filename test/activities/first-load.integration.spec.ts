@@ -77,6 +77,39 @@ const configurationOf = (code: string, url: string, job: Partial<JobDefinition>)
   jobs: [{ name: 'all', sources: [`one.${code}_from`], targets: [`mirror.${code}_to`], ...job }],
 });
 
+const post: EntityTypeDefinition = {
+  name: 'post',
+  kind: 'reconciled',
+  subject: { reference: 'person' },
+  naturalKey: ['person'],
+  groups: [
+    {
+      name: 'person',
+      attributes: [{ name: 'person', type: 'reference', references: 'person' }],
+      strategy: 'source_priority',
+      priority: ['one'],
+    },
+    { name: 'title', attributes: [{ name: 'title', type: 'text' }], strategy: 'source_priority', priority: ['one'] },
+  ],
+};
+
+const postsOf = (code: string): Configuration['mappings'][number] => ({
+  name: `one.${code}_job`,
+  system: 'one',
+  entity: `${code}_job`,
+  source: {
+    columns: ['id', 'person', 'title'],
+    key: ['id'],
+    records: [
+      {
+        entityType: 'post',
+        groups: { title: { from: 'title' } },
+        references: { person: { mapping: `one.${code}_from`, key: ['person'] } },
+      },
+    ],
+  },
+});
+
 describe('a first load', () => {
   let database: Awaited<ReturnType<typeof createDatabase>>;
   let hub: Hub;
@@ -463,6 +496,55 @@ describe('a first load', () => {
       { key: '9', reason: 'named' },
     ]);
     expect((await load.target()).map(({ name }) => name)).toEqual([1, 2, 3, 6, 7, 8, 10].map((id) => `Name ${id}`));
+  });
+
+  it('stages rows once where nobody may ask for one of them', async () => {
+    const load = await open('bare');
+    await load.add(1, 10);
+    await systems.query(`update public.bare_from set name = null where id = '9'`);
+    const run = await load.sync();
+    const countsOf = async (id: string): Promise<unknown> =>
+      (await load.hub<{ rows: object }>(`select counts -> 'rows' as rows from sync_runs where id = ${id}`))[0]?.rows;
+    const bare = (id: string): Promise<unknown> =>
+      load.hub(`select counts ->> 'rows' as rows from run_chunks where run_id = ${id} and step = 'bare'`);
+    expect(await countsOf(run)).toMatchObject({ extracted: 10, new: 9, rejected: 1, held: 0 });
+    expect(await bare(run)).toEqual([{ rows: '9' }]);
+    expect(await load.target()).toHaveLength(9);
+
+    // Once they were rolled back, each of them is looked for among what is not applied again.
+    await load.rollback(run);
+    expect(await load.target()).toEqual([]);
+    const again = await load.sync();
+    expect(await countsOf(again)).toMatchObject({ extracted: 10, new: 0, held: 9 });
+    expect(await bare(again)).toEqual([]);
+    expect(await load.hub(`select count(raw)::integer as rows from held_rows`)).toEqual([{ rows: 9 }]);
+    expect(await load.target()).toEqual([]);
+  });
+
+  it('counts rows that are staged once and wait for another', async () => {
+    const load = await open('waits', { targets: [] });
+    await systems.query('create table public.waits_job (id text primary key, person text, title text)');
+    await systems.query(`insert into public.waits_job values ('a', '1', 'cook'), ('b', '7', 'smith')`);
+    const { entityTypes, mappings, ...rest } = configurationOf('waits', database.url, {});
+    const extended: Configuration = {
+      ...rest,
+      entityTypes: [...entityTypes, post],
+      mappings: [...mappings, postsOf('waits')],
+      jobs: [{ name: 'all', sources: ['one.waits_from', 'one.waits_job'], targets: [] }],
+    };
+    await applyConfiguration(hub, extended, 'test');
+    await load.add(1, 3);
+    const countsOf = async (): Promise<unknown> => {
+      const run = await load.sync();
+      return (await load.hub<{ rows: object }>(`select counts -> 'rows' as rows from sync_runs where id = ${run}`))[0]
+        ?.rows;
+    };
+    expect(await countsOf()).toMatchObject({ extracted: 5, new: 4, waiting: 1 });
+    expect(
+      await load.hub(`select counts ->> 'rows' as rows from run_chunks where step = 'bare' order by part`),
+    ).toEqual([{ rows: '3' }, { rows: '2' }]);
+    await load.add(7, 7);
+    expect(await countsOf()).toMatchObject({ new: 2, waiting: 0 });
   });
 
   it('makes no record of rows that the guard holds', async () => {

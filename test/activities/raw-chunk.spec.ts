@@ -109,10 +109,10 @@ const rows = fc.array(
 const staged = (chunk: RawChunk): string[] => chunk.texts().map((text) => text.toString('latin1'));
 
 test.each([
-  ['nothing', true],
-  ['empty', true],
-  ['nothing', false],
-] as const)('stages lines of COPY text as it stages their rows (%s, %s)', (blank, lax) => {
+  ['nothing', true, false],
+  ['empty', true, true],
+  ['nothing', false, true],
+] as const)('stages lines of COPY text as it stages their rows (%s, %s, %s)', (blank, lax, once) => {
   const definition = mapping(blank, lax);
   const source = compileSource(definition, [person], []);
   expect(source.copied?.columns.some((copied) => copied)).toBe(true);
@@ -124,6 +124,7 @@ test.each([
     source,
     partition: 0,
     atOnce: true,
+    once,
   } as unknown as ConstructorParameters<typeof RawChunk>[0];
   fc.assert(
     fc.property(rows, (table) => {
