@@ -10,7 +10,7 @@ import { readSourcePlans } from './extract.js';
 import { closeLeases, readChunks } from './lease.js';
 import { postedWholly, postSteps } from './post.js';
 import { rememberMapped } from './remap.js';
-import { rememberContent } from './source-content.js';
+import { rememberContent } from './remember-content.js';
 import { closeReplay } from './stage-replay.js';
 
 const uniqueViolation = '23505';

@@ -4,8 +4,6 @@ import { SyncError } from '../domain/errors.js';
 import type { RunRef } from '../domain/run.js';
 import { createDigest, hash128Digits } from '../platform/hash.js';
 import type { MappingRef } from './context.js';
-import { readSourcePlans, type SourcePlan } from './extract.js';
-import { readChunks } from './lease.js';
 
 /* A source whose text is what it was when all of its rows were known or applied has nothing new to say, whatever its rows are: that is
    seen by the digests of the text alone. Rows are told apart, and compared with their images, only where it is not. */
@@ -160,46 +158,4 @@ export const readContent = async (
   );
   const [found] = rows;
   return found === undefined ? null : (JSON.parse(found.value) as SourceContent);
-};
-
-/** Whether every row that the run read of a source is in its images now, with nothing that a later run has to tell again. */
-const allApplied = async (client: PoolClient, run: RunRef, mappingId: number): Promise<boolean> => {
-  const [chunk] = await readChunks(client, run.runId, 'dispositions', String(mappingId));
-  const [told] = await readChunks(client, run.runId, 'publish', `${mappingId}/counts`);
-  if (chunk === undefined || Object.values(told?.counts ?? {}).some((count) => Number(count) > 0)) return false;
-  return ['rejected', 'held', 'waiting', 'filtered'].every((kind) => Number(chunk.counts[kind] ?? 0) === 0);
-};
-
-/** What the run read of a source; null where it did not read the text of every partition from its beginning to its end. */
-const contentRead = async (
-  client: PoolClient,
-  run: RunRef,
-  mappingId: number,
-  plan: SourcePlan,
-): Promise<SourceContent | null> => {
-  const contents: SourceContent[] = [];
-  for (const { ordinal } of plan.partitions) {
-    const chunks = await readChunks(client, run.runId, 'extract', `${String(mappingId)}/${String(ordinal)}`);
-    const content = chunks.at(-1)?.counts['content'] as SourceContent | null | undefined;
-    if (content === undefined || content === null) return null;
-    contents.push(content);
-  }
-  if (contents.length === 0) return null;
-  const version = Math.min(...contents.map((content) => content.version));
-  return { version, partitions: contents.flatMap(({ partitions }) => partitions) };
-};
-
-/** Remembers what the sources held that the run read whole. Called where it completes. */
-export const rememberContent = async (client: PoolClient, run: RunRef): Promise<void> => {
-  if (run.kind !== 'sync' || run.subjectKey !== undefined) return;
-  for (const [mappingId, plan] of await readSourcePlans(client, run.runId)) {
-    if (plan.mode !== 'full') continue;
-    const content = await contentRead(client, run, mappingId, plan);
-    if (content === null || !(await allApplied(client, run, mappingId))) continue;
-    await client.query(
-      `insert into watermarks (mapping_id, kind, institution_id, value, run_id) values ($1, 'content', $2, $3, $4)
-       on conflict (mapping_id, kind) do update set value = excluded.value, run_id = excluded.run_id`,
-      [mappingId, run.institutionId, JSON.stringify(content), run.runId],
-    );
-  }
 };

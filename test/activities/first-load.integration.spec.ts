@@ -521,6 +521,42 @@ describe('a first load', () => {
     expect(await load.target()).toEqual([]);
   });
 
+  it('is read anew where another job reads the same rows first', async () => {
+    const load = await open('raced');
+    await load.add(1, 10);
+    const { jobs, ...rest } = configurationOf('raced', database.url, {});
+    const [all] = jobs;
+    if (all === undefined) throw new Error('no job');
+    await applyConfiguration(hub, { ...rest, jobs: [all, { ...all, name: 'beside' }] }, 'test');
+    const jobIds = new Map(
+      (await loadConfiguration(hub, load.institutionId)).jobs.map(({ id, definition }) => [definition.name, id]),
+    );
+    const activities = directActivities(hub);
+    const conductor = new DirectConductor(activities);
+    const runs: RunRef[] = [];
+    const raced = new DirectConductor({
+      ...activities,
+      guard: async (run) => {
+        const counts = await activities.guard(run);
+        runs.push(run);
+        await conductor.sync(load.institutionId, jobIds.get('beside') ?? 0);
+        return counts;
+      },
+    });
+    await expect(raced.sync(load.institutionId, jobIds.get('all') ?? 0)).rejects.toMatchObject({
+      code: 'staging_lost',
+    });
+
+    const [run] = runs;
+    if (run === undefined) throw new Error('no run');
+    await conductor.resume({ ...run, reading: await activities.forgetStaging(run) });
+    expect(await load.hub(`select counts -> 'rows' as rows from sync_runs where id = ${run.runId}`)).toMatchObject([
+      { rows: { extracted: 10, unchanged: 10, new: 0 } },
+    ]);
+    expect(await load.hub('select count(*)::integer as records from golden_records')).toEqual([{ records: 10 }]);
+    expect(await load.target()).toHaveLength(10);
+  });
+
   it('counts rows that are staged once and wait for another', async () => {
     const load = await open('waits', { targets: [] });
     await systems.query('create table public.waits_job (id text primary key, person text, title text)');

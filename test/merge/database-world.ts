@@ -94,8 +94,12 @@ export class DirectConductor implements Conductor {
   }
 
   async sync(institutionId: number, jobId: number): Promise<string> {
+    return this.resume(await this.open({ institutionId, jobId, kind: 'sync' }));
+  }
+
+  /** A run from its beginning, or where it reads anew. */
+  async resume(run: RunRef): Promise<string> {
     const { activities } = this;
-    const run = await this.open({ institutionId, jobId, kind: 'sync' });
     const plan = await activities.planExtract(run);
     for (const partition of plan.partitions) await activities.extract(run, partition);
     await activities.diff(run);
