@@ -134,7 +134,7 @@ export const isAsItWas = async (
     return true;
   } catch (error) {
     // A partition may be none any more, such as after its key got another type. What is wrong otherwise is told by the read that follows.
-    if (error instanceof SyncError) return false;
+    if (error instanceof SyncError && !error.retryable) return false;
     throw error;
   }
 };

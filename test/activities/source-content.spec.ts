@@ -58,7 +58,7 @@ const partitionOf = (ordinal: number): Partition => ({
 const isAsIt = async (
   then: readonly (readonly string[])[],
   now: readonly (readonly string[])[],
-  fails = false,
+  fails: 'source_schema_changed' | 'source_unreachable' | null = null,
 ): Promise<{ same: boolean; lines: number }> => {
   const content: SourceContent = {
     version: 1,
@@ -72,7 +72,7 @@ const isAsIt = async (
   let count = 0;
   const readCopyText = async function* (_: unknown, { ordinal }: Partition, after: string | null) {
     await Promise.resolve();
-    if (fails) throw new SyncError('source_schema_changed', 'no such key');
+    if (fails !== null) throw new SyncError(fails, 'it says');
     for (const batch of batchesOf(now[ordinal] ?? [], [700], Number(after ?? 0))) {
       count += batch.text.toString('utf8').split('\n').length - 1;
       yield batch;
@@ -113,6 +113,10 @@ describe('a source whose text is compared', () => {
   });
 
   it('is another where a partition of it cannot be read any more', async () => {
-    expect(await isAsIt([first], [first], true)).toEqual({ same: false, lines: 0 });
+    expect(await isAsIt([first], [first], 'source_schema_changed')).toEqual({ same: false, lines: 0 });
+  });
+
+  it('is read again later where it cannot be reached', async () => {
+    await expect(isAsIt([first], [first], 'source_unreachable')).rejects.toMatchObject({ code: 'source_unreachable' });
   });
 });
