@@ -28,7 +28,8 @@ import { holdingTarget } from './target-lock.js';
 import { knownByFormerColumns } from './former-columns.js';
 import { noteDue, noteProblems, recordIntent, recordOutcome, type TargetOutcome } from './publish-record.js';
 
-const pageSize = 1_000;
+/** Rows that are judged, written and noted together. Three pages are at hand at once, of which little should grow old. */
+const pageSize = 300;
 const bulkPage = 50_000;
 
 export const createPublish = (dependencies: ActivityDependencies) => {
