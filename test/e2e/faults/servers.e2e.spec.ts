@@ -77,13 +77,16 @@ describe('PostgreSQL is killed', () => {
 
   /** A backend that dies takes the others with it: PostgreSQL starts over by itself, and empties what is not logged. */
   const killBackend = async (): Promise<void> => {
-    const client = new pg.Client({ connectionString: postgres.url });
-    client.on('error', () => undefined);
-    await client.connect();
-    const { rows } = await client.query<{ pid: number }>('select pg_backend_pid() as pid');
-    const gone = new Promise((resolve) => client.once('end', resolve));
+    const [victim, witness] = [new pg.Client(postgres.url), new pg.Client(postgres.url)];
+    for (const client of [victim, witness]) {
+      client.on('error', () => undefined);
+      await client.connect();
+    }
+    const { rows } = await victim.query<{ pid: number }>('select pg_backend_pid() as pid');
+    // Until another is taken along the server does not know yet, and lets clients in that it will throw out.
+    const taken = new Promise((resolve) => witness.once('end', resolve));
     process.kill(rows[0]?.pid ?? 0, 'SIGKILL');
-    await gone;
+    await taken;
     await lane.campus.reconnect();
   };
 
