@@ -3,7 +3,7 @@ import { stagingOf } from '../database/staging.js';
 import { SyncError } from '../domain/errors.js';
 import type { RunRef } from '../domain/run.js';
 import { applyLone } from './apply-lone.js';
-import { applyPlans, planBatches, prepareEffects, type PlanBatch } from './apply-plans.js';
+import { applyPlans, planBatches, prepareEffects, type AppliedBatch, type PlanBatch } from './apply-plans.js';
 import { noteImpacts } from './apply-questions.js';
 import { holdingCreation } from './creation-lock.js';
 import { inLanes } from './lanes.js';
@@ -92,6 +92,33 @@ const indexForPlans = async (client: PoolClient, run: RunRef): Promise<void> => 
 export const createApply = (dependencies: ActivityDependencies) => {
   const { hub, configurations, heartbeat, cancelled, crashPoint } = dependencies;
 
+  /** Work in batches, each a transaction, under the creation lock of a type; some may go side by side.
+   *  @throws Collision where another run created records meanwhile that ours may be */
+  const creating = <T>(
+    run: RunRef,
+    lease: Lease,
+    type: EntityTypeRef,
+    work: (inBatch: <R>(deed: (client: PoolClient) => Promise<R>) => Promise<R>) => Promise<T>,
+  ): Promise<T> =>
+    holdingCreation(hub, run, type, async (client, stillHeld) => {
+      if (await collides(client, run, type)) throw new Collision();
+      return work(async (deed) => {
+        const done = await fenced(
+          hub,
+          lease,
+          async (own) => {
+            await stillHeld(own);
+            return deed(own);
+          },
+          'bulk',
+        );
+        heartbeat();
+        cancelled()?.throwIfAborted();
+        crashPoint('apply');
+        return done;
+      });
+    });
+
   /** Batches by the place of a record, several at once: most of the work is PostgreSQL's, and one connection has one core of it. */
   const applyLoneBatches = async (run: RunRef, lease: Lease, type: EntityTypeRef): Promise<number> => {
     if (run.kind === 'decision' || !lonePathHolds(type)) return 0;
@@ -109,57 +136,35 @@ export const createApply = (dependencies: ActivityDependencies) => {
       (chunk) => !done.has(chunk),
     );
     if (left.length === 0) return 0;
-    return holdingCreation(hub, run, type, async (client, stillHeld) => {
-      if (await collides(client, run, type)) throw new Collision();
+    return creating(run, lease, type, async (inBatch) => {
       let written = 0;
       await inLanes(left, lanes, async (chunk) => {
         const range = { from: chunk * loneBatch, to: (chunk + 1) * loneBatch, allNew };
-        await fenced(
-          hub,
-          lease,
-          async (own) => {
-            await stillHeld(own);
-            const created = await applyLone(own, run, type, range);
-            await recordChunk(own, { ...lease, part }, chunk, { cursor: String(range.to), counts: { created } });
-            written += created;
-          },
-          'bulk',
-        );
-        heartbeat();
-        cancelled()?.throwIfAborted();
-        crashPoint('apply');
+        const created = await inBatch(async (client) => {
+          const made = await applyLone(client, run, type, range);
+          await recordChunk(client, { ...lease, part }, chunk, { cursor: String(range.to), counts: { created: made } });
+          return made;
+        });
+        written += created;
       });
       return written;
     });
   };
 
-  /** Batches of plans under the creation lock, several at once where they ask nothing.
-   *  @returns golden records that moved since they were planned: their plans were taken out */
+  /** Batches of plans, several at once where they ask nothing. */
   const applyBatches = (
     run: RunRef,
     lease: Lease,
     context: InstitutionContext,
     type: EntityTypeRef,
     batches: readonly PlanBatch[],
-  ): Promise<{ written: number; moved: string[] }> =>
-    holdingCreation(hub, run, type, async (client, stillHeld) => {
-      if (await collides(client, run, type)) throw new Collision();
-      const all = { written: 0, moved: [] as string[] };
+  ): Promise<AppliedBatch> =>
+    creating(run, lease, type, async (inBatch) => {
+      const all = { applied: 0, moved: [] as string[] };
       const apply = async (batch: PlanBatch): Promise<void> => {
-        const { applied, moved } = await fenced(
-          hub,
-          lease,
-          async (own) => {
-            await stillHeld(own);
-            return applyPlans(own, run, context, type, batch);
-          },
-          'bulk',
-        );
-        all.written += applied;
+        const { applied, moved } = await inBatch((client) => applyPlans(client, run, context, type, batch));
+        all.applied += applied;
         all.moved.push(...moved);
-        heartbeat();
-        cancelled()?.throwIfAborted();
-        crashPoint('apply');
       };
       await inLanes(
         batches.filter(({ asking }) => !asking),
@@ -187,7 +192,7 @@ export const createApply = (dependencies: ActivityDependencies) => {
         if (batches.length > 1) await indexForPlans(client, run);
       });
       const applied = await applyBatches(run, lease, context, type, batches);
-      written += applied.written;
+      written += applied.applied;
       if (applied.moved.length === 0) continue;
       if (run.kind === 'decision') await restageChoices(dependencies, run, lease, context, type, applied.moved);
       else {

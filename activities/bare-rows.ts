@@ -5,7 +5,8 @@ import type { RunRef } from '../domain/run.js';
 import type { InstitutionContext, MappingRef } from './context.js';
 import { readSourcePlans } from './extract.js';
 import { hasApart } from './identity.js';
-import { readChunks } from './lease.js';
+import { isKnown } from './known-source.js';
+import { readChunks, recordChunk } from './lease.js';
 
 /* Rows of a first read that are staged as their main canonical records alone (`SourcePlan.once`). Where nothing can be asked of one
    of them before it is applied they stay so, bare: neither among the staged rows nor in the delta, but counted as new. */
@@ -25,13 +26,9 @@ export const mayBeBare = async (
     const source = context.mapping(id);
     if (!context.isPosted(source) && context.source(source).setRules.length > 0) return false;
   }
-  const { rows } = await client.query<{ asked: boolean }>(
-    `select exists (select 1 from record_images where mapping_id = $1)
-       or exists (select 1 from rolled_back_inputs where mapping_id = $1)
-       or exists (select 1 from rejected_records where mapping_id = $1 and kind = 'waiting' and state = 'open') as asked`,
-    [mapping.id],
-  );
-  return rows[0]?.asked === false;
+  if (await isKnown(client, mapping)) return false;
+  const undone = await client.query('select 1 from rolled_back_inputs where mapping_id = $1 limit 1', [mapping.id]);
+  return undone.rowCount === 0;
 };
 
 /** Stages rows as everybody expects them, but for their text (`restoreRaw`). */
@@ -44,12 +41,8 @@ export const restoreRows = async (client: PoolClient, run: RunRef, mapping: Mapp
   );
 };
 
-export const noteBare = (client: PoolClient, run: RunRef, mapping: MappingRef, rows: number): Promise<unknown> =>
-  client.query(
-    `insert into run_chunks (run_id, step, part, chunk, institution_id, counts) values ($1, $2, $3, 0, $4, $5)
-     on conflict (run_id, step, part, chunk) do update set counts = excluded.counts`,
-    [run.runId, bareStep, String(mapping.id), run.institutionId, JSON.stringify({ rows })],
-  );
+export const noteBare = (client: PoolClient, run: RunRef, mapping: MappingRef, rows: number): Promise<void> =>
+  recordChunk(client, { run, step: bareStep, part: String(mapping.id) }, 0, { counts: { rows } });
 
 /** How many rows of a source are bare: all of them are new, and each has a main canonical record. */
 export const bareRows = async (client: PoolClient, run: RunRef, mappingId: number): Promise<number> => {

@@ -4,7 +4,7 @@ import type { RunRef } from '../domain/run.js';
 import type { InstitutionContext } from './context.js';
 import { bareRows } from './bare-rows.js';
 import { readSourcePlans } from './extract.js';
-import { readChunks } from './lease.js';
+import { readChunks, recordChunk } from './lease.js';
 
 const exists = async (client: PoolClient, table: string): Promise<boolean> => {
   const { rows } = await client.query<{ name: string | null }>('select to_regclass($1)::text as name', [table]);
@@ -51,22 +51,12 @@ const dispositionsOf = async (client: PoolClient, run: RunRef, mappingId: number
      from ${staging.delta(mappingId)} d group by 1`,
   );
   const found = Object.fromEntries(rows.map(({ disposition, count }) => [disposition, Number(count)]));
-  return withBare(
-    found,
-    await bareRows(client, run, mappingId),
-    problems.has('waiting') ? await bareWaiting(client, run, mappingId) : 0,
-  );
+  const bare = await bareRows(client, run, mappingId);
+  if (bare === 0) return found;
+  // Rows that are in no delta are new, or wait for another record.
+  const waits = problems.has('waiting') ? await bareWaiting(client, run, mappingId) : 0;
+  return { ...found, waiting: (found['waiting'] ?? 0) + waits, new: (found['new'] ?? 0) + bare - waits };
 };
-
-/** Rows that are in no delta are new, or wait for another record. */
-const withBare = (found: Record<string, number>, bare: number, waiting: number): Record<string, number> =>
-  bare === 0
-    ? found
-    : {
-        ...found,
-        ...(waiting === 0 ? {} : { waiting: (found['waiting'] ?? 0) + waiting }),
-        new: (found['new'] ?? 0) + bare - waiting,
-      };
 
 const bareWaiting = async (client: PoolClient, run: RunRef, mappingId: number): Promise<number> => {
   const { rows } = await client.query<{ count: string }>(
@@ -99,10 +89,6 @@ export const recordDispositions = async (
       rejected: (found['rejected'] ?? 0) + Number(counts['rejected'] ?? 0),
       held: (found['held'] ?? 0) + delta - gone,
     };
-    await client.query(
-      `insert into run_chunks (run_id, step, part, chunk, institution_id, counts) values ($1, 'dispositions', $2, 0, $3, $4)
-       on conflict (run_id, step, part, chunk) do update set counts = excluded.counts`,
-      [run.runId, String(mappingId), run.institutionId, JSON.stringify(dispositions)],
-    );
+    await recordChunk(client, { run, step: 'dispositions', part: String(mappingId) }, 0, { counts: dispositions });
   }
 };

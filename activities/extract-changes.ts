@@ -19,7 +19,8 @@ export interface ComparedRead extends RawSite {
 }
 
 /** Reads a source of which most is known: stages the rows that are not as they were, and the images whose rows were not seen. Where its
- *  text is what it was, no row is looked at. An attempt begins anew, since what was seen is in memory only. Null where too much is known for that. */
+ *  text is what it was, no row is looked at. An attempt begins anew, since what was seen is in memory only. Null where too much is
+ *  known for that. */
 export const extractChanges = async (
   { hub, heartbeat, cancelled, crashPoint }: ActivityDependencies,
   site: ComparedRead,

@@ -21,6 +21,7 @@ import { addFinding, addRejected } from './problems.js';
 import { needsRemap } from './remap.js';
 import { unreadPlan } from './staged-source.js';
 import { extractChanges } from './extract-changes.js';
+import { isKnown } from './known-source.js';
 import { InTurn } from './lanes.js';
 import { RawChunk } from './raw-chunk.js';
 import { ContentReading } from './source-content.js';
@@ -174,14 +175,7 @@ export const createExtract = (dependencies: ActivityDependencies) => {
   const isFirstRead = async (run: RunRef, mapping: MappingRef): Promise<boolean> => {
     const context = await configurations.of(run.institutionId);
     if (context.isPosted(mapping) || context.source(mapping).setRules.length > 0) return false;
-    return hub.read(run.institutionId, async (client) => {
-      const { rows } = await client.query<{ known: boolean }>(
-        `select exists (select 1 from record_images where mapping_id = $1)
-           or exists (select 1 from rejected_records where mapping_id = $1 and kind = 'waiting' and state = 'open') as known`,
-        [mapping.id],
-      );
-      return rows[0]?.known === false;
-    });
+    return hub.read(run.institutionId, async (client) => !(await isKnown(client, mapping)));
   };
 
   const canCompare = async (run: RunRef, mapping: MappingRef): Promise<boolean> => {

@@ -111,7 +111,7 @@ export const fenced = async <T>(
 /** Records what a chunk did, in the transaction that did it. */
 export const recordChunk = async (
   client: PoolClient,
-  { run, step, part }: Lease,
+  { run, step, part }: { readonly run: RunRef; readonly step: string; readonly part: string },
   chunk: number,
   facts: {
     readonly cursor?: string | null;

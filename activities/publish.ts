@@ -26,7 +26,14 @@ import { publishFile } from './publish-file.js';
 import { gatherStatistics } from './statistics.js';
 import { holdingTarget } from './target-lock.js';
 import { knownByFormerColumns } from './former-columns.js';
-import { noteDue, noteProblems, recordIntent, recordOutcome, type TargetOutcome } from './publish-record.js';
+import {
+  noteDue,
+  noteProblems,
+  recordIntent,
+  recordOutcome,
+  type Intent,
+  type TargetOutcome,
+} from './publish-record.js';
 
 /** Rows that are judged, written and noted together. Three pages are at hand at once, of which little should grow old. */
 const pageSize = 300;
@@ -325,21 +332,14 @@ const writePage = async (
   const known = await knownByFormerColumns(publishing, rows, changes, there);
   const freed = new Set<string>();
   const compared = known.map((change) => {
-    const one = comparedWith(publishing, change, there, freed);
+    const one = comparedWith(publishing, change, { there, freed, spelling });
     // What is taken away makes room for the changes that follow.
     if ('write' in one) for (const { key, after } of one.write) if (after === null) freed.add(keyOf(key) ?? '');
     return one;
   });
   const toWrite = compared.filter((one): one is Extract<Compared, { write: unknown }> => 'write' in one);
-  const intents = [...toWrite, ...compared.flatMap((one) => foundThere(one, begun))];
-  await fenced(dependencies.hub, lease, (client) =>
-    recordIntent(
-      client,
-      run,
-      mapping,
-      intents.map(({ change, before }) => ({ change, before, after: intendedRow(change, spelling) })),
-    ),
-  );
+  const intents = [...toWrite, ...compared.flatMap((one) => foundThere(one, begun, spelling))];
+  await fenced(dependencies.hub, lease, (client) => recordIntent(client, run, mapping, intents));
   dependencies.crashPoint('publish');
   const outcomes = await rows.writeRows(
     target,
@@ -358,7 +358,7 @@ const writePage = async (
       status: worst.status,
       actual: worst.status === 'origin_differs' ? worst.actual : worst.status === 'already' ? one.before : null,
       reason: worst.status === 'refused' ? worst.reason : undefined,
-      intended: intendedRow(one.change, spelling),
+      intended: one.after,
     };
   });
   for (const { status } of told) counts[status === 'origin_differs' ? 'differs' : status] += 1;
@@ -367,7 +367,8 @@ const writePage = async (
     fenced(dependencies.hub, lease, (client) => recordOutcome(client, { run, mapping, context }, standing, true));
 };
 
-/** A row as it will stand: as the target prints it, where that is known (`1.5` is `1.50` there). Its entry is right from the beginning then. */
+/** A row as it will stand: as the target prints it, where that is known (`1.5` is `1.50` there). Its entry is right from the beginning
+ *  then. */
 const intendedRow = ({ row }: TargetChange, spelling: RowSpelling): RawRow | null =>
   row === null ? null : (spelledRow(spelling, row) ?? row);
 
@@ -391,19 +392,16 @@ const readBack = async (
 
 /** A row that stood there before us as it is to be: kept as its own before-image, so that no rollback takes it away. One that a
  *  bulk insert of ours may have brought is ours. */
-const foundThere = (
-  compared: Compared,
-  begun: readonly GoldenRange[],
-): { readonly change: TargetChange; readonly before: RawRow }[] => {
+const foundThere = (compared: Compared, begun: readonly GoldenRange[], spelling: RowSpelling): Intent[] => {
   const { change } = compared;
   if ('write' in compared || compared.status !== 'already') return [];
   if (compared.actual === null || change.image !== null) return [];
-  return isWithin(change.goldenId, begun) ? [] : [{ change, before: compared.actual }];
+  return isWithin(change.goldenId, begun)
+    ? []
+    : [{ change, before: compared.actual, after: intendedRow(change, spelling) }];
 };
 
-type Compared =
-  | TargetOutcome
-  | { readonly change: TargetChange; readonly before: RawRow | null; readonly write: readonly RowWrite[] };
+type Compared = TargetOutcome | (Intent & { readonly write: readonly RowWrite[] });
 
 /** What is there against what we last saw there: equal, and it may be written; else it was edited. At the first publish to a
  *  target, what stands there is its baseline and may be written over: it has been read. `freed`: keys whose rows changes before this
@@ -411,8 +409,15 @@ type Compared =
 const comparedWith = (
   publishing: Publishing,
   change: TargetChange,
-  there: ReadonlyMap<string, RawRow>,
-  freed: ReadonlySet<string>,
+  {
+    there,
+    freed,
+    spelling,
+  }: {
+    readonly there: ReadonlyMap<string, RawRow>;
+    readonly freed: ReadonlySet<string>;
+    readonly spelling: RowSpelling;
+  },
 ): Compared => {
   const { judge, baseline } = publishing;
   const oldKey = change.image?.[1] ?? change.keyText;
@@ -425,10 +430,11 @@ const comparedWith = (
   const takeover = !baseline && !judge.shared && change.image === null;
   if (known !== change.knownHash && !takeover) return { change, status: 'origin_differs', actual };
   const key = keyCellsOf(change.keyText);
-  if (oldKey === change.keyText) return { change, before: actual, write: [{ key, before: actual, after: change.row }] };
+  const intent = { change, before: actual, after: intendedRow(change, spelling) };
+  if (oldKey === change.keyText) return { ...intent, write: [{ key, before: actual, after: change.row }] };
   const write = [
     { key: keyCellsOf(oldKey), before: actual, after: null },
     { key, before: freed.has(change.keyText) ? null : (there.get(change.keyText) ?? null), after: change.row },
   ];
-  return { change, before: actual, write };
+  return { ...intent, write };
 };

@@ -3,7 +3,7 @@ import { stagingOf } from '../database/staging.js';
 import type { RunRef } from '../domain/run.js';
 import type { MappingRef } from './context.js';
 import type { SourcePlan } from './extract.js';
-import { readChunks } from './lease.js';
+import { readChunks, recordChunk } from './lease.js';
 
 /* A mapping that changed (or its rules, or a code table that it reads by) means something else by the rows that are here
    already. A complete read brings them all again; otherwise they are derived again from the raw rows that their images keep. */
@@ -53,12 +53,8 @@ export const stageStale = async (
 };
 
 /** Notes by which version this run derives a source; `closeRun` makes it known once the run is through. */
-export const noteMapped = (client: PoolClient, run: RunRef, mapping: MappingRef): Promise<unknown> =>
-  client.query(
-    `insert into run_chunks (run_id, step, part, chunk, institution_id, counts) values ($1, $2, $3, 0, $4, $5)
-     on conflict (run_id, step, part, chunk) do update set counts = excluded.counts`,
-    [run.runId, mappedStep, String(mapping.id), run.institutionId, JSON.stringify({ version: mapping.version })],
-  );
+export const noteMapped = (client: PoolClient, run: RunRef, mapping: MappingRef): Promise<void> =>
+  recordChunk(client, { run, step: mappedStep, part: String(mapping.id) }, 0, { counts: { version: mapping.version } });
 
 /** From here on nobody looks for images of an older version of these sources. */
 export const rememberMapped = async (client: PoolClient, run: RunRef): Promise<void> => {

@@ -43,7 +43,7 @@ export class TextPieces {
     while (this.filled + text.length - start >= this.size) {
       const end = text.indexOf(newline, start + this.size - this.filled - 1) + 1;
       this.digest.update(text.subarray(start, end));
-      this.close();
+      this.endPiece();
       this.lastAfter = cursorAt(end);
       start = end;
     }
@@ -51,12 +51,8 @@ export class TextPieces {
     this.filled += text.length - start;
   }
 
-  /** No text comes any more: what came last is a piece too. */
-  finish(): void {
-    this.close();
-  }
-
-  private close(): void {
+  /** Called by others where no text comes any more: what came last is a piece too. */
+  endPiece(): void {
     this.pieces.push(this.digest.hex().slice(0, hash128Digits));
     this.digest = createDigest();
     this.filled = 0;
@@ -83,7 +79,7 @@ export class ContentReading {
   finished(rows: number): SourceContent | null {
     if (!this.isText) return null;
     const { pieces, partition, mapping } = this;
-    pieces.finish();
+    pieces.endPiece();
     const own = { partition, rows, pieces: pieces.pieces, lastAfter: pieces.lastAfter };
     return { version: mapping.version, partitions: [own] };
   }
@@ -105,7 +101,7 @@ const readsAs = async (
     found.add(batch);
     if (differs()) return false;
   }
-  found.finish();
+  found.endPiece();
   return !differs() && compared === pieces.length;
 };
 

@@ -28,7 +28,7 @@ const batchesOf = (text: readonly string[], sizes: readonly number[], after = 0)
 const piecesOf = (batches: readonly CopyTextBatch[]): TextPieces => {
   const read = new TextPieces(size);
   for (const batch of batches) read.add(batch);
-  read.finish();
+  read.endPiece();
   return read;
 };
 
@@ -65,7 +65,7 @@ const isAsIt = async (
     partitions: then.map((text, ordinal) => {
       const read = new TextPieces();
       for (const batch of batchesOf(text, [1_000])) read.add(batch);
-      read.finish();
+      read.endPiece();
       return { partition: partitionOf(ordinal), rows: text.length, pieces: read.pieces, lastAfter: read.lastAfter };
     }),
   };
