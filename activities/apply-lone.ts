@@ -3,12 +3,8 @@ import { stagingOf } from '../database/staging.js';
 import type { RunRef } from '../domain/run.js';
 import type { EntityTypeRef } from './context.js';
 import { identifierPlaces } from './identifier-places.js';
-import { validityGroups } from './lone.js';
+import { validityOf } from './lone.js';
 import { naturalKeyScheme } from './match.js';
-
-/** A date out of a lone text value, without failing on what is none. */
-const dateOf = (values: string, position: number): string =>
-  `case when ${values}[${position + 1}] ~ '^"\\d{4}-\\d{2}-\\d{2}"$' then trim(both '"' from ${values}[${position + 1}])::date end`;
 
 /** Records whose place is after `from`, up to `to`. */
 export interface LoneRange {
@@ -60,12 +56,8 @@ export const applyLone = async (
 ): Promise<number> => {
   const staging = stagingOf(run.runId);
   const reconciled = type.definition.kind === 'reconciled';
-  const span = validityGroups(type.definition);
   const values = reconciled ? 'r.values' : 'c.values';
-  const [validFrom, validTo] =
-    span === 'none' || span === null
-      ? ['null::date', 'null::date']
-      : [dateOf(values, span.from), dateOf(values, span.to)];
+  const [validFrom, validTo] = validityOf(type.definition, values);
   const join = reconciled ? `join ${staging.resolved(type.id)} r on r.ord = c.ord` : '';
   const { ids, goldenId, imageId, records } = recordsOf(run, type, range);
   const subject = reconciled ? 'r.subject' : type.definition.subject === 'self' ? goldenId : 'null::bigint';

@@ -3,7 +3,7 @@ import { stagingOf } from '../database/staging.js';
 import { SyncError } from '../domain/errors.js';
 import type { RunRef } from '../domain/run.js';
 import { applyLone } from './apply-lone.js';
-import { applyPlans, planBatches, prepareEffects, type AppliedBatch, type PlanBatch } from './apply-plans.js';
+import { applyPlans, planBatches, type AppliedBatch, type PlanBatch } from './apply-plans.js';
 import { noteImpacts } from './apply-questions.js';
 import { holdingCreation } from './creation-lock.js';
 import { inLanes } from './lanes.js';
@@ -22,6 +22,7 @@ import { restageChoices } from './stage-batch.js';
 import { gatherStatistics } from './statistics.js';
 import { lonePathHolds } from './lone.js';
 import { uniteDecided } from './unite.js';
+import { prepareEffects } from './write-records.js';
 
 const loneBatch = 50_000;
 const lanes = 2;

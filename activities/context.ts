@@ -30,6 +30,10 @@ export interface MappingRef {
   readonly system: SystemDefinition;
 }
 
+/** Whether a mapping reads records of this kind: images of pure targets take no part in a merge. */
+export const readsRecords = (mapping: MappingRef, type: EntityTypeRef): boolean =>
+  mapping.definition.source?.records.some(({ entityType }) => entityType === type.definition.name) ?? false;
+
 /** An institution's configuration, compiled: what every step of a run looks things up in. */
 export class InstitutionContext {
   private readonly sources = new Map<string, CompiledSource>();

@@ -15,3 +15,15 @@ export const validityGroups = (
   const to = definition.groups.findIndex(({ name }) => name === definition.validity?.to);
   return from < 0 || to < 0 ? null : { from, to };
 };
+
+/** A date out of a lone text value, without failing on what is none. */
+const dateOf = (values: string, position: number): string =>
+  `case when ${values}[${position + 1}] ~ '^"\\d{4}-\\d{2}-\\d{2}"$' then trim(both '"' from ${values}[${position + 1}])::date end`;
+
+/** From when to when a record with such values holds, in SQL. */
+export const validityOf = (definition: EntityTypeRef['definition'], values: string): readonly [string, string] => {
+  const span = validityGroups(definition);
+  return span === 'none' || span === null
+    ? ['null::date', 'null::date']
+    : [dateOf(values, span.from), dateOf(values, span.to)];
+};

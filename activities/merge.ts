@@ -19,12 +19,13 @@ import { copyOut } from '../platform/copy.js';
 import { CopySink } from '../platform/copy-sink.js';
 import type { StepCounts } from './contract.js';
 import type { EntityTypeRef, InstitutionContext, MappingRef } from './context.js';
-import { readRun } from './context.js';
+import { readRun, readsRecords } from './context.js';
 import type { ActivityDependencies } from './dependencies.js';
 import { fenced, readChunks, recordChunk, takeLease, type Chunk, type Lease } from './lease.js';
 import { checkCanon } from './match.js';
 import { rivalQuestions, valueQuestions } from './questions.js';
 import { lonePathHolds } from './lone.js';
+import { loneChangesHold, planLoneChanges } from './lone-changes.js';
 import { canonicalRecordTools, type RecordTools } from './references.js';
 
 /** An image as the merge query gives it. */
@@ -63,10 +64,6 @@ export const imagesJson = (golden: string, only = 'true'): string =>
 export const imagesStamp = (golden: string): string =>
   `(select md5(string_agg(s.id || ':' || s.last_run || ':' || s.published_version, ',' order by s.id)) from record_images s where s.golden_id = ${golden})`;
 
-/** Whether a mapping reads records of this kind: images of pure targets take no part in a merge. */
-const reads = (mapping: MappingRef, type: EntityTypeRef): boolean =>
-  mapping.definition.source?.records.some(({ entityType }) => entityType === type.definition.name) ?? false;
-
 const writes = (context: InstitutionContext, mapping: MappingRef, type: EntityTypeRef): boolean =>
   context.mappings.some(
     (other) =>
@@ -87,7 +84,7 @@ export class ImageReader {
     const found: ImageState[] = [];
     for (const image of images ?? []) {
       const mapping = this.context.mapping(image[1]);
-      if (!reads(mapping, this.type)) continue;
+      if (!readsRecords(mapping, this.type)) continue;
       const [id, , , , , , , states, settledVersion, settled, deleted, effectiveAt] = image;
       const statements = deleted ? [] : await this.statements(mapping, image);
       found.push({
@@ -116,7 +113,7 @@ const mergeQuery = (run: RunRef, context: InstitutionContext, type: EntityTypeRe
   const staging = stagingOf(run.runId);
   const reconciled = type.definition.kind === 'reconciled';
   const values = reconciled ? 'r.values' : 'c.values';
-  const silent = context.mappings.filter((mapping) => !reads(mapping, type)).map(({ id }) => id);
+  const silent = context.mappings.filter((mapping) => !readsRecords(mapping, type)).map(({ id }) => id);
   const parties = `i.mapping_id <> all ('{${silent.join(',')}}'::integer[])`;
   const join = reconciled ? `left join ${staging.resolved(type.id)} r on r.ord = c.ord` : '';
   return `copy (
@@ -266,9 +263,21 @@ export const mergeType = async (
     policies: compilePolicies(type.definition),
     asOf: facts.asOf,
   };
-  const lone = lonePathHolds(type) ? '(not m.lone or m.rival is not null)' : 'true';
+  const lone = [
+    ...(lonePathHolds(type) ? ['(not m.lone or m.rival is not null)'] : []),
+    `not exists (select 1 from ${table} p where p.lone_ord = m.ord)`,
+  ].join(' and ');
   const only = replan === null ? lone : `m.golden_id in (${replan.map((id) => BigInt(id).toString()).join(',')})`;
-  if (replan === null) await fenced(hub, lease, (client) => recreate(client, table, stagingColumns.plan));
+  if (replan === null)
+    await fenced(
+      hub,
+      lease,
+      async (client) => {
+        await recreate(client, table, stagingColumns.plan);
+        if (loneChangesHold(type)) await planLoneChanges(client, run, context, type);
+      },
+      'bulk',
+    );
   return hub.bulk(run.institutionId, (reading) =>
     fenced(
       hub,
@@ -313,7 +322,7 @@ export const finishPlans = async (
   await client.query(`analyze ${table} (golden_id)`);
   await markAlive(client, table);
   const { rows } = await client.query<{ plans: string; changed: string; questions: string }>(
-    `select count(*) as plans, count(golden) as changed, count(questions) as questions from ${table}`,
+    `select count(*) as plans, count(*) filter (where golden is not null or lone_alters) as changed, count(questions) as questions from ${table}`,
   );
   const [row] = rows;
   const counts = {

@@ -2,6 +2,7 @@ import { jest } from '@jest/globals';
 import pg from 'pg';
 import { applyConfiguration, loadConfiguration } from '../../database/configuration-store.js';
 import { createHub, type Hub } from '../../database/hub.js';
+import { stagingOf } from '../../database/staging.js';
 import type { CorroborationKeys } from '../../domain/canonical-record.js';
 import type { EntityTypeDefinition } from '../../domain/entity-type.js';
 import { judgeHit } from '../../domain/identity.js';
@@ -178,6 +179,82 @@ describe('matching and merging of people, set-based', () => {
     const inCore = await outcome(await play('core', { ruled: true }, [{ one: rows }]));
     expect(inSql).toEqual(inCore);
     expect(inSql).toHaveLength(60);
+  });
+
+  it('merges lone changes in SQL as the core does, and they roll back alike', async () => {
+    const rows = Array.from({ length: 80 }, (_, index): Row => ({
+      id: `k${index}`,
+      number: index % 3 === 0 ? null : `n${index}`,
+      name: index % 5 === 0 ? null : `Name "${index}"\\ ${'ä'.repeat(index % 4)}`,
+      born: index % 4 === 0 ? null : '1990-01-01',
+      phone: index % 2 === 0 ? null : `${index}`,
+    }));
+    const digits = `substr(id, 2)::integer`;
+    // Values that change, come, go and stay; rows of which nothing changes but their text; identifiers; one source more.
+    const changes = [
+      `update TABLE set phone = 'p' || id where ${digits} % 3 = 0`,
+      `update TABLE set name = coalesce(name, 'New \\ "' || id), phone = null, number = 'm' || id where ${digits} % 7 < 3`,
+      `update TABLE set name = case when ${digits} % 2 = 0 then null else 'Other' end, born = coalesce(born, '1991-02-03') where ${digits} % 5 < 2`,
+      `update TABLE set name = '  ' || name, phone = phone || phone where ${digits} % 11 < 6`,
+    ];
+    const loneAt: number[] = [];
+    const outcome = (institutionId: number): Promise<unknown> =>
+      hub.read(institutionId, async (client) => {
+        const { rows: records } = await client.query<Record<string, unknown>>(
+          `select i.source_key, g.version, g.values, coalesce(g.versions, array(select case when v is null then 0 else 1 end from unnest(g.values) v)) as versions,
+             g.status, g.subject_key = g.id as own, g.origin_image = i.id as origin, g.origins, g.sticky, g.valid_from, g.updated_run - g.created_run as age,
+             coalesce(i.statements, g.values) as statements, i.states, i.settled_version, i.settled, i.untold, i.deleted_run, i.raw, i.raw_hash, i.read_hash, i.main,
+             i.match_name, i.match_birth, i.last_run - i.created_run as image_age, i.read_run - i.created_run as read_age, i.published_version,
+             (select array_agg(d.scheme || d.value order by d.scheme, d.value) from record_identifiers d where d.image_id = i.id) as identifiers,
+             (select json_agg(json_build_array(v.version, v.values, v.versions, v.origin_image = i.id, v.superseded_run - i.created_run) order by v.version)
+              from golden_record_versions v where v.golden_id = g.id) as former,
+             (select json_agg(json_build_array(e.kind, e.run_id - i.created_run, e.before_version, e.after_version, e.outcome,
+                 e.before - $1::text[], e.after - $1::text[]) order by e.run_id, e.kind)
+              from change_set_entries e where (e.kind, e.row_id) in (('image', i.id), ('golden', g.id))) as entries
+           from record_images i join golden_records g on g.id = i.golden_id order by i.source_key`,
+          // What differs between two institutions, and statements, which are derived where they are not kept.
+          [
+            'id golden_id institution_id system_id mapping_id entity_type_id subject_key created_run last_run read_run statements identifiers'.split(' '),
+          ],
+        );
+        const counted = await client.query<Record<string, unknown>>(
+          `select counts -> 'rows' as rows, (select json_agg(json_build_array(f.kind, f.field) order by f.kind, f.field) from findings f where f.run_id = r.id) as findings,
+             (select json_agg(c.kind || c.state order by c.kind, c.state) from sync_conflict_resolutions c where c.opened_run = r.id) as questions
+           from sync_runs r order by r.id`,
+        );
+        return { records, runs: counted.rows };
+      });
+    const history = async (code: string, ruled: boolean): Promise<unknown[]> => {
+      const institutionId = await play(code, { ruled }, [{ one: rows }]);
+      const jobId = (await loadConfiguration(hub, institutionId)).jobs[0]?.id ?? 0;
+      const activities = directActivities(hub);
+      const conductor = new DirectConductor({
+        ...activities,
+        apply: async (run, type) => {
+          const planned = await hub.read(institutionId, (client) =>
+            client.query<{ lone: string }>(`select count(lone_ord) as lone from ${stagingOf(run.runId).plan(type)}`),
+          );
+          if (!ruled) loneAt.push(Number(planned.rows[0]?.lone));
+          else expect(planned.rows[0]?.lone).toBe('0');
+          return activities.apply(run, type);
+        },
+      });
+      const stages: unknown[] = [];
+      const runs: string[] = [];
+      for (const change of changes) {
+        await systems.query(change.replaceAll('TABLE', `public.${code}_one`));
+        runs.push(await conductor.sync(institutionId, jobId));
+        stages.push(await outcome(institutionId));
+      }
+      for (const run of runs.reverse().slice(0, 2)) {
+        await conductor.rollback(institutionId, jobId, run);
+        stages.push(await outcome(institutionId));
+      }
+      return stages;
+    };
+    const inSql = await history('lonechg', false);
+    expect(inSql).toEqual(await history('corechg', true));
+    expect(loneAt.map((lone) => lone > 10)).toEqual([true, true, true, true]);
   });
 
   it('finds records that another run made after all of its own were found to be new', async () => {
