@@ -4,6 +4,7 @@ import type { RunRef } from '../domain/run.js';
 import type { EntityTypeRef } from './context.js';
 import { identifierPlaces } from './identifier-places.js';
 import { validityOf } from './lone.js';
+import { matchHashOf } from './match-hash.js';
 import { naturalKeyScheme } from './match.js';
 
 /** Records whose place is after `from`, up to `to`. */
@@ -77,9 +78,9 @@ export const applyLone = async (
        select golden_id, $1, $2, values, image_id, valid_from, valid_to, subject, $3, $3 from lone),
      images as (
        insert into record_images (id, institution_id, system_id, mapping_id, entity_type_id, source_key, sub_key, main, golden_id, raw, raw_hash,
-         mapping_version, scope_key, statements, settled_version, effective_at, match_name, match_birth, subject_key, created_run, read_run, last_run)
+         mapping_version, scope_key, statements, settled_version, effective_at, match_name, match_birth, match_hash, subject_key, created_run, read_run, last_run)
        select image_id, $1, system_id, mapping_id, $2, key, sub_key, main, golden_id, raw, hash,
-         version, scope, ${statements}, 1, effective_at, match_name, match_birth, subject, $3, $3, $3 from lone),
+         version, scope, ${statements}, 1, effective_at, match_name, match_birth, ${matchHashOf(type, 'lone')}, subject, $3, $3, $3 from lone),
      identifiers as (
        insert into record_identifiers (institution_id, entity_type_id, scheme, value, image_id, subject_key)
        select $1, $2, scheme, value, image_id, subject from (${identifiersOf('lone', type)}) o order by value),

@@ -4,6 +4,7 @@ import type { RunRef } from '../domain/run.js';
 import { writeQuestions } from './apply-questions.js';
 import type { EntityTypeRef, InstitutionContext } from './context.js';
 import { hasLoneChanges, loneGolden, loneImages, takeLoneChanges } from './lone-changes.js';
+import { matchHashOf } from './match-hash.js';
 import { imagesStamp } from './merge.js';
 import { noteEffects, writeGolden, writeIdentifiers, writeImages } from './write-records.js';
 
@@ -71,7 +72,13 @@ const planGolden = async (client: PoolClient, type: EntityTypeRef, lone: boolean
 };
 
 /** @param canon canonical records that the images were read as; null: none were read */
-const planImages = async (client: PoolClient, canon: string | null, lone: boolean): Promise<void> => {
+const planImages = async (
+  client: PoolClient,
+  type: EntityTypeRef,
+  canon: string | null,
+  lone: boolean,
+): Promise<void> => {
+  const matchHash = `case when c.ord is not null then ${matchHashOf(type, 'c')} end`;
   const from =
     canon ??
     `(select null::bigint as ord, null::integer as mapping_id, null::text as key, null::text as sub_key, null::boolean as main,
@@ -86,8 +93,9 @@ const planImages = async (client: PoolClient, canon: string | null, lone: boolea
   await client.query(
     `create temp table next_images on commit drop as
      select n.*, c.mapping_id, c.key, c.sub_key, c.main, c.raw, c.hash, c.scope, c.effective_at, c.match_name, c.match_birth,
-       c.identifiers, g.subject_key, exists (select 1 from record_images i where i.id = n.id) as there
-     from planned_images n left join ${from} c on c.ord = n.ord join golden_records g on g.id = n.golden_id
+       c.identifiers, g.subject_key, i.id is not null as there, ${matchHash} as match_hash,
+       coalesce(i.match_hash = ${matchHash} and i.deleted_run is null and i.subject_key is not distinct from g.subject_key, false) as same_match
+     from planned_images n left join ${from} c on c.ord = n.ord join golden_records g on g.id = n.golden_id left join record_images i on i.id = n.id
      ${lone ? `union all ${loneImages}` : ''}`,
   );
   // An image that is of another record already was taken over: it is not gone.
@@ -127,7 +135,7 @@ export const applyPlans = async (
   await planGolden(client, type, lone);
   await writeGolden(client, run, type);
   const canon = await canonOf(client, run);
-  await planImages(client, canon, lone);
+  await planImages(client, type, canon, lone);
   await writeImages(client, run, type);
   if (canon !== null) await writeIdentifiers(client, run, type);
   await writeQuestions(client, run, context, type);

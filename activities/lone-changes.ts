@@ -4,6 +4,7 @@ import type { RunRef } from '../domain/run.js';
 import type { Strategy } from '../domain/strategy.js';
 import { readsRecords, type EntityTypeRef, type InstitutionContext } from './context.js';
 import { lonePathHolds, validityOf } from './lone.js';
+import { matchHashOf } from './match-hash.js';
 
 /* A record that one image alone speaks for follows what that image comes to say. Where nothing else can come of it (no override, no
    question, nothing withdrawn), its plan is a place among the canonical records, and the outcome is made in SQL when it is applied, under
@@ -26,12 +27,14 @@ const outcomes = (run: RunRef, context: InstitutionContext, type: EntityTypeRef,
   const follows = type.definition.groups.flatMap(({ strategy }, index) =>
     following.includes(strategy) ? [index + 1] : [],
   );
+  const matchHash = matchHashOf(type, 'c');
   // Statements that are not kept are those of the raw row, of which golden was made.
   const stated = `(i.statements = g.values or i.statements is null and g.version = 1)`;
   const alone = `not exists (select 1 from record_images other where other.golden_id = g.id and other.id <> i.id
       and other.mapping_id <> all ('{${silent.join(',')}}'::integer[]))`;
   return `select o.golden_id, o.ord, o.image_id, c.mapping_id, c.key, c.sub_key, c.main, c.raw, c.hash, c.scope, c.effective_at, c.match_name, c.match_birth,
       c.identifiers, ${values} as values, ${reconciled ? 'r.paths, r.targets' : 'null::text[] as paths, null::bigint[] as targets'},
+      ${matchHash} as match_hash, coalesce(i.match_hash = ${matchHash} and i.deleted_run is null and i.subject_key is not distinct from g.subject_key, false) as same_match,
       g.version, g.subject_key, e.alters, e.versions, e.settled, e.first_settled, e.last_settled,
       coalesce(g.status = 'active' and g.sticky is null and g.origins is null and g.origin_image = i.id and i.golden_id = g.id
         and i.deleted_run is null and i.states is null and i.created_run <> ${BigInt(run.runId)} and ${stated}
@@ -55,19 +58,32 @@ const outcomes = (run: RunRef, context: InstitutionContext, type: EntityTypeRef,
         from unnest(${values}, g.values, g.versions, i.settled) with ordinality as u (now, was, version, settled, place) offset 0) said) e`;
 };
 
+/** More are looked at before they are planned: those that turn out otherwise when they are applied are planned again, by lists of their
+ *  ids. */
+const few = 50_000;
+
+/** Whether records of a type are hardly ever spoken for by several images: one mapping reads them, and is told nothing of them. */
+const mostAreLone = (context: InstitutionContext, type: EntityTypeRef): boolean => {
+  const reading = context.mappings.filter((mapping) => readsRecords(mapping, type));
+  return reading.length === 1 && reading[0]?.definition.target === undefined;
+};
+
 /** Plans lone changes among what was matched: a row of the plan table each. */
-export const planLoneChanges = (
+export const planLoneChanges = async (
   client: PoolClient,
   run: RunRef,
   context: InstitutionContext,
   type: EntityTypeRef,
-): Promise<unknown> => {
+): Promise<void> => {
   const staging = stagingOf(run.runId);
   const known = `(select golden_id, min(ord) as ord, min(image_id) as image_id from ${staging.match(type.id)}
       group by golden_id having count(*) = 1 and bool_and(op = 'u' and not new_image and not new_golden and rival is null))`;
-  return client.query(
-    `insert into ${staging.plan(type.id)} (golden_id, based_on, images, lone_ord, lone_image, lone_alters)
-     select golden_id, version, '[]', ord, image_id, alters from (${outcomes(run, context, type, known)}) x where stands`,
+  const { rowCount } = mostAreLone(context, type)
+    ? await client.query(`select 1 from ${staging.match(type.id)} offset ${few} limit 1`)
+    : { rowCount: 1 };
+  const planned = rowCount === 0 ? `${known} x` : `(${outcomes(run, context, type, known)}) x where stands`;
+  await client.query(
+    `insert into ${staging.plan(type.id)} (golden_id, based_on, images, lone_ord, lone_image) select golden_id, 0, '[]', ord, image_id from ${planned}`,
   );
 };
 
@@ -110,5 +126,5 @@ export const loneGolden = (type: EntityTypeRef): string => {
 export const loneImages = `select l.golden_id, l.image_id as id, l.ord, false as deleted, false as untold, l.alters as effect, l.values as statements,
     null::text as states, l.last_settled as settled_version, case when l.first_settled <> l.last_settled then l.settled end as settled,
     l.mapping_id, l.key, l.sub_key, l.main, l.raw, l.hash, l.scope, l.effective_at, l.match_name, l.match_birth,
-    l.identifiers, l.subject_key, true as there
+    l.identifiers, l.subject_key, true as there, l.match_hash, l.same_match
   from lone_changes l`;

@@ -321,13 +321,12 @@ export const finishPlans = async (
   await client.query(`create unique index on ${table} (golden_id)`);
   await client.query(`analyze ${table} (golden_id)`);
   await markAlive(client, table);
-  const { rows } = await client.query<{ plans: string; changed: string; questions: string }>(
-    `select count(*) as plans, count(*) filter (where golden is not null or lone_alters) as changed, count(questions) as questions from ${table}`,
+  const { rows } = await client.query<{ plans: string; questions: string }>(
+    `select count(*) as plans, count(questions) as questions from ${table}`,
   );
   const [row] = rows;
   const counts = {
     plans: Number(row?.plans ?? 0),
-    changed: Number(row?.changed ?? 0),
     questions: Number(row?.questions ?? 0),
   };
   await recordChunk(client, { ...lease, step: 'merge', part: String(type.id) }, 0, { counts });

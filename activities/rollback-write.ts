@@ -154,8 +154,10 @@ const writeImages = async (client: PoolClient, rolling: Rolling, images: Rollbac
     `create temp table image_rows on commit drop as select * from jsonb_populate_recordset(null::record_images, $1::jsonb)`,
     [JSON.stringify(images.map(({ row }) => row).filter((row) => row !== null))],
   );
-  // What an undo took away comes back with what it held: its identifiers are among the rows' members.
-  await client.query('delete from record_identifiers where image_id = any ($1::bigint[])', [ids]);
+  // What an undo took away comes back with what it held: its identifiers are among the rows' members. Where they are not, they did not change.
+  await client.query('delete from record_identifiers where image_id = any ($1::bigint[])', [
+    images.filter(({ row }) => row === null || 'identifiers' in row).map(({ id }) => id),
+  ]);
   // The target's side was set back before this: what it says of our own writes is newer than the row of the change set.
   await client.query('delete from record_images where id = any ($1::bigint[])', [ids]);
   await client.query('insert into record_images select * from image_rows');

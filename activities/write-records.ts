@@ -57,21 +57,23 @@ const next = {
   deleted_run: 'case when n.deleted then $1::bigint when n.ord is null then i.deleted_run end',
 } as const;
 
-const imageWithIdentifiers = (alias: string): string =>
-  `to_jsonb(${alias}) || jsonb_build_object('identifiers', (select jsonb_agg(to_jsonb(d)) from record_identifiers d where d.image_id = ${alias}.id))`;
+const identifiers = `jsonb_build_object('identifiers', (select jsonb_agg(to_jsonb(d)) from record_identifiers d where d.image_id = i.id))`;
 
-/** Whole images before they are written, and of what is after what a rollback asks: of which record it is, and what the run read of it.
- *  An image that the run wrote before stays as it was before that. */
+/** Whole images before they are written, with their identifiers where these may change, and of what is after what a rollback asks: of
+ *  which record it is, and what the run read of it. An image that the run wrote before stays as it was before that. */
 const recordImages = (client: PoolClient, run: RunRef): Promise<unknown> => {
   const after = [
     `'golden_id', n.golden_id, 'mapping_id', i.mapping_id, 'source_key', i.source_key, 'main', i.main, 'created_run', i.created_run`,
     ...Object.entries(next).map(([column, value]) => `'${column}', ${value}`),
   ];
   return client.query(
-    `insert into change_set_entries (run_id, kind, row_id, institution_id, before, after, outcome, subject_key)
-     select $1, 'image', i.id, $2, ${imageWithIdentifiers('i')}, jsonb_build_object(${after.join(', ')}), 'written', i.subject_key
+    `insert into change_set_entries as e (run_id, kind, row_id, institution_id, before, after, outcome, subject_key)
+     select $1, 'image', i.id, $2, to_jsonb(i) || case when n.same_match then '{}' else ${identifiers} end, jsonb_build_object(${after.join(', ')}),
+       'written', i.subject_key
      from next_images n join record_images i on i.id = n.id where i.created_run <> $1
-     on conflict (run_id, kind, mapping_id, row_id) do update set after = excluded.after`,
+     on conflict (run_id, kind, mapping_id, row_id) do update set after = excluded.after,
+       before = case when e.before ? 'identifiers' or not excluded.before ? 'identifiers' then e.before
+         else e.before || jsonb_build_object('identifiers', excluded.before -> 'identifiers') end`,
     [run.runId, run.institutionId],
   );
 };
@@ -95,6 +97,7 @@ export const writeImages = async (client: PoolClient, run: RunRef, type: EntityT
        effective_at = case when n.ord is null then i.effective_at else n.effective_at end,
        match_name = case when n.ord is null then i.match_name else n.match_name end,
        match_birth = case when n.ord is null then i.match_birth else n.match_birth end,
+       match_hash = case when n.ord is null then i.match_hash else n.match_hash end,
        golden_id = n.golden_id, subject_key = coalesce(n.subject_key, i.subject_key),
        published_version = case when i.deleted_run is null and i.golden_id = n.golden_id then i.published_version else 0 end
      from next_images n left join cross_system_mappings p on p.id = n.mapping_id
@@ -103,17 +106,17 @@ export const writeImages = async (client: PoolClient, run: RunRef, type: EntityT
   );
   await client.query(
     `insert into record_images (id, institution_id, system_id, mapping_id, entity_type_id, source_key, sub_key, main, golden_id, raw, raw_hash, mapping_version,
-       scope_key, statements, states, settled_version, settled, untold, effective_at, match_name, match_birth, subject_key, created_run, read_run, last_run)
+       scope_key, statements, states, settled_version, settled, untold, effective_at, match_name, match_birth, match_hash, subject_key, created_run, read_run, last_run)
      select n.id, $2, p.system_id, n.mapping_id, $3, n.key, n.sub_key, n.main, n.golden_id, n.raw, n.hash, p.version,
-       n.scope, n.statements, n.states, n.settled_version, n.settled, n.untold, n.effective_at, n.match_name, n.match_birth, n.subject_key, $1, $1, $1
+       n.scope, n.statements, n.states, n.settled_version, n.settled, n.untold, n.effective_at, n.match_name, n.match_birth, n.match_hash, n.subject_key, $1, $1, $1
      from next_images n join cross_system_mappings p on p.id = n.mapping_id where not n.there and not n.deleted`,
     [run.runId, run.institutionId, type.id],
   );
 };
 
-/** Identifiers of images that were read. Most stay as they are, and are not written. */
+/** Identifiers of images that were read and are matched by something else than before. */
 export const writeIdentifiers = async (client: PoolClient, run: RunRef, type: EntityTypeRef): Promise<void> => {
-  const read = `(select n.ord, n.id as image_id, n.subject_key as subject, n.identifiers from next_images n where n.ord is not null and not n.deleted)`;
+  const read = `(select n.ord, n.id as image_id, n.subject_key as subject, n.identifiers from next_images n where n.ord is not null and not n.deleted and not n.same_match)`;
   const natural = type.definition.kind === 'reconciled' ? `union all ${naturalKeysOf(run, type, read)}` : '';
   await client.query(
     `create temp table next_identifiers on commit drop as select scheme, value, image_id, subject from (${identifiersOf(read, type)}) o ${natural}`,
@@ -121,7 +124,7 @@ export const writeIdentifiers = async (client: PoolClient, run: RunRef, type: En
   await client.query('analyze next_identifiers (image_id)');
   await client.query(
     `delete from record_identifiers d using next_images n
-     where d.image_id = n.id and n.ord is not null
+     where d.image_id = n.id and n.ord is not null and not n.same_match
        and not exists (select 1 from next_identifiers x where x.image_id = d.image_id and x.scheme = d.scheme and x.value = d.value
                          and x.subject is not distinct from d.subject_key and d.state = 'current')`,
   );

@@ -58,7 +58,7 @@ export const stagingColumns = {
   resolved: `ord bigint not null, values text[] not null, natural_key text, paths text[] not null, targets bigint[] not null,
     subject bigint`,
   plan: `golden_id bigint not null, based_on integer not null, stamp text, golden jsonb, images jsonb not null, questions jsonb,
-    findings jsonb, lone_ord bigint, lone_image bigint, lone_alters boolean`,
+    findings jsonb, lone_ord bigint, lone_image bigint`,
 } as const;
 
 /** Makes a staging table anew, which is not alive until it is marked so. The caller holds the lease of its step, so no earlier attempt

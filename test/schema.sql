@@ -475,6 +475,7 @@ create table concord.record_images (
   created_run bigint not null,
   read_run bigint,
   last_run bigint not null,
+  match_hash bigint,
   constraint record_images_pkey PRIMARY KEY (id)
 ) with (fillfactor=90);
 alter table concord.record_images enable row level security;

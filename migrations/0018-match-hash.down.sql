@@ -1,0 +1,1 @@
+alter table concord.record_images drop column match_hash;
