@@ -94,7 +94,7 @@ const planImages = async (
     `create temp table next_images on commit drop as
      select n.*, c.mapping_id, c.key, c.sub_key, c.main, c.raw, c.hash, c.scope, c.effective_at, c.match_name, c.match_birth,
        c.identifiers, g.subject_key, i.id is not null as there, ${matchHash} as match_hash,
-       coalesce(i.match_hash = ${matchHash} and i.deleted_run is null and i.subject_key is not distinct from g.subject_key, false) as same_match
+       coalesce(i.match_hash = ${matchHash} and i.deleted_run is null and i.golden_id = n.golden_id and i.subject_key is not distinct from g.subject_key, false) as same_match
      from planned_images n left join ${from} c on c.ord = n.ord join golden_records g on g.id = n.golden_id left join record_images i on i.id = n.id
      ${lone ? `union all ${loneImages}` : ''}`,
   );

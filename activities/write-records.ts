@@ -60,7 +60,8 @@ const next = {
 const identifiers = `jsonb_build_object('identifiers', (select jsonb_agg(to_jsonb(d)) from record_identifiers d where d.image_id = i.id))`;
 
 /** Whole images before they are written, with their identifiers where these may change, and of what is after what a rollback asks: of
- *  which record it is, and what the run read of it. An image that the run wrote before stays as it was before that. */
+ *  which record it is, and what the run read of it. An image that the run wrote before stays as it was before that; one that a record
+ *  takes over from another of the batch is told once. */
 const recordImages = (client: PoolClient, run: RunRef): Promise<unknown> => {
   const after = [
     `'golden_id', n.golden_id, 'mapping_id', i.mapping_id, 'source_key', i.source_key, 'main', i.main, 'created_run', i.created_run`,
@@ -70,7 +71,8 @@ const recordImages = (client: PoolClient, run: RunRef): Promise<unknown> => {
     `insert into change_set_entries as e (run_id, kind, row_id, institution_id, before, after, outcome, subject_key)
      select $1, 'image', i.id, $2, to_jsonb(i) || case when n.same_match then '{}' else ${identifiers} end, jsonb_build_object(${after.join(', ')}),
        'written', i.subject_key
-     from next_images n join record_images i on i.id = n.id where i.created_run <> $1
+     from next_images n join record_images i on i.id = n.id
+     where i.created_run <> $1 and not (n.deleted and n.id in (select taken.id from next_images taken where not taken.deleted))
      on conflict (run_id, kind, mapping_id, row_id) do update set after = excluded.after,
        before = case when e.before ? 'identifiers' or not excluded.before ? 'identifiers' then e.before
          else e.before || jsonb_build_object('identifiers', excluded.before -> 'identifiers') end`,
