@@ -4,6 +4,7 @@ import { goldenJson, lastWrittenBy, type GoldenJson } from '../database/golden-r
 import { isAlive, markAlive, recreate, stagingOf } from '../database/staging.js';
 import type { NeededReference } from '../domain/projection-paths.js';
 import type { RunRef } from '../domain/run.js';
+import { encodeTextArray } from '../platform/copy-sink.js';
 import type { InstitutionContext, MappingRef } from './context.js';
 import { recordsOf } from './diff.js';
 
@@ -79,9 +80,11 @@ export const collectCandidates = async (
   const target = context.target(mapping);
   const root = context.entityTypeNamed(target.root).id;
   const { subjectKey } = run;
-  await recreate(client, table, 'golden_id bigint not null');
+  await recreate(client, table, 'golden_id bigint not null, done boolean not null default false');
   if (!(await hasBaseline(client, mapping)) || (await projectsAnew(client, mapping))) {
-    await client.query(`insert into ${table} select id from golden_records where entity_type_id = $1`, [root]);
+    await client.query(`insert into ${table} (golden_id) select id from golden_records where entity_type_id = $1`, [
+      root,
+    ]);
   } else {
     const touched = `exists (select 1 from golden_records t where t.id = GOLDEN and ${lastWrittenBy('t', '= any ($3::bigint[])')})`;
     const restricted = `exists (select 1 from restrictions h where h.golden_id = GOLDEN and h.placed_run = any ($3::bigint[]))`;
@@ -94,7 +97,7 @@ export const collectCandidates = async (
       `select d.golden_id from target_due d where d.mapping_id = $1 and d.due <= $4::date ${ofSubject(subjectKey, 'd.golden_id')}`,
     ];
     await client.query(
-      `insert into ${table} select distinct x.id from (${parts.join(' union all ')}) x (id) join golden_records r on r.id = x.id and r.entity_type_id = $2`,
+      `insert into ${table} (golden_id) select distinct x.id from (${parts.join(' union all ')}) x (id) join golden_records r on r.id = x.id and r.entity_type_id = $2`,
       [mapping.id, root, pending, asOf],
     );
   }
@@ -156,7 +159,20 @@ export const hasMerged = async (client: PoolClient, run: RunRef, mapping: Mappin
   return (rowCount ?? 0) > 0;
 };
 
-/** A query of candidates with everything that a projection reads, in the order of golden ids. */
+/** Candidates of which nothing is left to be done. */
+export const noteDone = async (
+  client: PoolClient,
+  run: RunRef,
+  mapping: MappingRef,
+  goldenIds: readonly string[],
+): Promise<void> => {
+  await client.query(
+    `update ${stagingOf(run.runId).candidates(mapping.id)} set done = true where golden_id = any ($1::bigint[])`,
+    [encodeTextArray(goldenIds)],
+  );
+};
+
+/** A query of candidates that are not done, with everything that a projection reads, in the order of golden ids. */
 export const candidateQuery = (
   run: RunRef,
   context: InstitutionContext,
@@ -191,7 +207,7 @@ export const candidateQuery = (
       (select json_agg(json_build_array(h.recipient_class, h.valid_from, h.valid_to)) from restrictions h
        where h.golden_id in (${subjects}) and h.released_at is null),
       ${identifiers}
-    from (select golden_id from ${stagingOf(run.runId).candidates(mapping.id)} k where golden_id > ${BigInt(after)}
+    from (select golden_id from ${stagingOf(run.runId).candidates(mapping.id)} k where golden_id > ${BigInt(after)} and not done
       ${which === 'all' ? '' : which === 'merged' ? `and ${isMerged}` : `and not ${isMerged}`} order by golden_id limit ${most}) c
     join golden_records g on g.id = c.golden_id
     ${joins.join('\n')}
