@@ -88,16 +88,18 @@ export const collectCandidates = async (
   } else {
     const touched = `exists (select 1 from golden_records t where t.id = GOLDEN and ${lastWrittenBy('t', '= any ($3::bigint[])')})`;
     const restricted = `exists (select 1 from restrictions h where h.golden_id = GOLDEN and h.placed_run = any ($3::bigint[]))`;
+    const ofRoot = (table: string): string =>
+      `join golden_records r on r.id = ${table}.golden_id and r.entity_type_id = $2`;
     const parts = [
       `select id from golden_records g where g.entity_type_id = $2 and ${lastWrittenBy('g', '= any ($3::bigint[])')}`,
       `select g.id from golden_records g join restrictions h on h.golden_id = g.id where g.entity_type_id = $2 and h.placed_run = any ($3::bigint[])`,
       ...rootsReading(target.references, touched),
       ...rootsReading(target.references, restricted),
-      `select i.golden_id from record_images i where i.mapping_id = $1 and i.untold ${ofSubject(subjectKey, 'i.golden_id')}`,
-      `select d.golden_id from target_due d where d.mapping_id = $1 and d.due <= $4::date ${ofSubject(subjectKey, 'd.golden_id')}`,
+      `select i.golden_id from record_images i ${ofRoot('i')} where i.mapping_id = $1 and i.untold ${ofSubject(subjectKey, 'i.golden_id')}`,
+      `select d.golden_id from target_due d ${ofRoot('d')} where d.mapping_id = $1 and d.due <= $4::date ${ofSubject(subjectKey, 'd.golden_id')}`,
     ];
     await client.query(
-      `insert into ${table} (golden_id) select distinct x.id from (${parts.join(' union all ')}) x (id) join golden_records r on r.id = x.id and r.entity_type_id = $2`,
+      `insert into ${table} (golden_id) select distinct x.id from (${parts.join(' union all ')}) x (id)`,
       [mapping.id, root, pending, asOf],
     );
   }
@@ -145,11 +147,11 @@ export interface Candidate {
 const imageJson = `json_build_array(i.id::text, i.source_key, i.raw_hash, i.raw, i.mapping_version, i.statements, i.states, i.settled_version,
   i.settled, i.published_version, i.untold, i.deleted_run is not null, i.read_run is not null, i.told_hash)`;
 
-/** By the golden record, whatever the statistics say: while they do not know a mapping's images yet, PostgreSQL would rather look
- *  through all of those for each record. */
-const imagesOfRecord = 'select * from record_images one where one.golden_id = g.id offset 0';
+/** Images of a golden record `g`, found by that, whatever the statistics say: while they do not know a mapping's images yet, PostgreSQL
+ *  would rather look through all of those for each record. */
+export const imagesOfRecord = 'select * from record_images one where one.golden_id = g.id offset 0';
 
-const isMerged = `exists (select 1 from golden_records m where m.id = k.golden_id and m.status = 'merged')`;
+const isMerged = `exists (select 1 from golden_records m where m.id = k.golden_id and m.merged_into is not null)`;
 
 /** Whether records among the candidates became part of others. */
 export const hasMerged = async (client: PoolClient, run: RunRef, mapping: MappingRef): Promise<boolean> => {

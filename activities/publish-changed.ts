@@ -7,7 +7,7 @@ import { BinaryRows } from '../platform/copy-binary.js';
 import { CopyEncoder, piecesOf } from '../platform/copy-text.js';
 import { copyOutBytes } from '../platform/copy.js';
 import { hash128 } from '../platform/hash.js';
-import { noteDone } from './candidates.js';
+import { imagesOfRecord, noteDone } from './candidates.js';
 import { changedColumns, ChangedRows, type ChangedRow } from './changed-rows.js';
 import { inLanes } from './lanes.js';
 import { fenced } from './lease.js';
@@ -89,11 +89,9 @@ const candidatesOf = ({ run, mapping }: Publishing, [first, last]: GoldenRange):
   `copy (select ${changedColumns}
      from (select golden_id from ${stagingOf(run.runId).candidates(mapping.id)} where golden_id between ${first} and ${last}) c
      join golden_records g on g.id = c.golden_id and g.status = 'active'
-     cross join lateral (
-       select one.*, count(*) filter (where one.mapping_id = ${mapping.id}) over () as images
-       from record_images one where one.golden_id = g.id) i
-     where i.mapping_id = ${mapping.id} and i.images = 1 and i.sub_key = '' and i.entity_type_id = g.entity_type_id
+     join lateral (${imagesOfRecord}) i on i.mapping_id = ${mapping.id} and i.sub_key = '' and i.entity_type_id = g.entity_type_id
        and i.deleted_run is null and not i.untold and i.raw_hash is not null and i.raw is null and i.statements is null
+     where (select count(*) from record_images one where one.golden_id = g.id and one.mapping_id = ${mapping.id}) = 1
        and not exists (select 1 from restrictions h where h.golden_id = g.id and h.released_at is null)
      order by g.id) to stdout`;
 

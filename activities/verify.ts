@@ -6,6 +6,7 @@ import type { RunRef } from '../domain/run.js';
 import { CopySink } from '../platform/copy-sink.js';
 import { decodeCopyLine } from '../platform/copy-text.js';
 import { createSetDigest, digitsOf, hash128, sha256Octets, type SetDigest } from '../platform/hash.js';
+import { imagesOfRecord } from './candidates.js';
 import type { StepCounts, TargetRef } from './contract.js';
 import type { InstitutionContext, MappingRef } from './context.js';
 import type { ActivityDependencies } from './dependencies.js';
@@ -112,7 +113,7 @@ const verifyKeys = async (verifying: Verifying): Promise<StepCounts> => {
     const once = attempts.rows[0]?.token === '1';
     const looked =
       once && (await isAlive(client, candidates))
-        ? `${candidates} c join record_images i on i.golden_id = c.golden_id`
+        ? `(select golden_id as id from ${candidates}) g cross join lateral (${imagesOfRecord}) i`
         : 'record_images i';
     return client.query<Written>(`${writtenBy(run, mapping, looked)} order by i.id`);
   });
