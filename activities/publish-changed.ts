@@ -24,10 +24,10 @@ const pieceSize = 64 * 1024;
 
 /**
  * Publishes what changed of rows that we know, chunk by chunk: golden records go as text to the target, which changes all rows of a
- * chunk at once, or none. Intent, write and outcome as ever. Candidates that it is done with are noted as such; what is left is
- * looked at row by row: records that need more than their own values (restrictions), that are not active, have not one image, or
- * another key; and whole chunks of which something does not stand in the target as we know it, or is refused there. No candidate may be part of another
- * record by now: rows of those make room for others.
+ * chunk at once, or none. Intent, write and outcome as ever. Candidates that are done with are noted as such; what is left is looked
+ * at row by row: records that need more than their own values (restrictions), are not active, have not exactly one image, or get
+ * another key; and whole chunks of which something does not stand in the target as we know it, or is refused there. No candidate may
+ * be part of another record by now: rows of those make room for others.
  */
 export const publishChanged = async (
   publishing: Publishing,
@@ -61,11 +61,11 @@ interface ChunkSite {
   readonly range: GoldenRange;
 }
 
-/** @returns whether the target takes changes in this way at all */
+/** @returns whether more is to be told in this way: not where the target did not even ask for the intent */
 const tellChunk = async (publishing: Publishing, site: ChunkSite, counts: PublishCounts): Promise<boolean> => {
   const { dependencies, target } = publishing;
   const rows = await projectChunk(publishing, site);
-  let written: readonly WrittenRow[] = [];
+  let written: readonly (WrittenRow & ChangedRow)[] = [];
   if (rows.changed.length > 0) {
     let isAsked = false;
     const text = Readable.from(piecesOf(rows.text.look(), pieceSize));
@@ -78,8 +78,7 @@ const tellChunk = async (publishing: Publishing, site: ChunkSite, counts: Publis
     written = writtenRows(publishing, rows, standing);
   }
   await noteChunk(publishing, rows, written);
-  const known = new Map(rows.changed.map((row) => [row.goldenId, row.known]));
-  for (const row of written) counts[known.get(row.goldenId) === row.standing ? 'already' : 'written'] += 1;
+  for (const { known, standing } of written) counts[known === standing ? 'already' : 'written'] += 1;
   dependencies.crashPoint('publish');
   return true;
 };
@@ -114,13 +113,13 @@ function* standingRows(
   publishing: Publishing,
   { changed }: ChangedRows,
   standing: readonly Buffer[],
-): Generator<{ readonly row: ChangedRow | undefined; readonly json: Buffer; readonly place: number }, void, undefined> {
+): Generator<{ readonly row: ChangedRow | undefined; readonly json: Buffer }, void, undefined> {
   const lines = new RowLines(publishing.target.columns.length);
   let place = 0;
   for (const text of standing) {
     for (let at = 0; at < text.length; place += 1) {
       const { json, next } = lines.read(text, at);
-      yield { row: changed[place], json, place };
+      yield { row: changed[place], json };
       at = next;
     }
   }
@@ -169,8 +168,13 @@ const addEntry = (bytes: BinaryRows, key: CopyEncoder, row: Buffer, from: number
   bytes.endField(start);
 };
 
-const writtenRows = (publishing: Publishing, rows: ChangedRows, standing: readonly Buffer[]): WrittenRow[] => {
-  const written: WrittenRow[] = [];
+/** The rows of a chunk with what stands there now. */
+const writtenRows = (
+  publishing: Publishing,
+  rows: ChangedRows,
+  standing: readonly Buffer[],
+): (WrittenRow & ChangedRow)[] => {
+  const written: (WrittenRow & ChangedRow)[] = [];
   for (const { row, json } of standingRows(publishing, rows, standing)) {
     if (row === undefined) continue;
     const hash = hash128(json);
