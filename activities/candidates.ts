@@ -4,6 +4,7 @@ import { goldenJson, lastWrittenBy, type GoldenJson } from '../database/golden-r
 import { isAlive, markAlive, recreate, stagingOf } from '../database/staging.js';
 import type { NeededReference } from '../domain/projection-paths.js';
 import type { RunRef } from '../domain/run.js';
+import { encodeTextArray } from '../platform/copy-sink.js';
 import type { InstitutionContext, MappingRef } from './context.js';
 import { recordsOf } from './diff.js';
 
@@ -79,22 +80,26 @@ export const collectCandidates = async (
   const target = context.target(mapping);
   const root = context.entityTypeNamed(target.root).id;
   const { subjectKey } = run;
-  await recreate(client, table, 'golden_id bigint not null');
+  await recreate(client, table, 'golden_id bigint not null, done boolean not null default false');
   if (!(await hasBaseline(client, mapping)) || (await projectsAnew(client, mapping))) {
-    await client.query(`insert into ${table} select id from golden_records where entity_type_id = $1`, [root]);
+    await client.query(`insert into ${table} (golden_id) select id from golden_records where entity_type_id = $1`, [
+      root,
+    ]);
   } else {
     const touched = `exists (select 1 from golden_records t where t.id = GOLDEN and ${lastWrittenBy('t', '= any ($3::bigint[])')})`;
     const restricted = `exists (select 1 from restrictions h where h.golden_id = GOLDEN and h.placed_run = any ($3::bigint[]))`;
+    const ofRoot = (table: string): string =>
+      `join golden_records r on r.id = ${table}.golden_id and r.entity_type_id = $2`;
     const parts = [
       `select id from golden_records g where g.entity_type_id = $2 and ${lastWrittenBy('g', '= any ($3::bigint[])')}`,
       `select g.id from golden_records g join restrictions h on h.golden_id = g.id where g.entity_type_id = $2 and h.placed_run = any ($3::bigint[])`,
       ...rootsReading(target.references, touched),
       ...rootsReading(target.references, restricted),
-      `select i.golden_id from record_images i where i.mapping_id = $1 and i.untold ${ofSubject(subjectKey, 'i.golden_id')}`,
-      `select d.golden_id from target_due d where d.mapping_id = $1 and d.due <= $4::date ${ofSubject(subjectKey, 'd.golden_id')}`,
+      `select i.golden_id from record_images i ${ofRoot('i')} where i.mapping_id = $1 and i.untold ${ofSubject(subjectKey, 'i.golden_id')}`,
+      `select d.golden_id from target_due d ${ofRoot('d')} where d.mapping_id = $1 and d.due <= $4::date ${ofSubject(subjectKey, 'd.golden_id')}`,
     ];
     await client.query(
-      `insert into ${table} select distinct x.id from (${parts.join(' union all ')}) x (id) join golden_records r on r.id = x.id and r.entity_type_id = $2`,
+      `insert into ${table} (golden_id) select distinct x.id from (${parts.join(' union all ')}) x (id)`,
       [mapping.id, root, pending, asOf],
     );
   }
@@ -142,11 +147,11 @@ export interface Candidate {
 const imageJson = `json_build_array(i.id::text, i.source_key, i.raw_hash, i.raw, i.mapping_version, i.statements, i.states, i.settled_version,
   i.settled, i.published_version, i.untold, i.deleted_run is not null, i.read_run is not null, i.told_hash)`;
 
-/** By the golden record, whatever the statistics say: while they do not know a mapping's images yet, PostgreSQL would rather look
- *  through all of those for each record. */
-const imagesOfRecord = 'select * from record_images one where one.golden_id = g.id offset 0';
+/** Images of a golden record `g`, found by that, whatever the statistics say: while they do not know a mapping's images yet, PostgreSQL
+ *  would rather look through all of those for each record. */
+export const imagesOfRecord = 'select * from record_images one where one.golden_id = g.id offset 0';
 
-const isMerged = `exists (select 1 from golden_records m where m.id = k.golden_id and m.status = 'merged')`;
+const isMerged = `exists (select 1 from golden_records m where m.id = k.golden_id and m.merged_into is not null)`;
 
 /** Whether records among the candidates became part of others. */
 export const hasMerged = async (client: PoolClient, run: RunRef, mapping: MappingRef): Promise<boolean> => {
@@ -156,7 +161,20 @@ export const hasMerged = async (client: PoolClient, run: RunRef, mapping: Mappin
   return (rowCount ?? 0) > 0;
 };
 
-/** A query of candidates with everything that a projection reads, in the order of golden ids. */
+/** Candidates of which nothing is left to be done. */
+export const noteDone = async (
+  client: PoolClient,
+  run: RunRef,
+  mapping: MappingRef,
+  goldenIds: readonly string[],
+): Promise<void> => {
+  await client.query(
+    `update ${stagingOf(run.runId).candidates(mapping.id)} set done = true where golden_id = any ($1::bigint[])`,
+    [encodeTextArray(goldenIds)],
+  );
+};
+
+/** A query of candidates that are not done, with everything that a projection reads, in the order of golden ids. */
 export const candidateQuery = (
   run: RunRef,
   context: InstitutionContext,
@@ -191,7 +209,7 @@ export const candidateQuery = (
       (select json_agg(json_build_array(h.recipient_class, h.valid_from, h.valid_to)) from restrictions h
        where h.golden_id in (${subjects}) and h.released_at is null),
       ${identifiers}
-    from (select golden_id from ${stagingOf(run.runId).candidates(mapping.id)} k where golden_id > ${BigInt(after)}
+    from (select golden_id from ${stagingOf(run.runId).candidates(mapping.id)} k where golden_id > ${BigInt(after)} and not done
       ${which === 'all' ? '' : which === 'merged' ? `and ${isMerged}` : `and not ${isMerged}`} order by golden_id limit ${most}) c
     join golden_records g on g.id = c.golden_id
     ${joins.join('\n')}

@@ -1,3 +1,4 @@
+import { Readable } from 'node:stream';
 import type { PoolClient } from 'pg';
 import { goldenJson, readGolden, type GoldenJson } from '../database/golden-rows.js';
 import { EMPTY, type Statement } from '../domain/canonical.js';
@@ -5,6 +6,7 @@ import { afterRefusedWrite, afterTold } from '../domain/publish.js';
 import { packStatements, unpackStatements } from '../domain/record-merge.js';
 import { keySeparator, type RawRow } from '../domain/rows.js';
 import type { RunRef } from '../domain/run.js';
+import { copyIn } from '../platform/copy.js';
 import { encodeTextArray } from '../platform/copy-sink.js';
 import { hash128 } from '../platform/hash.js';
 import type { InstitutionContext, MappingRef } from './context.js';
@@ -87,6 +89,28 @@ export interface Intent {
   readonly after: RawRow | null;
 }
 
+/** @param writes selects golden id, rows before and after, subject. $1 is the run, $2 the mapping, $3 the institution. */
+const intentsOf = (writes: string): string =>
+  `insert into change_set_entries as e (run_id, kind, mapping_id, row_id, institution_id, before, after, outcome, subject_key)
+   select $1, 'target', $2, w.id, $3, w.before, w.after, 'intended', w.subject_key from (${writes}) w (id, before, after, subject_key)
+   on conflict (run_id, kind, mapping_id, row_id) do update set after = excluded.after,
+     before = case when e.outcome = 'intended' then e.before else coalesce(e.before, excluded.before) end,
+     outcome = 'intended'`;
+
+/** As `recordIntent`, of many: binary rows of golden id, rows before and after (`jsonb`) and subject. */
+export const recordIntents = async (
+  client: PoolClient,
+  run: RunRef,
+  mapping: MappingRef,
+  writes: Buffer,
+): Promise<void> => {
+  await client.query(
+    'create temp table intended (id bigint, before jsonb, after jsonb, subject_key bigint) on commit drop',
+  );
+  await copyIn(client, 'copy intended from stdin (format binary)', Readable.from([writes]));
+  await client.query(intentsOf('select * from intended'), [run.runId, mapping.id, run.institutionId]);
+};
+
 /** The intent of each write, in logged rows, before the target hears of it. A retry keeps the first intent's before-image. */
 export const recordIntent = async (
   client: PoolClient,
@@ -96,12 +120,10 @@ export const recordIntent = async (
 ): Promise<void> => {
   if (writes.length === 0) return;
   await client.query(
-    `insert into change_set_entries as e (run_id, kind, mapping_id, row_id, institution_id, before, after, outcome, subject_key)
-     select $1, 'target', $2, w.id, $3, w.before, w.after, 'intended', g.subject_key
-     from unnest($4::bigint[], $5::jsonb[], $6::jsonb[]) as w (id, before, after) join golden_records g on g.id = w.id
-     on conflict (run_id, kind, mapping_id, row_id) do update set after = excluded.after,
-       before = case when e.outcome = 'intended' then e.before else coalesce(e.before, excluded.before) end,
-       outcome = 'intended'`,
+    intentsOf(
+      `select w.id, w.before, w.after, g.subject_key
+       from unnest($4::bigint[], $5::jsonb[], $6::jsonb[]) as w (id, before, after) join golden_records g on g.id = w.id`,
+    ),
     [
       run.runId,
       mapping.id,
@@ -127,7 +149,6 @@ const noteOutcomes = async (
   { run, mapping }: Where,
   outcomes: readonly TargetOutcome[],
 ): Promise<void> => {
-  const intended = `e.run_id = $1 and e.kind = 'target' and e.mapping_id = $2 and e.outcome = 'intended'`;
   const plain = new Map<string, string[]>();
   const others: TargetOutcome[] = [];
   for (const outcome of outcomes) {
@@ -140,18 +161,101 @@ const noteOutcomes = async (
       ids.push(change.goldenId);
     }
   }
-  for (const [outcome, ids] of plain)
-    await client.query(
-      `update change_set_entries e set outcome = $4 where ${intended} and e.row_id = any ($3::bigint[])`,
-      [run.runId, mapping.id, ids, outcome],
-    );
+  for (const [outcome, ids] of plain) await noteOutcome(client, { run, mapping }, outcome, ids);
+  await noteOthers(
+    client,
+    { run, mapping },
+    others.map((outcome) => ({
+      goldenId: outcome.change.goldenId,
+      outcome: outcomeOf(outcome),
+      after: cellsJson(outcome.change.keyText, outcome.standing ?? null),
+    })),
+  );
+};
+
+const isIntended = `e.run_id = $1 and e.kind = 'target' and e.mapping_id = $2 and e.outcome = 'intended'`;
+
+type Site = Omit<Where, 'context'>;
+
+const noteOutcome = (
+  client: PoolClient,
+  { run, mapping }: Site,
+  outcome: string,
+  goldenIds: readonly string[],
+): Promise<unknown> =>
+  client.query(`update change_set_entries e set outcome = $4 where ${isIntended} and e.row_id = any ($3::bigint[])`, [
+    run.runId,
+    mapping.id,
+    encodeTextArray(goldenIds),
+    outcome,
+  ]);
+
+/** Those of rows that do not stand as they were to stand. */
+const noteOthers = async (
+  client: PoolClient,
+  { run, mapping }: Site,
+  others: readonly { readonly goldenId: string; readonly outcome: string; readonly after: string | null }[],
+): Promise<void> => {
   if (others.length === 0) return;
   await client.query(
     `update change_set_entries e set outcome = o.status, after = o.after
-     from unnest($3::bigint[], $4::text[], $5::jsonb[]) as o (id, status, after) where ${intended} and e.row_id = o.id`,
+     from unnest($3::bigint[], $4::text[], $5::jsonb[]) as o (id, status, after) where ${isIntended} and e.row_id = o.id`,
     [
-      ...[run.runId, mapping.id, others.map(({ change }) => change.goldenId), others.map(outcomeOf)],
-      encodeTextArray(others.map(({ change, standing }) => cellsJson(change.keyText, standing ?? null))),
+      ...[run.runId, mapping.id, others.map(({ goldenId }) => goldenId), others.map(({ outcome }) => outcome)],
+      encodeTextArray(others.map(({ after }) => after)),
+    ],
+  );
+};
+
+/** A row that was written over another one, and what stands there now. */
+export interface WrittenRow {
+  readonly goldenId: string;
+  readonly imageId: string;
+  readonly key: string;
+  /** Hashes of what stands there and of what was told. */
+  readonly standing: string;
+  readonly told: string;
+  readonly version: number;
+  /** The row as it stands, as JSON; null: as it was intended. */
+  readonly after: string | null;
+}
+
+/** As `recordOutcome`, of many rows that are all written. */
+export const recordWritten = async (
+  client: PoolClient,
+  { run, mapping }: Site,
+  rows: readonly WrittenRow[],
+): Promise<void> => {
+  const others = rows.flatMap(({ goldenId, key, after }) =>
+    after === null ? [] : [{ goldenId, outcome: 'written', after: `{"key":${JSON.stringify(key)},"row":${after}}` }],
+  );
+  await noteOthers(client, { run, mapping }, others);
+  await noteOutcome(
+    client,
+    { run, mapping },
+    'written',
+    rows.map(({ goldenId }) => goldenId),
+  );
+  await tellImages(client, { run, mapping }, rows);
+};
+
+/** Images of rows that stand as they were told. */
+const tellImages = async (
+  client: PoolClient,
+  { run, mapping }: Site,
+  rows: readonly Omit<WrittenRow, 'goldenId' | 'after'>[],
+): Promise<void> => {
+  await client.query(
+    `update record_images i set raw_hash = k.hash, told_hash = k.told, published_version = k.version, settled_version = k.version, untold = false, deleted_run = null,
+       source_key = k.key, last_run = $1, mapping_version = $2
+     from unnest($3::bigint[], $4::text[], $5::uuid[], $6::uuid[], $7::integer[]) as k (id, key, hash, told, version) where i.id = k.id`,
+    [
+      ...[run.runId, mapping.version],
+      encodeTextArray(rows.map(({ imageId }) => imageId)),
+      encodeTextArray(rows.map(({ key }) => key)),
+      encodeTextArray(rows.map(({ standing }) => standing)),
+      encodeTextArray(rows.map(({ told }) => told)),
+      rows.map(({ version }) => version),
     ],
   );
 };
@@ -197,24 +301,14 @@ const tellPure = async (
       [mapping.id, ...columnsOf(renamed, [({ change }) => change.image?.[0] ?? null, ({ change }) => change.keyText])],
     );
   }
-  await client.query(
-    `update record_images i set raw_hash = k.hash, told_hash = k.told, published_version = k.version, settled_version = k.version, untold = false, deleted_run = null,
-       source_key = k.key, last_run = $1, mapping_version = $2
-     from unnest($3::bigint[], $4::text[], $5::uuid[], $6::uuid[], $7::integer[]) as k (id, key, hash, told, version) where i.id = k.id`,
-    [
-      run.runId,
-      mapping.version,
-      ...columnsOf(
-        kept.filter(({ change }) => change.image !== null),
-        [
-          ({ change }) => change.image?.[0] ?? null,
-          ({ change }) => change.keyText,
-          standingHash,
-          ({ change }) => change.rowHash,
-          ({ change }) => change.version,
-        ],
-      ),
-    ],
+  await tellImages(
+    client,
+    { run, mapping },
+    kept.flatMap((outcome) => {
+      const { image, keyText: key, rowHash, version } = outcome.change;
+      if (image === null || rowHash === null) return [];
+      return [{ imageId: image[0], key, standing: standingHash(outcome) ?? rowHash, told: rowHash, version }];
+    }),
   );
   await client.query(
     `insert into record_images (id, institution_id, system_id, mapping_id, entity_type_id, source_key, golden_id, raw_hash, told_hash, mapping_version,

@@ -21,6 +21,7 @@ import {
   type PublishCounts,
   type Publishing,
 } from './publishing.js';
+import { publishChanged } from './publish-changed.js';
 import { nothingDone, publishFresh, type FreshPublish } from './publish-fresh.js';
 import { publishFile } from './publish-file.js';
 import { gatherStatistics } from './statistics.js';
@@ -207,6 +208,7 @@ const publishRows = async (publishing: Publishing, fresh: FreshPublish): Promise
     .map(({ cursor }) => rangeOf(cursor ?? ''));
   const merged = await anyMerged(publishing);
   const spelling = await rows.spelling(publishing.target);
+  if (!merged) await publishChanged(publishing, spelling, counts);
   const pages = changePages(publishing, { size: bulk ? bulkPage : pageSize, merged, done }, counts);
   // What came of one page is noted while the next is judged and written; where rows make room for others, one page after the other.
   const noting = new InTurn();
@@ -428,9 +430,14 @@ const comparedWith = (
   }
   if (change.row === null && actual === null) return { change, status: 'already', actual };
   const takeover = !baseline && !judge.shared && change.image === null;
-  if (known !== change.knownHash && !takeover) return { change, status: 'origin_differs', actual };
+  const after = intendedRow(change, spelling);
+  if (known !== change.knownHash && !takeover) {
+    // An attempt that broke off may have written it: it stands there in the target's own spelling.
+    const isThere = after !== null && oldKey === change.keyText && known === hashOfRow(after);
+    return { change, status: isThere ? 'already' : 'origin_differs', actual };
+  }
   const key = keyCellsOf(change.keyText);
-  const intent = { change, before: actual, after: intendedRow(change, spelling) };
+  const intent = { change, before: actual, after };
   if (oldKey === change.keyText) return { ...intent, write: [{ key, before: actual, after: change.row }] };
   const write = [
     { key: keyCellsOf(oldKey), before: actual, after: null },

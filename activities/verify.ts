@@ -3,16 +3,17 @@ import type { Connector, CopyTextBatch, RowTarget, TargetEntity } from '../conne
 import { isAlive, recreate, stagingOf } from '../database/staging.js';
 import { keyOf, keySeparator, type RawRow } from '../domain/rows.js';
 import type { RunRef } from '../domain/run.js';
-import { CopyLine } from '../platform/copy-line.js';
 import { CopySink } from '../platform/copy-sink.js';
-import { CopyEncoder, decodeCopyLine } from '../platform/copy-text.js';
+import { decodeCopyLine } from '../platform/copy-text.js';
 import { createSetDigest, digitsOf, hash128, sha256Octets, type SetDigest } from '../platform/hash.js';
+import { imagesOfRecord } from './candidates.js';
 import type { StepCounts, TargetRef } from './contract.js';
 import type { InstitutionContext, MappingRef } from './context.js';
 import type { ActivityDependencies } from './dependencies.js';
 import { readBatches } from './extract.js';
 import { fenced, readChunks, takeLease, type Chunk, type Lease } from './lease.js';
 import { asFileRow, hashOfRow } from './projecting.js';
+import { RowLines } from './row-lines.js';
 
 const pageSize = 5_000;
 /** More of the same would help nobody. */
@@ -112,7 +113,7 @@ const verifyKeys = async (verifying: Verifying): Promise<StepCounts> => {
     const once = attempts.rows[0]?.token === '1';
     const looked =
       once && (await isAlive(client, candidates))
-        ? `${candidates} c join record_images i on i.golden_id = c.golden_id`
+        ? `(select golden_id as id from ${candidates}) g cross join lateral (${imagesOfRecord}) i`
         : 'record_images i';
     return client.query<Written>(`${writtenBy(run, mapping, looked)} order by i.id`);
   });
@@ -252,12 +253,11 @@ const keyPlaces = ({ key, columns }: TargetEntity): number[] => key.map((column)
 
 /** Hashes of lines of COPY text: no strings are made but of keys. */
 class LineHasher {
-  private readonly line: CopyLine;
-  private readonly json = new CopyEncoder();
+  private readonly rows: RowLines;
   private readonly places: readonly number[];
 
   constructor(target: TargetEntity) {
-    this.line = new CopyLine(target.columns.length);
+    this.rows = new RowLines(target.columns.length);
     this.places = keyPlaces(target);
   }
 
@@ -265,29 +265,22 @@ class LineHasher {
   addTo(digest: SetDigest, text: Buffer): number {
     let lines = 0;
     for (let at = 0; at < text.length; lines += 1) {
-      at = this.line.read(text, at);
-      if (this.line.plain) digest.addOctets(sha256Octets(this.look()));
-      else digest.add(digitsOf(hashOfRow(decodeCopyLine(this.line.text()))));
+      const { json, next } = this.rows.read(text, at);
+      digest.addOctets(sha256Octets(json));
+      at = next;
     }
     return lines;
   }
 
-  private look(): Buffer {
-    this.json.clear();
-    this.json.addJson(this.line);
-    return this.json.look();
-  }
-
   /** As `rowHashes`. */
   *of(text: Buffer): Generator<readonly [string, string], void, undefined> {
-    const { line, places } = this;
+    const { line } = this.rows;
     for (let at = 0; at < text.length;) {
-      at = line.read(text, at);
-      if (!line.plain) {
-        yield* rowHashes([decodeCopyLine(line.text())], places, false);
-        continue;
-      }
-      yield [keyOf(places.map((place) => line.cell(place))) ?? '', hash128(this.look())];
+      const { json, next } = this.rows.read(text, at);
+      const cells = line.plain ? null : decodeCopyLine(line.text());
+      const key = this.places.map((place) => (cells === null ? line.cell(place) : (cells[place] ?? null)));
+      yield [keyOf(key) ?? '', hash128(json)];
+      at = next;
     }
   }
 }

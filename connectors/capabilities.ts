@@ -198,6 +198,18 @@ export interface CopyTarget {
    *  nothing written, where the target computes one of the columns itself: `insertRows` leaves those out.
    *  @throws SyncError target_row_exists */
   insertText(target: TargetEntity, text: AsyncIterable<Buffer>): Promise<number | null>;
+  /** Rows that are there become those of `text` (as for `insertText`), found by their keys, which stay: all of them in one transaction,
+   *  or none. `intend` is shown the rows as they stand, COPY text in the order of `text`, absent ones left out; only where it says so are
+   *  they changed, and only if they still stand as they were shown. @returns the rows as they stand then, in the same form. Null, and
+   *  nothing written, where `intend` says no, a row is not as it was shown, the target refuses one, or, without asking, where something
+   *  of the target's own takes part in the writing (triggers, rules, computed columns): `writeRows` tells. Text and rows are
+   *  held in memory: it is for some thousand at a time.
+   *  @throws what `intend` throws, and as `RowTarget` */
+  changeText(
+    target: TargetEntity,
+    text: AsyncIterable<Buffer>,
+    intend: (standing: readonly Buffer[]) => Promise<boolean>,
+  ): Promise<readonly Buffer[] | null>;
 }
 
 /** A file that we own. Swapped in by rename, so that a reader sees the old or the new one, whole. */

@@ -65,6 +65,16 @@ export class BinaryRows extends GrowingBytes {
     this.length += 8;
   }
 
+  /** bigint, of a text of its decimal digits: no sign is among them. */
+  addDecimal(digits: string): void {
+    this.addWord(8);
+    this.reserve(8);
+    const value = BigInt(digits);
+    this.putWord(this.length, Number(value >> 32n));
+    this.putWord(this.length + 4, Number(value & 0xffff_ffffn));
+    this.length += 8;
+  }
+
   /** boolean */
   addBoolean(value: boolean): void {
     this.addWord(1);

@@ -1,6 +1,7 @@
 import { SyncError } from '../../domain/errors.js';
 import { copyIn } from '../../platform/copy.js';
 import type { CopyTarget, TargetEntity } from '../capabilities.js';
+import { changeText } from './change-text.js';
 import { isRowRefusal, refusalOf } from './errors.js';
 import type { PostgresSessions } from './sessions.js';
 import { copyRows, planWrites } from './write-plan.js';
@@ -22,4 +23,5 @@ export const createCopyTarget = (sessions: PostgresSessions): CopyTarget => ({
       }
     });
   },
+  changeText: changeText(sessions),
 });

@@ -191,6 +191,7 @@ describe('a first load', () => {
       },
       rows: { ...rows, writeRows: (...given) => (calls.push('writeRows'), rows.writeRows(...given)) },
       copy: {
+        changeText: (...given) => (calls.push('changeText'), copy.changeText(...given)),
         insertText: async (...given) => {
           calls.push('insertText');
           const written = await copy.insertText(...given);
@@ -279,13 +280,14 @@ describe('a first load', () => {
     ]);
   });
 
-  it('is followed by changes that are applied in batches side by side and told page by page, each with its outcome', async () => {
+  it('is followed by changes that are applied in batches side by side and told by chunks, each with its outcome', async () => {
     const load = await open('pages');
     await load.add(1, 6_000);
     await load.sync();
     await systems.query(`update public.pages_from set due = due + 10000`);
     await systems.query(`delete from public.pages_from where id in ('1', '1500')`);
     const run = await load.sync();
+    expect(load.calls.filter((call) => call === 'changeText')).toHaveLength(3);
     const [told] = (
       await systems.query<{ rows: number; changed: number }>(
         `select count(*)::integer as rows, count(*) filter (where due > 10000)::integer as changed from public.pages_to`,

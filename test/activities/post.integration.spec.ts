@@ -346,6 +346,7 @@ describe('posting', () => {
           ? {}
           : {
               copy: {
+                ...connector.copy,
                 insertText: async (target, text) => {
                   writes += 1;
                   if (writes === n && moment === 'before') throw new SyncError('target_unreachable', 'broken off');
@@ -421,6 +422,7 @@ describe('posting', () => {
         ? {}
         : {
             copy: {
+              ...connector.copy,
               insertText: async (target, text) => {
                 if (first) {
                   first = false;

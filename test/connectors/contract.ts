@@ -1,6 +1,7 @@
 /** What every connector with a capability has to do. A connector's own test file gives the worlds and adds what is its alone. */
 import type {
   Catalogue,
+  CopyTarget,
   Partition,
   RawBatch,
   ReadRequest,
@@ -12,6 +13,7 @@ import type {
 } from '../../connectors/capabilities.js';
 import type { RawRow } from '../../domain/rows.js';
 import { keyOf } from '../../domain/rows.js';
+import { decodeCopyLine, encodeCopyLine } from '../../platform/copy-text.js';
 
 export interface SourceWorld {
   readonly reader: SnapshotReader & Catalogue;
@@ -290,6 +292,113 @@ export const describeRowTarget = (name: string, worldOf: () => RowTargetWorld): 
       await expect(
         rows.readRows({ ...target, columns: [...target.columns, 'renamed'] }, [key(1)]),
       ).rejects.toMatchObject(changed);
+    });
+  });
+};
+
+export interface CopyTargetWorld extends RowTargetWorld {
+  readonly copy: CopyTarget;
+}
+
+/** COPY text of rows, in pieces. */
+export async function* copyText(rows: readonly RawRow[]): AsyncGenerator<Buffer> {
+  for (let at = 0; at < rows.length; at += 100)
+    yield await Promise.resolve(
+      Buffer.from(
+        rows
+          .slice(at, at + 100)
+          .map((row) => encodeCopyLine([...row]))
+          .join(''),
+      ),
+    );
+}
+
+export const rowsOfText = (text: readonly Buffer[]): RawRow[] =>
+  Buffer.concat(text)
+    .toString('utf8')
+    .split('\n')
+    .slice(0, -1)
+    .map((line) => decodeCopyLine(line));
+
+/** CopyTarget, of rows that are there. */
+export const describeTextChanges = (name: string, worldOf: () => CopyTargetWorld): void => {
+  describe(`${name} as a target of changes as text`, () => {
+    const count = 500;
+    const ids = Array.from({ length: count }, (_, id) => id);
+    /** In another order than that of the keys. */
+    const mixed = ids.map((id) => (id * 7) % count);
+    const odd = 'tab\t"quote"\nline\\ Łódź';
+    const filled = async (): Promise<CopyTargetWorld> => {
+      const world = worldOf();
+      await world.reset();
+      await world.copy.insertText(world.target, copyText(ids.map((id) => world.row(id, 'one'))));
+      return world;
+    };
+    const changed = (world: CopyTargetWorld, order = mixed): RawRow[] =>
+      order.map((id) => world.row(id, `${odd} ${String(id)}`));
+    const yes = (): Promise<boolean> => Promise.resolve(true);
+
+    it('shows the rows that stand, in the order of the text, and then changes them', async () => {
+      const world = await filled();
+      let shown: RawRow[] = [];
+      const now = await world.copy.changeText(world.target, copyText(changed(world)), async (standing) => {
+        shown = rowsOfText(standing);
+        expect(await world.standing()).toEqual(ids.map((id) => world.row(id, 'one')));
+        return true;
+      });
+      expect(shown).toEqual(mixed.map((id) => world.row(id, 'one')));
+      expect(rowsOfText(now ?? [])).toEqual(changed(world));
+      expect(await world.standing()).toEqual(changed(world, ids));
+    });
+
+    it('changes nothing where it is told so, a row is not there or refused, or the text or the intent breaks off', async () => {
+      const world = await filled();
+      const { copy, target } = world;
+      expect(await copy.changeText(target, copyText(changed(world)), () => Promise.resolve(false))).toBeNull();
+      let shown = 0;
+      const one = [...changed(world).slice(0, 3), world.row(9_999, 'absent')];
+      expect(
+        await copy.changeText(target, copyText(one), async (standing) => {
+          shown = rowsOfText(standing).length;
+          return await yes();
+        }),
+      ).toBeNull();
+      expect(shown).toBe(3);
+      expect(await copy.changeText(target, copyText([...changed(world), world.refused(3)]), yes)).toBeNull();
+      const breaking = copy.changeText(target, copyText(changed(world)), () => Promise.reject(new Error('no intent')));
+      await expect(breaking).rejects.toThrow('no intent');
+      const broken = async function* (): AsyncGenerator<Buffer> {
+        yield* copyText(changed(world));
+        throw new Error('the text broke off');
+      };
+      await expect(copy.changeText(target, broken(), yes)).rejects.toThrow('the text broke off');
+      expect(await world.standing()).toEqual(ids.map((id) => world.row(id, 'one')));
+      expect(await copy.changeText(target, copyText([]), yes)).toEqual([]);
+    });
+
+    it('changes nothing where one of the rows was changed or removed after it was shown', async () => {
+      const world = await filled();
+      const { copy, rows, target } = world;
+      const key = ['7'];
+      for (const after of [world.row(7, 'theirs'), null]) {
+        const [before = null] = [(await rows.readRows(target, [key])).get('7')];
+        expect(
+          await copy.changeText(target, copyText(changed(world)), async () => {
+            expect(await rows.writeRows(target, [{ key, before, after }])).toEqual([{ status: 'written' }]);
+            return true;
+          }),
+        ).toBeNull();
+        expect((await rows.readRows(target, [key])).get('7') ?? null).toEqual(after);
+      }
+      expect(await world.standing()).toEqual(ids.filter((id) => id !== 7).map((id) => world.row(id, 'one')));
+    });
+
+    it('says that its schema changed', async () => {
+      const { copy, target } = await filled();
+      const text = copyText([]);
+      await expect(copy.changeText({ ...target, entity: 'no_such_thing' }, text, yes)).rejects.toMatchObject({
+        code: 'target_schema_changed',
+      });
     });
   });
 };

@@ -6,7 +6,14 @@ import type { RawRow } from '../../domain/rows.js';
 import { copyIn, copyOut } from '../../platform/copy.js';
 import { createDatabase } from '../harness/database.js';
 import type { TestDatabase } from '../harness/database.js';
-import { describeRowTarget, describeSource } from './contract.js';
+import {
+  copyText,
+  describeRowTarget,
+  describeSource,
+  describeTextChanges,
+  rowsOfText,
+  type CopyTargetWorld,
+} from './contract.js';
 
 // The machine may be busy with other test files.
 jest.setTimeout(60_000);
@@ -95,14 +102,15 @@ describe('PostgreSQL', () => {
     world('loose', ['id', 'name', 'note'], ['id'], () => loose),
   );
 
-  describeRowTarget('PostgreSQL', () => ({
+  const accounts = (): CopyTargetWorld => ({
+    copy: has(connector.copy),
     rows: target(),
     target: { entity: 'accounts', key: ['id'], columns: ['id', 'name', 'amount', 'active'] },
     row: (id, name) => [String(id), name, '1.50', 't'],
     refused: (id) => [String(id), 'somebody', 'forbidden value', 't'],
     standing: async () => {
       const { rows } = await client.query<(string | null)[]>({
-        text: `select id::text, name, amount::text, left(active::text, 1) from accounts order by id`,
+        text: `select id::text, name, amount::text, left(active::text, 1) from accounts order by accounts.id`,
         rowMode: 'array',
       });
       return rows;
@@ -112,7 +120,9 @@ describe('PostgreSQL', () => {
         create table if not exists accounts (id bigint primary key, name text, amount numeric(10,2), active boolean);
         truncate accounts`);
     },
-  }));
+  });
+  describeRowTarget('PostgreSQL', accounts);
+  describeTextChanges('PostgreSQL', accounts);
 });
 
 const cutReaders = (): Promise<unknown> =>
@@ -430,6 +440,92 @@ describe('what PostgreSQL has of its own, as a target', () => {
     expect(outcomes.filter(({ status }) => status === 'written')).toHaveLength(49);
     expect(outcomes[24]).toEqual({ status: 'origin_differs', actual: ['25', 'theirs'] });
     expect(outcomes[50]).toEqual({ status: 'origin_differs', actual: ['60', 'theirs'] });
+  });
+
+  it.each([
+    ['a trigger', 'create trigger t before update on TABLE for each row execute function as_it_is()'],
+    ['a rule', 'create rule r as on update to TABLE do also notify changed'],
+    ['a computed column', 'alter table TABLE drop column b, add column b int generated always as (length(a)) stored'],
+    ['keys and nothing else', 'alter table TABLE drop column b, drop column a, add column a int, add column b int'],
+  ])('changes no text, without asking, where there is %s', async (what, sql) => {
+    await client.query(`
+      create or replace function as_it_is() returns trigger language plpgsql as 'begin return new; end';
+      drop table if exists taking;
+      create table taking (id int primary key, a text, b int);
+      insert into taking values (1, 'x', 1);
+      ${sql.replace('TABLE', 'taking')}`);
+    const columns = what.startsWith('keys') ? ['id'] : ['id', 'a', 'b'];
+    const intend = jest.fn(() => Promise.resolve(true));
+    const taking: TargetEntity = { entity: 'taking', key: ['id'], columns };
+    expect(
+      await has(connector.copy).changeText(taking, copyText([['1', 'y', '1'].slice(0, columns.length)]), intend),
+    ).toBeNull();
+    expect(intend).not.toHaveBeenCalled();
+  });
+
+  it('changes texts in the parts of a table, where no part has a trigger of its own', async () => {
+    await client.query(`
+      create table parted (id int primary key, amount numeric(8,2), code char(4)) partition by range (id);
+      create table parted_low partition of parted for values from (0) to (10);
+      create table parted_high partition of parted for values from (10) to (20);
+      insert into parted select n, n, 'a' from generate_series(1, 19) n;
+      create view seen as select * from parted`);
+    const parted: TargetEntity = { entity: 'parted', key: ['id'], columns: ['id', 'amount', 'code'] };
+    const { changeText } = has(connector.copy);
+    const yes = (): Promise<boolean> => Promise.resolve(true);
+    const rows = (amount: string): RawRow[] => [12, 3].map((id) => [String(id), amount, 'b']);
+    expect(rowsOfText((await changeText(parted, copyText(rows('1.5')), yes)) ?? [])).toEqual([
+      ['12', '1.50', 'b   '],
+      ['3', '1.50', 'b   '],
+    ]);
+    // A value that is none of its type, a row twice, a view.
+    expect(await changeText(parted, copyText(rows('much')), yes)).toBeNull();
+    expect(await changeText(parted, copyText([...rows('2'), ...rows('3')]), yes)).toBeNull();
+    expect(await changeText({ ...parted, entity: 'seen' }, copyText(rows('2')), yes)).toBeNull();
+    await client.query('create trigger t before update on parted_high for each row execute function as_it_is()');
+    expect(await changeText(parted, copyText(rows('2')), yes)).toBeNull();
+    expect((await client.query('select from parted where amount = 1.5')).rowCount).toBe(2);
+  });
+
+  it('changes no text where a deferred constraint, or a policy, would have a say', async () => {
+    await client.query(`
+      create table deferring (id int primary key, parent int references parents deferrable initially deferred);
+      insert into deferring values (1, null), (2, null)`);
+    const deferring: TargetEntity = { entity: 'deferring', key: ['id'], columns: ['id', 'parent'] };
+    const yes = (): Promise<boolean> => Promise.resolve(true);
+    const change = (reached: Connector): Promise<readonly Buffer[] | null> =>
+      has(reached.copy).changeText(
+        deferring,
+        copyText([
+          ['1', null],
+          ['2', '404'],
+        ]),
+        yes,
+      );
+    expect(await change(connector)).toBeNull();
+    await client.query(`
+      create role guarded login password 'pw';
+      grant select, update on deferring to guarded;
+      alter table deferring enable row level security;
+      create policy seen on deferring for select to guarded using (true);
+      create policy changed on deferring for update to guarded using (id = 1)`);
+    const url = new URL(database.url);
+    url.username = 'guarded';
+    url.password = 'pw';
+    const guarded = createPostgresConnector({ url: url.href });
+    const same = copyText([
+      ['1', null],
+      ['2', null],
+    ]);
+    expect(await has(guarded.copy).changeText(deferring, same, yes)).toBeNull();
+    await client.query(`revoke temporary on database ${database.name} from public`);
+    const intend = jest.fn(yes);
+    expect(await has(guarded.copy).changeText(deferring, copyText([['1', null]]), intend)).toBeNull();
+    expect(intend).not.toHaveBeenCalled();
+    await guarded.close();
+    await client.query(
+      `grant temporary on database ${database.name} to public; drop owned by guarded; drop role guarded`,
+    );
   });
 
   it('passes over keys that are no values of their type', async () => {

@@ -1,0 +1,203 @@
+import { Readable } from 'node:stream';
+import type { PoolClient } from 'pg';
+import type { CopyTarget } from '../connectors/capabilities.js';
+import { stagingOf } from '../database/staging.js';
+import type { RowSpelling } from '../domain/spelling.js';
+import { BinaryRows } from '../platform/copy-binary.js';
+import { CopyEncoder, piecesOf } from '../platform/copy-text.js';
+import { copyOutBytes } from '../platform/copy.js';
+import { hash128 } from '../platform/hash.js';
+import { imagesOfRecord, noteDone } from './candidates.js';
+import { changedColumns, ChangedRows, type ChangedRow } from './changed-rows.js';
+import { inLanes } from './lanes.js';
+import { fenced } from './lease.js';
+import { noteDue, recordIntents, recordWritten, type WrittenRow } from './publish-record.js';
+import type { GoldenRange, PublishCounts, Publishing } from './publishing.js';
+import { RowLines } from './row-lines.js';
+
+const chunkSize = 2_500;
+/** While the target changes the rows of one chunk, the next one is projected. */
+const lanes = 2;
+/** Fewer are told as quickly row by row. */
+const fewest = 500;
+const pieceSize = 64 * 1024;
+
+/**
+ * Publishes what changed of rows that we know, chunk by chunk: golden records go as text to the target, which changes all rows of a
+ * chunk at once, or none. Intent, write and outcome as ever. Candidates that are done with are noted as such; what is left is looked
+ * at row by row: records that need more than their own values (restrictions), are not active, have not exactly one image, or get
+ * another key; and whole chunks of which something does not stand in the target as we know it, or is refused there. No candidate may
+ * be part of another record by now: rows of those make room for others.
+ */
+export const publishChanged = async (
+  publishing: Publishing,
+  spelling: RowSpelling,
+  counts: PublishCounts,
+): Promise<void> => {
+  const { connector, baseline, judge, dependencies, run } = publishing;
+  const { copy } = connector;
+  if (!baseline || !judge.takesPlainValues || copy === undefined) return;
+  const ranges = await dependencies.hub.read(run.institutionId, (client) => chunkRanges(client, publishing));
+  let fits = true;
+  await inLanes(ranges, lanes, async (range) => {
+    if (fits) fits = await tellChunk(publishing, { copy, spelling, range }, counts);
+  });
+};
+
+/** None where the candidates are few. */
+const chunkRanges = async (client: PoolClient, { run, mapping }: Publishing): Promise<GoldenRange[]> => {
+  const { rows } = await client.query<{ first: string; last: string; size: number }>(
+    `select min(golden_id)::text as first, max(golden_id)::text as last, count(*)::integer as size
+     from (select golden_id, (row_number() over (order by golden_id) - 1) / ${chunkSize} as chunk
+       from ${stagingOf(run.runId).candidates(mapping.id)}) c group by chunk order by chunk`,
+  );
+  if ((rows[0]?.size ?? 0) < fewest) return [];
+  return rows.map(({ first, last }) => [BigInt(first), BigInt(last)] as const);
+};
+
+interface ChunkSite {
+  readonly copy: CopyTarget;
+  readonly spelling: RowSpelling;
+  readonly range: GoldenRange;
+}
+
+/** @returns whether more is to be told in this way: not where the target did not even ask for the intent */
+const tellChunk = async (publishing: Publishing, site: ChunkSite, counts: PublishCounts): Promise<boolean> => {
+  const { dependencies, target } = publishing;
+  const rows = await projectChunk(publishing, site);
+  let written: readonly (WrittenRow & ChangedRow)[] = [];
+  if (rows.changed.length > 0) {
+    let isAsked = false;
+    const text = Readable.from(piecesOf(rows.text.look(), pieceSize));
+    const standing = await site.copy.changeText(target, text, (before) => {
+      isAsked = true;
+      return intend(publishing, rows, before);
+    });
+    if (standing === null) return isAsked;
+    dependencies.crashPoint('publish');
+    written = writtenRows(publishing, rows, standing);
+  }
+  await noteChunk(publishing, rows, written);
+  for (const { known, standing } of written) counts[known === standing ? 'already' : 'written'] += 1;
+  dependencies.crashPoint('publish');
+  return true;
+};
+
+/** Records with exactly one image, which stands in the target for all that we know, and nothing but their own values to be told. */
+const candidatesOf = ({ run, mapping }: Publishing, [first, last]: GoldenRange): string =>
+  `copy (select ${changedColumns}
+     from (select golden_id from ${stagingOf(run.runId).candidates(mapping.id)} where golden_id between ${first} and ${last}) c
+     join golden_records g on g.id = c.golden_id and g.status = 'active'
+     join lateral (${imagesOfRecord}) i on i.mapping_id = ${mapping.id} and i.sub_key = '' and i.entity_type_id = g.entity_type_id
+       and i.deleted_run is null and not i.untold and i.raw_hash is not null and i.raw is null and i.statements is null
+     where (select count(*) from record_images one where one.golden_id = g.id and one.mapping_id = ${mapping.id}) = 1
+       and not exists (select 1 from restrictions h where h.golden_id = g.id and h.released_at is null)
+     order by g.id) to stdout`;
+
+const projectChunk = async (publishing: Publishing, { spelling, range }: ChunkSite): Promise<ChangedRows> => {
+  const { dependencies, run, context, mapping, asOf } = publishing;
+  const target = context.target(mapping);
+  const rows = new ChangedRows(target, spelling, asOf, context.entityTypeNamed(target.root).definition.groups.length);
+  await dependencies.hub.read(run.institutionId, async (client) => {
+    const query = candidatesOf(publishing, range);
+    for await (const bytes of copyOutBytes(client, query, { signal: dependencies.cancelled() })) {
+      for (let at = 0; at < bytes.length;) at = rows.read(bytes, at);
+      dependencies.heartbeat();
+    }
+  });
+  return rows;
+};
+
+/** Each row that stands, as JSON, with what it is to become: in the order of the chunk. */
+function* standingRows(
+  publishing: Publishing,
+  { changed }: ChangedRows,
+  standing: readonly Buffer[],
+): Generator<{ readonly row: ChangedRow | undefined; readonly json: Buffer }, void, undefined> {
+  const lines = new RowLines(publishing.target.columns.length);
+  let place = 0;
+  for (const text of standing) {
+    for (let at = 0; at < text.length; place += 1) {
+      const { json, next } = lines.read(text, at);
+      yield { row: changed[place], json };
+      at = next;
+    }
+  }
+}
+
+/** Records the intent of a chunk where all of its rows stand as we know them; else nothing. */
+const intend = async (publishing: Publishing, rows: ChangedRows, standing: readonly Buffer[]): Promise<boolean> => {
+  const { dependencies, lease, run, mapping } = publishing;
+  const intents = new BinaryRows();
+  intents.begin();
+  const key = new CopyEncoder();
+  let [count, start] = [0, 0];
+  for (const { row, json } of standingRows(publishing, rows, standing)) {
+    if (row === undefined || hash128(json) !== row.known) return false;
+    key.clear();
+    key.addJsonText(row.key);
+    intents.beginRow(4);
+    intents.addDecimal(row.goldenId);
+    addEntry(intents, key, json, 0, json.length);
+    addEntry(intents, key, rows.afters.look(), start, row.end);
+    if (row.subject === null) intents.addNull();
+    else intents.addDecimal(row.subject);
+    start = row.end;
+    count += 1;
+  }
+  if (count < rows.changed.length) return false;
+  intents.finish();
+  dependencies.heartbeat();
+  await fenced(dependencies.hub, lease, (client) => recordIntents(client, run, mapping, intents.look()), 'bulk');
+  dependencies.crashPoint('publish');
+  return true;
+};
+
+/** The first byte of a binary `jsonb` is the version of the format; its text follows. */
+const jsonbVersion = 1;
+
+/** A row as entries hold it, as `jsonb`. */
+const addEntry = (bytes: BinaryRows, key: CopyEncoder, row: Buffer, from: number, to: number): void => {
+  const start = bytes.beginField();
+  bytes.addByte(jsonbVersion);
+  bytes.addCharacters('{"key":');
+  bytes.addFrom(key, 0, key.size);
+  bytes.addCharacters(',"row":');
+  bytes.addBytes(row, from, to);
+  bytes.addCharacters('}');
+  bytes.endField(start);
+};
+
+/** The rows of a chunk with what stands there now. */
+const writtenRows = (
+  publishing: Publishing,
+  rows: ChangedRows,
+  standing: readonly Buffer[],
+): (WrittenRow & ChangedRow)[] => {
+  const written: (WrittenRow & ChangedRow)[] = [];
+  for (const { row, json } of standingRows(publishing, rows, standing)) {
+    if (row === undefined) continue;
+    const hash = hash128(json);
+    const after = hash === row.standing ? null : json.toString('utf8');
+    written.push({ ...row, standing: hash, after });
+  }
+  return written;
+};
+
+const noteChunk = async (
+  publishing: Publishing,
+  { same, noted }: ChangedRows,
+  written: readonly WrittenRow[],
+): Promise<void> => {
+  const { dependencies, lease, run, mapping } = publishing;
+  await fenced(
+    dependencies.hub,
+    lease,
+    async (client) => {
+      if (written.length > 0) await recordWritten(client, { run, mapping }, written);
+      await noteDue(client, run, mapping, noted);
+      await noteDone(client, run, mapping, [...same, ...written.map(({ goldenId }) => goldenId)]);
+    },
+    'bulk',
+  );
+};
