@@ -24,7 +24,7 @@ export interface Held {
   readonly mapping: MappingRef | null;
   readonly reason: string;
   readonly base: number;
-  /** A query of the rows: mapping_id, key, operation, raw, hash, scope. */
+  /** A query of the rows: mapping_id, key, operation, raw, hash, scope, known (the hash of what we hold instead). */
   readonly rows: string;
 }
 
@@ -32,7 +32,7 @@ const operationCase = `case d.class when 'n' then 'insert' when 'c' then 'update
 
 const rowsOf = (run: RunRef, mappingId: number, where: string): string => {
   const staging = stagingOf(run.runId);
-  return `select ${mappingId} as mapping_id, d.key, ${operationCase} as operation, r.raw, r.hash, r.scope
+  return `select ${mappingId} as mapping_id, d.key, ${operationCase} as operation, r.raw, r.hash, r.scope, d.hash as known
     from ${staging.delta(mappingId)} d left join ${staging.raw(mappingId)} r on r.key = d.key where ${where}`;
 };
 
@@ -102,22 +102,33 @@ const hold = async (client: PoolClient, run: RunRef, held: Held, mappingIds: rea
 
 const ask = async (client: PoolClient, run: RunRef, held: Held, count: number, hash: string): Promise<void> => {
   const mappingId = held.mapping?.id ?? null;
+  // Rolled back inputs that were discarded are known as such, and do not come here.
   const known = await client.query<{ id: string; state: string; input_hash: string }>(
     `select id::text, state, input_hash::text from held_changes
      where job_id is not distinct from $1 and cause = $2 and operation = $3 and mapping_id is not distinct from $4
-       and (state = 'held' or (state = 'discarded' and input_hash = $5)) order by state desc, id desc`,
+       and (state = 'held' or (state = 'discarded' and cause <> 'rolled_back_input' and input_hash = $5)) order by state desc, id desc`,
     [run.jobId, held.cause, held.operation, mappingId, hash],
   );
-  if (known.rows.some((row) => row.state === 'discarded' || row.input_hash === hash)) return;
+  if (known.rows.some(({ state }) => state === 'discarded')) return;
   const open = known.rows.find((row) => row.state === 'held');
+  if (open?.input_hash === hash) return holdOver(client, open.id);
   const id =
     open === undefined
       ? await openHeld(client, run, held, count, hash)
       : await changeHeld(client, run, open.id, held, count, hash);
   await client.query(
-    `insert into held_rows (held_id, mapping_id, source_key, operation, institution_id, raw, raw_hash, scope_key)
-     select $1, mapping_id, key, operation, $2, raw, hash, scope from held_now`,
+    `insert into held_rows (held_id, mapping_id, source_key, operation, institution_id, raw, raw_hash, scope_key, known_hash)
+     select $1, mapping_id, key, operation, $2, raw, hash, scope, known from held_now`,
     [id, run.institutionId],
+  );
+};
+
+/** The same rows were read again: what we hold instead of them may be something else by now. */
+const holdOver = async (client: PoolClient, heldId: string): Promise<void> => {
+  await client.query(
+    `update held_rows r set known_hash = n.known from held_now n
+     where r.held_id = $1 and r.mapping_id = n.mapping_id and r.source_key = n.key and r.known_hash is distinct from n.known`,
+    [heldId],
   );
 };
 

@@ -254,6 +254,14 @@ const setGroup = (golden: GoldenState, group: number, plan: SettlementPlan, vers
   };
 };
 
+/** Held rows `r` of changes `h`, beside the image `i` that we hold of each. */
+const heldRows = `held_rows r join held_changes h on h.id = r.held_id
+  left join record_images i on i.mapping_id = r.mapping_id and i.source_key = r.source_key and i.main and i.deleted_run is null`;
+
+/** Whether a held row is what its system says, as far as we know: the image is as it was when the row was held, or an earlier attempt
+ *  carried this out. A row of whose system something else was seen since is left alone: should it say the same again, that is a change. */
+const stillHeld = `(i.raw_hash is not distinct from r.known_hash or i.raw_hash = r.raw_hash)`;
+
 /** The rows of released held changes take the place of an extraction. */
 const stageHeldRows = async (
   client: PoolClient,
@@ -263,7 +271,7 @@ const stageHeldRows = async (
   batch: Batch,
 ): Promise<number[]> => {
   const posted = await heldTargets(client, context, batch.id);
-  const held = `select r.* from held_rows r join held_changes h on h.id = r.held_id where h.batch_id = ${BigInt(batch.id)} and h.state = 'released'
+  const held = `select r.* from ${heldRows} where h.batch_id = ${BigInt(batch.id)} and h.state = 'released' and ${stillHeld}
     and r.mapping_id <> all ('{${posted.map(({ id }) => id).join(',')}}'::integer[])`;
   const { rows } = await client.query<{ id: number }>(`select distinct mapping_id as id from (${held}) r order by 1`);
   const staging = stagingOf(run.runId);
@@ -318,9 +326,7 @@ const stageDiscard = async (staging: Staging, batch: Batch): Promise<PreparedRun
       golden: string | null;
     }>(
       `select r.mapping_id as mapping, r.source_key as key, r.raw, r.raw_hash::text as hash, i.id::text as image, i.golden_id::text as golden
-       from held_rows r join held_changes h on h.id = r.held_id
-       left join record_images i on i.mapping_id = r.mapping_id and i.source_key = r.source_key and i.main and i.deleted_run is null
-       where h.batch_id = $1 and h.cause = 'rolled_back_input'`,
+       from ${heldRows} where h.batch_id = $1 and h.cause = 'rolled_back_input' and ${stillHeld}`,
       [batch.id],
     );
     return found.rows;
@@ -345,8 +351,8 @@ const stageDiscard = async (staging: Staging, batch: Batch): Promise<PreparedRun
   for (const [typeId, discarded] of types) await stageDiscarded(staging, context.entityType(typeId), discarded);
   await fenced(hub, lease, async (client) => {
     await client.query(
-      `update rolled_back_inputs b set discarded = true from held_rows r join held_changes h on h.id = r.held_id
-       where h.batch_id = $1 and b.mapping_id = r.mapping_id and b.source_key = r.source_key and b.raw_hash = coalesce(r.raw_hash, '${missingHash}')`,
+      `update rolled_back_inputs b set discarded = true from ${heldRows}
+       where h.batch_id = $1 and ${stillHeld} and b.mapping_id = r.mapping_id and b.source_key = r.source_key and b.raw_hash = coalesce(r.raw_hash, '${missingHash}')`,
       [batch.id],
     );
   });

@@ -356,6 +356,7 @@ create table concord.held_rows (
   raw_hash uuid,
   scope_key text,
   subject_key bigint,
+  known_hash uuid,
   constraint held_rows_held_id_fkey FOREIGN KEY (held_id) REFERENCES concord.held_changes(id) ON DELETE CASCADE,
   constraint held_rows_operation_check CHECK ((operation = ANY (ARRAY['insert'::text, 'update'::text, 'delete'::text]))),
   constraint held_rows_pkey PRIMARY KEY (held_id, mapping_id, source_key)

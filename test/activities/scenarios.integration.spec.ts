@@ -1,7 +1,8 @@
 import { jest } from '@jest/globals';
 import { createDatabase } from '../harness/database.js';
 import { DatabaseWorld, DirectConductor, directActivities } from '../merge/database-world.js';
-import { playStep, readScenarios } from '../merge/scenario.js';
+import { MemoryWorld } from '../merge/memory-world.js';
+import { playStep, readScenarios, type Scenario, type Step } from '../merge/scenario.js';
 
 jest.setTimeout(120_000);
 
@@ -33,4 +34,48 @@ describe('merge scenarios on PostgreSQL', () => {
       }
     },
   );
+
+  /** A row comes again that was rolled back, and is held; its system is found to say what we tell it, and then says the row once more. */
+  const saidOnceMore = (apply: boolean): Scenario => ({
+    name: 'a row is held of whose system something else was seen since',
+    strategy: 'three_way',
+    priority: ['fin', 'sis'],
+    authority: null,
+    systems: { sis: ['source', 'target'], hr: ['source', 'target'], fin: ['source', 'target'] },
+    steps: [
+      { run: 'all' },
+      { edit: { sis: 'B' }, run: 'all' },
+      { rollback: 1 },
+      { run: 'all' },
+      { edit: { hr: 'A' } },
+      { edit: { sis: 'A' }, run: ['hr', 'fin'] },
+      { edit: { sis: 'B' }, run: ['fin'] },
+      { decide: { apply } },
+      { run: 'all' },
+      ...(apply ? [{ decide: { apply: true } }] : [{ decide: { apply: false } }, { run: 'all' as const }]),
+    ] satisfies Step[],
+  });
+
+  it.each([
+    ['released', true],
+    ['discarded', false],
+  ])('a held row that is %s late writes over nothing that was not read', async (how, apply) => {
+    const scenario = saidOnceMore(apply);
+    const world = await DatabaseWorld.open(
+      scenario,
+      database.url,
+      how,
+      (hub) => new DirectConductor(directActivities(hub)),
+    );
+    try {
+      const inMemory = new MemoryWorld(scenario);
+      for (const [step, played] of scenario.steps.entries())
+        expect({ step, ...(await playStep(scenario, world, played)) }).toEqual({
+          step,
+          ...(await playStep(scenario, inMemory, played)),
+        });
+    } finally {
+      await world.close();
+    }
+  });
 });

@@ -42,6 +42,8 @@ interface Store {
   /** Inputs that were rolled back; those of them that came again wait in `held`, all in one question. */
   rolledBackInputs: Map<string, readonly Value[]>;
   held: Map<string, Value>;
+  /** What we held of each instead, when it was held. */
+  heldOver: Map<string, Value>;
   heldAsked: Asked | null;
 }
 
@@ -50,6 +52,7 @@ const copyOf = (store: Store): Store => ({
   images: new Map([...store.images].map(([system, image]) => [system, { ...image }])),
   rolledBackInputs: new Map(store.rolledBackInputs),
   held: new Map(store.held),
+  heldOver: new Map(store.heldOver),
 });
 
 interface Write {
@@ -163,6 +166,7 @@ export class MemoryWorld implements ScenarioWorld {
     conflict: null,
     rolledBackInputs: new Map(),
     held: new Map(),
+    heldOver: new Map(),
     heldAsked: null,
   };
   private readonly changeSets: ChangeSet[] = [];
@@ -232,15 +236,20 @@ export class MemoryWorld implements ScenarioWorld {
     const { store } = this;
     const value = this.actual.get(system) ?? null;
     this.events.push({ kind: 'read', system, value });
-    const image = store.images.get(system);
-    const known = image?.live === true ? image.raw : ABSENT;
+    const known = this.known(system);
     if (value !== known && store.rolledBackInputs.get(system)?.includes(value) === true) {
       this.findings.push(`rolled_back_input:${system}`);
       store.held.set(system, value);
+      store.heldOver.set(system, known);
       return;
     }
     store.rolledBackInputs.delete(system);
     if (value !== known) incoming.set(system, value);
+  }
+
+  private known(system: string): Value {
+    const image = this.store.images.get(system);
+    return image?.live === true ? image.raw : ABSENT;
   }
 
   private askAboutHeld(before: ReadonlyMap<string, Value>): void {
@@ -395,7 +404,8 @@ export class MemoryWorld implements ScenarioWorld {
 
   private decideHeld(apply: boolean): void {
     const { store } = this;
-    const held = store.held;
+    // A system of which something else was seen since says no longer what was held: should it say so again, that comes again.
+    const held = new Map([...store.held].filter(([system]) => this.known(system) === store.heldOver.get(system)));
     store.held = new Map();
     store.heldAsked = null;
     for (const system of held.keys()) store.rolledBackInputs.delete(system);
@@ -577,6 +587,7 @@ export class MemoryWorld implements ScenarioWorld {
     }
     if (store.heldAsked?.changedBy === after.heldAsked?.changedBy) {
       store.held = new Map(before.held);
+      store.heldOver = new Map(before.heldOver);
       store.heldAsked = before.heldAsked;
     }
     this.dropAnswered();

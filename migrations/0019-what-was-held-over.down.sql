@@ -1,0 +1,1 @@
+alter table concord.held_rows drop column known_hash;
