@@ -4,15 +4,12 @@ import { markAlive, recreate, stagingColumns, stagingOf } from '../database/stag
 import { CopySink } from '../platform/copy-sink.js';
 import type { StepCounts } from './contract.js';
 import type { ActivityDependencies } from './dependencies.js';
-import { knownRowsText, LoadingRows, RowsAside } from './known-rows.js';
+import { loadKnownRows } from './known-rows.js';
 import { fenced, recordChunk, type Lease } from './lease.js';
 import { RawChunk, type RawSite } from './raw-chunk.js';
 import { ContentReading, isAsItWas, readContent } from './source-content.js';
 
 const chunkRows = 5_000;
-/** Two known rows are loaded for each that is read, and so many more: images were made in batches side by side, of partitions that were
- *  read side by side. */
-const ahead = 100_000;
 
 export interface ComparedRead extends RawSite {
   readonly lease: Lease;
@@ -52,13 +49,9 @@ export const extractChanges = async (
     crashPoint('extract');
     return { rows: known, rejected: 0 };
   }
-  const aside = new RowsAside();
-  const loading = new LoadingRows((add) =>
-    hub.read(run.institutionId, async (client) => {
-      for await (const text of knownRowsText(client, run, mapping, cancelled())) add(text);
-    }),
-  );
-  const { known } = loading;
+  const known = await hub.read(run.institutionId, (client) => loadKnownRows(client, run, mapping, cancelled()));
+  if (known === null) return null;
+
   let [chunk, rows] = [0, 0];
   const content = new ContentReading(mapping, read);
   const stage = async (filled: RawChunk, isLast: boolean): Promise<void> => {
@@ -79,39 +72,15 @@ export const extractChanges = async (
     filled.clear();
     crashPoint('extract');
   };
-  let allLoaded = false;
-  const isKnown = (json: Buffer): boolean | null => {
-    if (known.see(json)) return true;
-    if (allLoaded) return false;
-    aside.add(json);
-    return null;
-  };
-  const filling = new RawChunk({ ...site, isKnown });
-  /** False where too much is known. */
-  const lookAgain = async (): Promise<boolean> => {
-    if (!(await loading.all())) return false;
-    allLoaded = true;
-    for (const row of aside.take()) {
-      filling.add(row);
-      if (filling.rows >= chunkRows) await stage(filling, false);
-    }
-    return true;
-  };
-  try {
-    for await (const batch of readCopyText(plan, read, null, signal)) {
-      heartbeat();
-      content.add(batch);
-      if (!allLoaded) await loading.until(2 * (rows + filling.known + aside.rows) + ahead);
-      filling.addText(batch.text);
-      if (!allLoaded && (loading.isOver || aside.isFull) && !(await lookAgain())) return null;
-      if (filling.rows >= chunkRows) await stage(filling, false);
-    }
-    if (!allLoaded && !(await lookAgain())) return null;
-    await stage(filling, true);
-    return { rows, rejected: 0 };
-  } finally {
-    await loading.settled();
+  const filling = new RawChunk({ ...site, isKnown: (json) => known.see(json) });
+  for await (const batch of readCopyText(plan, read, null, signal)) {
+    heartbeat();
+    content.add(batch);
+    filling.addText(batch.text);
+    if (filling.rows >= chunkRows) await stage(filling, false);
   }
+  await stage(filling, true);
+  return { rows, rejected: 0 };
 };
 
 /** Stages the images of which no row was seen. */

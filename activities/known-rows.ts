@@ -1,9 +1,6 @@
 import type { PoolClient } from 'pg';
 import type { RunRef } from '../domain/run.js';
-import type { RawRow } from '../domain/rows.js';
 import { copyOutBytes } from '../platform/copy.js';
-import { linesOf } from '../platform/copy-text.js';
-import { GrowingBytes } from '../platform/growing-bytes.js';
 import { hashLanes } from '../platform/hash.js';
 import type { MappingRef } from './context.js';
 
@@ -112,7 +109,6 @@ export class KnownRows {
 }
 
 const tab = 0x09;
-const newline = 0x0a;
 const backslash = 0x5c;
 const zero = 0x30;
 const uuidLength = 36;
@@ -137,84 +133,22 @@ const laneOf = (text: Buffer, at: number, lane: number): number => {
 /** Beyond this the worker would need more memory than it is to have: all rows are staged then. */
 const mostKnown = 2_000_000;
 
-/** The live rows of a mapping as lines for `KnownRows`, as they lie in the table; those that were read under a version of it that derived otherwise or by this very
- *  run (which starts over) as rows to be looked at again. */
-export async function* knownRowsText(
+/** The live rows of a mapping, those that were read under a version of it that derived otherwise or by this very run (which starts over)
+ *  as rows to be looked at again; null where they are too many. */
+export const loadKnownRows = async (
   client: PoolClient,
   run: RunRef,
   mapping: MappingRef,
   signal: AbortSignal | undefined,
-): AsyncGenerator<Buffer, void, undefined> {
-  // From the beginning, not from where another statement is reading the table, and by an index only where it is of few of the rows.
-  await client.query('set local synchronize_seqscans = off; set local random_page_cost = 4');
+): Promise<KnownRows | null> => {
   const runId = BigInt(run.runId);
+  const known = new KnownRows();
   const hash = `case when mapping_version >= ${mapping.derivedSince} and deleted_run is null and read_run <> ${runId} then raw_hash end`;
   const sql = `copy (select id, ${hash} from record_images
     where mapping_id = ${mapping.id} and main and raw_hash is not null and read_run is not null
       and (deleted_run is null or deleted_run = ${runId}) limit ${mostKnown + 1}) to stdout`;
-  yield* copyOutBytes(client, sql, { signal });
-}
-
-/** What is known, while it is loaded: it is asked already then. */
-export class LoadingRows {
-  readonly known = new KnownRows();
-  /** All of it is there, or loading it failed. */
-  isOver = false;
-  private wake: (() => void) | null = null;
-  private readonly loaded: Promise<void>;
-
-  /** @param load hands over each piece of what `knownRowsText` gives */
-  constructor(load: (add: (text: Buffer) => void) => Promise<void>) {
-    const over = (): void => {
-      this.isOver = true;
-      this.wake?.();
-    };
-    this.loaded = load((text) => {
-      this.known.addText(text);
-      this.wake?.();
-    });
-    this.loaded.then(over, over);
-  }
-
-  /** Waits until so many rows are known, or all. */
-  async until(rows: number): Promise<void> {
-    while (!this.isOver && this.known.size < rows) await new Promise<void>((resolve) => (this.wake = resolve));
-  }
-
-  /** Waits for all of them. False where they are too many. @throws what loading threw */
-  async all(): Promise<boolean> {
-    await this.loaded;
-    return this.known.size <= mostKnown;
-  }
-
-  /** As `all`, whatever became of it. */
-  async settled(): Promise<void> {
-    await Promise.allSettled([this.loaded]);
-  }
-}
-
-/** Rows that were read before all that is known was loaded: most come in the order in which their images were made, and are known by the
- *  time. Those that are not are kept here, as their JSON, to be looked at again. */
-export class RowsAside {
-  private readonly texts = new GrowingBytes();
-  rows = 0;
-
-  /** @param most bytes that are kept */
-  constructor(private readonly most = 4 * 1024 * 1024) {}
-
-  get isFull(): boolean {
-    return this.texts.size >= this.most;
-  }
-
-  add(json: Buffer): void {
-    this.texts.addBytes(json, 0, json.length);
-    this.texts.addByte(newline);
-    this.rows += 1;
-  }
-
-  /** The rows that are kept, which leaves none. */
-  *take(): Generator<RawRow, void, undefined> {
-    this.rows = 0;
-    for (const json of linesOf(this.texts.take())) yield JSON.parse(json) as RawRow;
-  }
-}
+  // Most of the table: it is read as it lies, and by an index only where the mapping has few of its rows.
+  await client.query('set local random_page_cost = 4');
+  for await (const text of copyOutBytes(client, sql, { signal })) known.addText(text);
+  return known.size > mostKnown ? null : known;
+};

@@ -77,8 +77,8 @@ export interface RawSite {
   readonly atOnce: boolean;
   /** A row that has a main canonical record is staged as that alone (`restoreRows`). */
   readonly once: boolean;
-  /** Whether a row is as it was, by its JSON: it is counted and not staged. Null: whoever tells keeps it, to bring it again. */
-  readonly isKnown?: (json: Buffer) => boolean | null;
+  /** Whether a row is as it was, by its JSON: it is counted and not staged. */
+  readonly isKnown?: (json: Buffer) => boolean;
 }
 
 /** Rows that are staged in one transaction, kept as the bytes that are sent. */
@@ -172,9 +172,9 @@ export class RawChunk {
 
   /** Whether the row is not staged. */
   private leaves(json: () => Buffer): boolean {
-    const known = this.site.isKnown?.(json()) ?? null;
-    if (known === true) this.known += 1;
-    return this.site.isKnown !== undefined && known !== false;
+    if (this.site.isKnown?.(json()) !== true) return false;
+    this.known += 1;
+    return true;
   }
 
   private addHashed(cells: RawRow, raw: string, hash: string): void {
