@@ -76,8 +76,9 @@ export const planLoneChanges = async (
   type: EntityTypeRef,
 ): Promise<void> => {
   const staging = stagingOf(run.runId);
-  const known = `(select golden_id, min(ord) as ord, min(image_id) as image_id from ${staging.match(type.id)}
-      group by golden_id having count(*) = 1 and bool_and(op = 'u' and not new_image and not new_golden and rival is null))`;
+  const known = `(select m.golden_id, m.ord, m.image_id from ${staging.match(type.id)} m
+      where m.op = 'u' and not m.new_image and not m.new_golden and m.rival is null
+        and not exists (select 1 from ${staging.match(type.id)} o where o.golden_id = m.golden_id and o.ord <> m.ord))`;
   const { rowCount } = mostAreLone(context, type)
     ? await client.query(`select 1 from ${staging.match(type.id)} offset ${few} limit 1`)
     : { rowCount: 1 };
