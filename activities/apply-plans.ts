@@ -1,10 +1,10 @@
 import type { PoolClient } from 'pg';
-import { stagingOf } from '../database/staging.js';
+import { isThere, stagingOf } from '../database/staging.js';
 import type { RunRef } from '../domain/run.js';
 import { writeQuestions } from './apply-questions.js';
 import type { EntityTypeRef, InstitutionContext } from './context.js';
 import { hasLoneChanges, loneGolden, loneImages, takeLoneChanges } from './lone-changes.js';
-import { matchHashOf } from './match-hash.js';
+import { matchColumns } from './match-hash.js';
 import { imagesStamp } from './merge.js';
 import { noteEffects, writeGolden, writeIdentifiers, writeImages } from './write-records.js';
 
@@ -78,7 +78,6 @@ const planImages = async (
   canon: string | null,
   lone: boolean,
 ): Promise<void> => {
-  const matchHash = `case when c.ord is not null then ${matchHashOf(type, 'c')} end`;
   const from =
     canon ??
     `(select null::bigint as ord, null::integer as mapping_id, null::text as key, null::text as sub_key, null::boolean as main,
@@ -93,8 +92,7 @@ const planImages = async (
   await client.query(
     `create temp table next_images on commit drop as
      select n.*, c.mapping_id, c.key, c.sub_key, c.main, c.raw, c.hash, c.scope, c.effective_at, c.match_name, c.match_birth,
-       c.identifiers, g.subject_key, i.id is not null as there, ${matchHash} as match_hash,
-       coalesce(i.match_hash = ${matchHash} and i.deleted_run is null and i.golden_id = n.golden_id and i.subject_key is not distinct from g.subject_key, false) as same_match
+       c.identifiers, g.subject_key, i.id is not null as there, ${matchColumns(type)}
      from planned_images n left join ${from} c on c.ord = n.ord join golden_records g on g.id = n.golden_id left join record_images i on i.id = n.id
      ${lone ? `union all ${loneImages}` : ''}`,
   );
@@ -107,8 +105,7 @@ const planImages = async (
 /** The canonical records of the run; null where it staged none. */
 const canonOf = async (client: PoolClient, run: RunRef): Promise<string | null> => {
   const { canon } = stagingOf(run.runId);
-  const { rows } = await client.query<{ name: string | null }>('select to_regclass($1)::text as name', [canon]);
-  return rows[0]?.name === null ? null : canon;
+  return (await isThere(client, canon)) ? canon : null;
 };
 
 const writeFindings = (client: PoolClient, run: RunRef, type: EntityTypeRef): Promise<unknown> =>

@@ -1,5 +1,5 @@
 import type { PoolClient } from 'pg';
-import { stagingOf } from '../database/staging.js';
+import { isThere, stagingOf } from '../database/staging.js';
 import { SyncError } from '../domain/errors.js';
 import type { RunRef } from '../domain/run.js';
 import { applyLone } from './apply-lone.js';
@@ -85,8 +85,7 @@ class Collision extends Error {}
 /** Batches of plans look records up one by one: where there are several batches, not by reading all of them each time. */
 const indexForPlans = async (client: PoolClient, run: RunRef): Promise<void> => {
   const { canon } = stagingOf(run.runId);
-  const { rows } = await client.query<{ canon: string | null }>('select to_regclass($1)::text as canon', [canon]);
-  if (rows[0]?.canon === null) return;
+  if (!(await isThere(client, canon))) return;
   await client.query(`create unique index if not exists ${canon.split('.')[1] ?? ''}_by_ord on ${canon} (ord)`);
 };
 

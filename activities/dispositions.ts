@@ -1,20 +1,15 @@
 import type { PoolClient } from 'pg';
-import { stagingOf } from '../database/staging.js';
+import { isThere, stagingOf } from '../database/staging.js';
 import type { RunRef } from '../domain/run.js';
 import type { InstitutionContext } from './context.js';
 import { bareRows } from './bare-rows.js';
 import { readSourcePlans } from './extract.js';
 import { readChunks, recordChunk } from './lease.js';
 
-const exists = async (client: PoolClient, table: string): Promise<boolean> => {
-  const { rows } = await client.query<{ name: string | null }>('select to_regclass($1)::text as name', [table]);
-  return rows[0]?.name !== null;
-};
-
 /** What kinds of problems the rows of a source have, those that wait for another record included. */
 const kindsOf = async (client: PoolClient, run: RunRef, mappingId: number): Promise<ReadonlySet<string>> => {
   const { problem } = stagingOf(run.runId);
-  const staged = (await exists(client, problem)) ? `select kind from ${problem} where mapping_id = $2 union` : '';
+  const staged = (await isThere(client, problem)) ? `select kind from ${problem} where mapping_id = $2 union` : '';
   const { rows } = await client.query<{ kind: string }>(
     `${staged} select distinct kind from rejected_records where run_id = $1 and mapping_id = $2`,
     [run.runId, mappingId],
@@ -26,10 +21,10 @@ const kindsOf = async (client: PoolClient, run: RunRef, mappingId: number): Prom
  *  of which no record changed has no effect. */
 const dispositionsOf = async (client: PoolClient, run: RunRef, mappingId: number): Promise<Record<string, number>> => {
   const staging = stagingOf(run.runId);
-  if (!(await exists(client, staging.delta(mappingId)))) return {};
+  if (!(await isThere(client, staging.delta(mappingId)))) return {};
   // Most sources have no problems: then nothing is looked up for each row.
   const problems = await kindsOf(client, run, mappingId);
-  const effects = await exists(client, staging.effects);
+  const effects = await isThere(client, staging.effects);
   const problem = (kind: string): string =>
     problems.has(kind)
       ? `exists (select 1 from ${staging.problem} p where p.mapping_id = ${mappingId} and p.key = d.key and p.kind = '${kind}')`

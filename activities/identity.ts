@@ -1,5 +1,5 @@
 import type { PoolClient } from 'pg';
-import { isAlive, recreate, stagingColumns, stagingOf } from '../database/staging.js';
+import { isThere, isAlive, recreate, stagingColumns, stagingOf } from '../database/staging.js';
 import type { RunRef } from '../domain/run.js';
 import { evidenceOf, suggestIdentity, type MatchFields } from '../domain/suggestion.js';
 import { hash128 } from '../platform/hash.js';
@@ -198,12 +198,7 @@ const closeAnswered = async (
 /** Keys that are somebody else's from now on: (mapping, key). There only where a person said so. */
 export const apartTable = (run: RunRef): string => `${stagingOf(run.runId).canon}_apart`;
 
-export const hasApart = async (client: PoolClient, run: RunRef): Promise<boolean> => {
-  const { rows } = await client.query<{ name: string | null }>('select to_regclass($1)::text as name', [
-    apartTable(run),
-  ]);
-  return rows[0]?.name !== null;
-};
+export const hasApart = (client: PoolClient, run: RunRef): Promise<boolean> => isThere(client, apartTable(run));
 
 /** Stages the rows that a batch of identity decisions lets through, in place of an extraction. Returns their mappings. */
 export const stageIdentityRows = async (client: PoolClient, run: RunRef, batchId: string): Promise<number[]> => {

@@ -4,7 +4,7 @@ import type { RunRef } from '../domain/run.js';
 import type { Strategy } from '../domain/strategy.js';
 import { readsRecords, type EntityTypeRef, type InstitutionContext } from './context.js';
 import { lonePathHolds, validityOf } from './lone.js';
-import { matchHashOf } from './match-hash.js';
+import { matchColumns } from './match-hash.js';
 
 /* A record that one image alone speaks for follows what that image comes to say. Where nothing else can come of it (no override, no
    question, nothing withdrawn), its plan is a place among the canonical records, and the outcome is made in SQL when it is applied, under
@@ -27,15 +27,13 @@ const outcomes = (run: RunRef, context: InstitutionContext, type: EntityTypeRef,
   const follows = type.definition.groups.flatMap(({ strategy }, index) =>
     following.includes(strategy) ? [index + 1] : [],
   );
-  const matchHash = matchHashOf(type, 'c');
   // Statements that are not kept are those of the raw row, of which golden was made.
   const stated = `(i.statements = g.values or i.statements is null and g.version = 1)`;
   const alone = `not exists (select 1 from record_images other where other.golden_id = g.id and other.id <> i.id
       and other.mapping_id <> all ('{${silent.join(',')}}'::integer[]))`;
   return `select o.golden_id, o.ord, o.image_id, c.mapping_id, c.key, c.sub_key, c.main, c.raw, c.hash, c.scope, c.effective_at, c.match_name, c.match_birth,
       c.identifiers, ${values} as values, ${reconciled ? 'r.paths, r.targets' : 'null::text[] as paths, null::bigint[] as targets'},
-      ${matchHash} as match_hash, coalesce(i.match_hash = ${matchHash} and i.deleted_run is null and i.subject_key is not distinct from g.subject_key, false) as same_match,
-      g.version, g.subject_key, e.alters, e.versions, e.settled, e.first_settled, e.last_settled,
+      ${matchColumns(type)}, g.version, g.subject_key, e.alters, e.versions, e.settled, e.first_settled, e.last_settled,
       coalesce(g.status = 'active' and g.sticky is null and g.origins is null and g.origin_image = i.id and i.golden_id = g.id
         and i.deleted_run is null and i.states is null and i.created_run <> ${BigInt(run.runId)} and ${stated}
         and cardinality(${values}) = cardinality(g.values) and e.follows${reconciled ? ' and r.subject is not distinct from g.subject_key' : ''}

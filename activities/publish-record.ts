@@ -1,6 +1,7 @@
 import { Readable } from 'node:stream';
 import type { PoolClient } from 'pg';
 import { goldenJson, readGolden, type GoldenJson } from '../database/golden-rows.js';
+import { withIdentifiers } from '../database/image-rows.js';
 import { EMPTY, type Statement } from '../domain/canonical.js';
 import { afterRefusedWrite, afterTold } from '../domain/publish.js';
 import { packStatements, unpackStatements } from '../domain/record-merge.js';
@@ -401,8 +402,7 @@ const tellShared = async (client: PoolClient, where: Where, outcomes: readonly T
   const existing = outcomes.filter(({ change }) => change.image !== null).map(({ change }) => change.image?.[0] ?? '');
   await client.query(
     `insert into change_set_entries (run_id, kind, row_id, institution_id, before, outcome, subject_key)
-     select $1, 'image', i.id, $2, to_jsonb(i) || jsonb_build_object('identifiers', (select jsonb_agg(to_jsonb(d)) from record_identifiers d where d.image_id = i.id)),
-       'written', i.subject_key
+     select $1, 'image', i.id, $2, ${withIdentifiers}, 'written', i.subject_key
      from record_images i where i.id = any ($3::bigint[]) and i.created_run <> $1 on conflict (run_id, kind, mapping_id, row_id) do nothing`,
     [run.runId, run.institutionId, existing],
   );

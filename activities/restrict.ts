@@ -1,5 +1,5 @@
 import type { PoolClient } from 'pg';
-import { stagingOf } from '../database/staging.js';
+import { isThere, stagingOf } from '../database/staging.js';
 import type { RunRef } from '../domain/run.js';
 import type { EntityTypeRef } from './context.js';
 
@@ -7,8 +7,7 @@ import type { EntityTypeRef } from './context.js';
  *  not repeat it changes nothing. */
 export const placeRestrictions = async (client: PoolClient, run: RunRef, type: EntityTypeRef): Promise<number> => {
   const table = stagingOf(run.runId).problem;
-  const there = await client.query<{ name: string | null }>('select to_regclass($1)::text as name', [table]);
-  if (there.rows[0]?.name === null) return 0;
+  if (!(await isThere(client, table))) return 0;
   const { rowCount } = await client.query(
     `insert into restrictions (institution_id, golden_id, recipient_class, mapping_id, source_key, placed_run, placed_by, subject_key)
      select distinct on (i.golden_id, p.reason) $2::integer, i.golden_id, p.reason, p.mapping_id, p.key, $1::bigint, m.name, i.subject_key

@@ -1,5 +1,6 @@
 import type { PoolClient } from 'pg';
 import type { RowTarget, TargetEntity } from '../connectors/capabilities.js';
+import { withIdentifiers } from '../database/image-rows.js';
 import { movedRows, restrictedRow } from '../database/rollback-records.js';
 import { SyncError } from '../domain/errors.js';
 import { keySeparator, type RawRow } from '../domain/rows.js';
@@ -9,7 +10,6 @@ import { hashOfRow } from './projecting.js';
 import { setBackFile } from './rollback-file.js';
 import { freeWhenApart } from './rollback-restricted.js';
 import { isBefore, type Cells, type SetBack, type SetBackOutcome, type TargetRollback } from './rollback-set-back.js';
-import { withIdentifiers } from './rollback-write.js';
 import { holdingTarget } from './target-lock.js';
 
 const pageSize = 2_000;

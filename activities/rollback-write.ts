@@ -1,4 +1,5 @@
 import type { PoolClient } from 'pg';
+import { withIdentifiers } from '../database/image-rows.js';
 import type { RollbackPlan } from '../domain/record-rollback.js';
 import type { RunRef } from '../domain/run.js';
 import type { InstitutionContext } from './context.js';
@@ -134,9 +135,6 @@ const writeGoldens = async (client: PoolClient, rolling: Rolling, goldens: reado
   );
   await client.query('drop table set_back');
 };
-
-/** A whole row of `record_images i`, with its identifiers. */
-export const withIdentifiers = `to_jsonb(i) || jsonb_build_object('identifiers', (select jsonb_agg(to_jsonb(d)) from record_identifiers d where d.image_id = i.id))`;
 
 /** Images as they were, with their identifiers. A rollback that others may roll back keeps what it found. */
 const writeImages = async (client: PoolClient, rolling: Rolling, images: RollbackPlan['images']): Promise<void> => {

@@ -1,5 +1,5 @@
 import type { PoolClient } from 'pg';
-import { stagingOf } from '../database/staging.js';
+import { isThere, stagingOf } from '../database/staging.js';
 import type { RunRef } from '../domain/run.js';
 import type { InstitutionContext, MappingRef } from './context.js';
 
@@ -43,8 +43,9 @@ const unknownReferences = async (
   mappingId: number,
 ): Promise<string> => {
   const other = stagingOf(run.runId).raw(mappingId);
-  const { rows } = await client.query<{ name: string | null }>('select to_regclass($1)::text as name', [other]);
-  const staged = rows[0]?.name == null ? '' : `and not exists (select 1 from ${other} o where o.key = ${cell})`;
+  const staged = (await isThere(client, other))
+    ? `and not exists (select 1 from ${other} o where o.key = ${cell})`
+    : '';
   return `select r.key from ${raw} r where ${cell} is not null ${staged}
     and not exists (select 1 from record_images i where i.mapping_id = ${mappingId} and i.source_key = ${cell} and i.deleted_run is null)`;
 };

@@ -1,6 +1,7 @@
 import type { PoolClient } from 'pg';
 import { compilePolicies } from '../domain/authority.js';
 import { goldenJson, readGolden, type GoldenJson } from '../database/golden-rows.js';
+import { withIdentifiers } from '../database/image-rows.js';
 import { packStatements, type GoldenState, type ImageState, type PlannedImage } from '../domain/record-merge.js';
 import type { RunRef } from '../domain/run.js';
 import { planUnion, survivorOf } from '../domain/union.js';
@@ -11,7 +12,6 @@ import { goldenPlanOf, ImageReader, imagesJson, type ImageJson } from './merge.j
 import { naturalKeyScheme } from './match.js';
 import { valueQuestions } from './questions.js';
 import { canonicalRecordTools } from './references.js';
-import { withIdentifiers } from './rollback-write.js';
 
 /* Two golden records become one, because a person said that they are the same. The survivor takes over images, identifiers,
    restrictions, open questions and rows of targets; whatever refers to the other one refers to it from then on, and records whose

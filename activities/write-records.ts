@@ -1,4 +1,5 @@
 import type { PoolClient } from 'pg';
+import { identifiersOfImage } from '../database/image-rows.js';
 import { stagingOf } from '../database/staging.js';
 import type { RunRef } from '../domain/run.js';
 import { identifiersOf, naturalKeysOf } from './apply-lone.js';
@@ -57,8 +58,6 @@ const next = {
   deleted_run: 'case when n.deleted then $1::bigint when n.ord is null then i.deleted_run end',
 } as const;
 
-const identifiers = `jsonb_build_object('identifiers', (select jsonb_agg(to_jsonb(d)) from record_identifiers d where d.image_id = i.id))`;
-
 /** Whole images before they are written, with their identifiers where these may change, and of what is after what a rollback asks: of
  *  which record it is, and what the run read of it. An image that the run wrote before stays as it was before that; one that a record
  *  takes over from another of the batch is told once. */
@@ -69,7 +68,7 @@ const recordImages = (client: PoolClient, run: RunRef): Promise<unknown> => {
   ];
   return client.query(
     `insert into change_set_entries as e (run_id, kind, row_id, institution_id, before, after, outcome, subject_key)
-     select $1, 'image', i.id, $2, to_jsonb(i) || case when n.same_match then '{}' else ${identifiers} end, jsonb_build_object(${after.join(', ')}),
+     select $1, 'image', i.id, $2, to_jsonb(i) || case when n.same_match then '{}' else ${identifiersOfImage} end, jsonb_build_object(${after.join(', ')}),
        'written', i.subject_key
      from next_images n join record_images i on i.id = n.id
      where i.created_run <> $1 and not (n.deleted and n.id in (select taken.id from next_images taken where not taken.deleted))

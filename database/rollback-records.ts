@@ -1,6 +1,7 @@
 import type { PoolClient } from 'pg';
 import type { ImageRow, RollbackInput } from '../domain/record-rollback.js';
 import { goldenJson, readGolden, versionJson, type GoldenJson } from './golden-rows.js';
+import { withIdentifiers } from './image-rows.js';
 
 /* What a rollback looks at: read in one place for the deed and for its preview. */
 
@@ -75,8 +76,6 @@ const keyTaken = `exists (select 1 from record_images o
     and not exists (select 1 from change_set_entries y where y.run_id = $1 and y.kind = 'image' and y.mapping_id = 0 and y.row_id = o.id
                       and y.before ->> 'source_key' <> o.source_key))`;
 
-const imageJson = `to_jsonb(i) || jsonb_build_object('identifiers', (select jsonb_agg(to_jsonb(d)) from record_identifiers d where d.image_id = i.id))`;
-
 /** Reads records with everything that the plan of their rollback looks at. An image belongs to the record that it was of before the
  *  run, wherever the run put it. `wanted`: a query of `golden_id` over the parameters
  *  from `$3` on. `takenBack`: runs that count as rolled back, and the rollback itself. */
@@ -113,10 +112,10 @@ export const readRollbackInputs = async (
           where i.golden_id = g.id and i.created_run = $1
             and not exists (select 1 from change_set_entries x where x.run_id = $1 and x.kind = 'image' and x.row_id = i.id)) y) as touched,
        (select json_agg(y.image order by y.id) from (
-          select i.id, ${imageJson} as image from record_images i where i.golden_id = g.id
+          select i.id, ${withIdentifiers} as image from record_images i where i.golden_id = g.id
             and not exists (select 1 from change_set_entries x where x.run_id = $1 and x.kind = 'image' and x.mapping_id = 0 and x.row_id = i.id and x.golden_id <> g.id)
           union all
-          select i.id, ${imageJson} from change_set_entries x join record_images i on i.id = x.row_id
+          select i.id, ${withIdentifiers} from change_set_entries x join record_images i on i.id = x.row_id
           where x.run_id = $1 and x.kind = 'image' and x.golden_id = g.id and i.golden_id <> g.id) y) as images
      from (${wanted}) c join golden_records g on g.id = c.golden_id
      left join change_set_entries e on e.run_id = $1 and e.kind = 'golden' and e.mapping_id = 0 and e.row_id = g.id

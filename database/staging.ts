@@ -92,10 +92,15 @@ export const markAlive = async (client: PoolClient, table: string): Promise<void
   await client.query(`insert into ${aliveBeside(table)} values (true)`);
 };
 
+/** Whether a table is there. */
+export const isThere = async (client: PoolClient, table: string): Promise<boolean> => {
+  const { rows } = await client.query<{ name: string | null }>('select to_regclass($1)::text as name', [table]);
+  return rows[0]?.name !== null;
+};
+
 export const isAlive = async (client: PoolClient, table: string): Promise<boolean> => {
   const beside = aliveBeside(table);
-  const { rows } = await client.query<{ name: string | null }>('select to_regclass($1)::text as name', [beside]);
-  if (rows[0]?.name === null) return false;
+  if (!(await isThere(client, beside))) return false;
   return (await client.query(`select 1 from ${beside}`)).rowCount === 1;
 };
 

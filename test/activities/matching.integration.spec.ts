@@ -74,6 +74,16 @@ interface Row {
   readonly phone: string | null;
 }
 
+/** Rows in which each value is missing now and then, and names take escaping. */
+const variousRows = (count: number): Row[] =>
+  Array.from({ length: count }, (_, index) => ({
+    id: `k${index}`,
+    number: index % 3 === 0 ? null : `n${index}`,
+    name: index % 5 === 0 ? null : `Name "${index}"\\ ${'ä'.repeat(index % 4)}`,
+    born: index % 4 === 0 ? null : '1990-01-01',
+    phone: index % 2 === 0 ? null : `${index}`,
+  }));
+
 describe('matching and merging of people, set-based', () => {
   let database: Awaited<ReturnType<typeof createDatabase>>;
   let hub: Hub;
@@ -162,13 +172,7 @@ describe('matching and merging of people, set-based', () => {
   });
 
   it('merges a lone new record in SQL as the core does', async () => {
-    const rows = Array.from({ length: 60 }, (_, index): Row => ({
-      id: `k${index}`,
-      number: index % 3 === 0 ? null : `n${index}`,
-      name: index % 5 === 0 ? null : `Name "${index}"\\ ${'ä'.repeat(index % 4)}`,
-      born: index % 4 === 0 ? null : '1990-01-01',
-      phone: index % 2 === 0 ? null : `${index}`,
-    }));
+    const rows = variousRows(60);
     const outcome = async (institutionId: number): Promise<unknown> =>
       hub.read(institutionId, async (client) => {
         const { rows: records } = await client.query<Record<string, unknown>>(
@@ -186,13 +190,7 @@ describe('matching and merging of people, set-based', () => {
   });
 
   it('merges lone changes in SQL as the core does, and they roll back alike', async () => {
-    const rows = Array.from({ length: 80 }, (_, index): Row => ({
-      id: `k${index}`,
-      number: index % 3 === 0 ? null : `n${index}`,
-      name: index % 5 === 0 ? null : `Name "${index}"\\ ${'ä'.repeat(index % 4)}`,
-      born: index % 4 === 0 ? null : '1990-01-01',
-      phone: index % 2 === 0 ? null : `${index}`,
-    }));
+    const rows = variousRows(80);
     const digits = `substr(id, 2)::integer`;
     // Values that change, come, go and stay; rows of which nothing changes but their text; identifiers; one source more.
     const changes = [
