@@ -41,22 +41,26 @@ export const planBatches = async (client: PoolClient, table: string): Promise<Pl
   return rows;
 };
 
-/** Takes the batch out of the plan table, locks its golden records in id order, and parts what moved meanwhile. */
+/** Takes the batch out of the plan table, locks its golden records in id order, and parts what moved meanwhile. The records as they stand
+ *  under the lock are in a temporary table `locked`: few things cost as much as finding one of them again. */
 const takeBatch = async (client: PoolClient, table: string, { first, last, asking }: PlanBatch): Promise<string[]> => {
   const within = (plan: string): string =>
     `${plan}.golden_id between ${BigInt(first)} and ${BigInt(last)} and ${plan}.questions is ${asking ? 'not null' : 'null'}`;
   await client.query(
-    `select g.id from golden_records g join ${table} p on p.golden_id = g.id where ${within('p')} order by g.id for update of g`,
+    `create temp table locked on commit drop as
+     select g.* from golden_records g join ${table} p on p.golden_id = g.id where ${within('p')} order by g.id for update of g`,
   );
+  await client.query('analyze locked (id)');
   await client.query(
     `create temp table batch on commit drop as
      with taken as (delete from ${table} p where ${within('p')} returning *)
-     select t.*, g.id is not null as there,
-       t.lone_ord is null and (coalesce(g.version, 0) <> t.based_on or t.stamp is distinct from ${imagesStamp('t.golden_id')}) as moved
-     from taken t left join golden_records g on g.id = t.golden_id`,
+     select t.*, g.id is not null as there, coalesce(g.version, 0) as version from taken t left join locked g on g.id = t.golden_id`,
   );
-  await client.query('analyze batch (golden_id)');
-  const { rows } = await client.query<{ id: string }>('delete from batch where moved returning golden_id::text as id');
+  await client.query('analyze batch (golden_id, lone_ord)');
+  const { rows } = await client.query<{ id: string }>(
+    `delete from batch b where b.lone_ord is null and (b.version <> b.based_on or b.stamp is distinct from ${imagesStamp('b.golden_id')})
+     returning b.golden_id::text as id`,
+  );
   return rows.map(({ id }) => id);
 };
 

@@ -7,6 +7,7 @@ import type { InstitutionContext, MappingRef } from './context.js';
 import type { ActivityDependencies } from './dependencies.js';
 import { readSourcePlans, type SourcePlan } from './extract.js';
 import { mayBeBare, noteBare, restoreRows } from './bare-rows.js';
+import { imageTypes } from './known-source.js';
 import { fenced, readChunks, recordChunk, takeLease } from './lease.js';
 import { addFinding } from './problems.js';
 import { noteMapped, stageStale } from './remap.js';
@@ -107,16 +108,16 @@ const rejoinWaiting = async (client: PoolClient, run: RunRef, mapping: MappingRe
 
 /** Rows that are new, or whose raw or mapping changed. Images stamped by this run are looked at again: a run that starts over
  *  keeps its counts. */
-const insertChanges = (client: PoolClient, run: RunRef, mapping: MappingRef): Promise<unknown> => {
+const insertChanges = async (client: PoolClient, run: RunRef, mapping: MappingRef): Promise<void> => {
   const staging = stagingOf(run.runId);
-  return client.query(
+  await client.query(
     `insert into ${staging.delta(mapping.id)} (key, class, hash)
      select r.key, case when i.id is null or i.deleted_run is not null or i.created_run = $2 then 'n' else 'c' end::"char",
        case when i.deleted_run is null then i.raw_hash end
      from ${staging.raw(mapping.id)} r
-     left join record_images i on i.mapping_id = $1 and i.source_key = r.key and i.main
+     left join record_images i on i.mapping_id = $1 and i.entity_type_id = any ($4) and i.source_key = r.key and i.main
      where i.id is null or i.raw_hash is distinct from r.hash or i.mapping_version < $3 or i.deleted_run is not null or i.read_run = $2`,
-    [mapping.id, run.runId, mapping.derivedSince],
+    [mapping.id, run.runId, mapping.derivedSince, await imageTypes(client, mapping)],
   );
 };
 

@@ -18,8 +18,15 @@ export const loneChangesHold = (type: EntityTypeRef): boolean =>
   lonePathHolds(type) && type.definition.groups.every(({ strategy }) => strategy !== 'set_union');
 
 /** What is made of records that were read, `o` of `places` (golden_id, ord, image_id): what they say, each group beside what golden says,
- *  and whether the outcome is as simple as it looks. */
-const outcomes = (run: RunRef, context: InstitutionContext, type: EntityTypeRef, places: string): string => {
+ *  and whether the outcome is as simple as it looks.
+ *  @param golden the table of the golden records */
+const outcomes = (
+  run: RunRef,
+  context: InstitutionContext,
+  type: EntityTypeRef,
+  places: string,
+  golden: string,
+): string => {
   const staging = stagingOf(run.runId);
   const reconciled = type.definition.kind === 'reconciled';
   const values = reconciled ? 'r.values' : 'c.values';
@@ -41,7 +48,7 @@ const outcomes = (run: RunRef, context: InstitutionContext, type: EntityTypeRef,
     from ${places} o
     left join ${staging.canon} c on c.ord = o.ord
     ${reconciled ? `left join ${staging.resolved(type.id)} r on r.ord = o.ord` : ''}
-    left join golden_records g on g.id = o.golden_id
+    left join ${golden} g on g.id = o.golden_id
     left join record_images i on i.id = o.image_id
     cross join lateral (
       select bool_or(moved) as alters,
@@ -80,7 +87,8 @@ export const planLoneChanges = async (
   const { rowCount } = mostAreLone(context, type)
     ? await client.query(`select 1 from ${staging.match(type.id)} offset ${few} limit 1`)
     : { rowCount: 1 };
-  const planned = rowCount === 0 ? `${known} x` : `(${outcomes(run, context, type, known)}) x where stands`;
+  const planned =
+    rowCount === 0 ? `${known} x` : `(${outcomes(run, context, type, known, 'golden_records')}) x where stands`;
   await client.query(
     `insert into ${staging.plan(type.id)} (golden_id, based_on, images, lone_ord, lone_image) select golden_id, 0, '[]', ord, image_id from ${planned}`,
   );
@@ -92,8 +100,8 @@ export const hasLoneChanges = async (client: PoolClient): Promise<boolean> => {
   return rowCount === 1;
 };
 
-/** The lone changes of a `batch` as they come out now, in a temporary table `lone_changes`. @returns records that are not as simple any
- *  more; they are out of the batch */
+/** The lone changes of a `batch` as they come out now, of golden records that are `locked`, in a temporary table `lone_changes`.
+ *  @returns records that are not as simple any more; they are out of the batch */
 export const takeLoneChanges = async (
   client: PoolClient,
   run: RunRef,
@@ -102,7 +110,7 @@ export const takeLoneChanges = async (
 ): Promise<string[]> => {
   const places = `(select golden_id, lone_ord as ord, lone_image as image_id from batch where lone_ord is not null)`;
   await client.query(
-    `create temp table lone_changes on commit drop as select * from (${outcomes(run, context, type, places)}) x`,
+    `create temp table lone_changes on commit drop as select * from (${outcomes(run, context, type, places, 'locked')}) x`,
   );
   const { rows } = await client.query<{ id: string }>(
     `with moved as (delete from lone_changes where not stands returning golden_id)
@@ -114,7 +122,10 @@ export const takeLoneChanges = async (
 /** Rows of `next_golden` (`write-records.ts`). */
 export const loneGolden = (type: EntityTypeRef): string => {
   const [validFrom, validTo] = validityOf(type.definition, 'l.values');
-  const references = `(select jsonb_agg(jsonb_build_object('path', t.path, 'target', t.target)) from unnest(l.paths, l.targets) as t (path, target))`;
+  const references =
+    type.definition.kind === 'reconciled'
+      ? `(select jsonb_agg(jsonb_build_object('path', t.path, 'target', t.target)) from unnest(l.paths, l.targets) as t (path, target))`
+      : 'null::jsonb';
   return `select l.golden_id, true as there, l.version as based_on, l.version + 1 as version, l.values as "values", l.versions, l.image_id as origin_image,
       null::bigint[] as origins, null::integer[] as sticky, 'active' as status, ${validFrom} as valid_from, ${validTo} as valid_to,
       l.subject_key, ${references} as "references"

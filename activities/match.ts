@@ -13,6 +13,7 @@ import { apartTable, hasApart } from './identity.js';
 import { identifierPlaces } from './identifier-places.js';
 import { fenced, readChunks, recordChunk, takeLease, type Lease } from './lease.js';
 import { lonePathHolds } from './lone.js';
+import { matchHashOf } from './match-hash.js';
 
 /** The scheme under which the natural key of a reconciled record is kept among identifiers. */
 export const naturalKeyScheme = '#key';
@@ -118,7 +119,8 @@ const joinCrosswalk = async (
     : 'false';
   await client.query(
     `create temp table known on commit drop as
-     select c.ord, c.op, c.mapping_id, c.key, i.id as image_id, case when not (${apart}) then i.golden_id end as golden_id
+     select c.ord, c.op, c.mapping_id, c.key, i.id as image_id, case when not (${apart}) then i.golden_id end as golden_id,
+       i.deleted_run is null and i.match_hash is distinct from ${matchHashOf(type, 'c')} as rematched
      from ${staging.canon} c
      left join record_images i on i.mapping_id = c.mapping_id and i.entity_type_id = c.entity_type_id
        and i.source_key = c.key and i.sub_key = c.sub_key

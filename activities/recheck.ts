@@ -3,7 +3,6 @@ import { stagingOf } from '../database/staging.js';
 import type { RunRef } from '../domain/run.js';
 import type { EntityTypeRef } from './context.js';
 import { identifierPlaces } from './identifier-places.js';
-import { matchHashOf } from './match-hash.js';
 
 /** Known records whose match fields changed and that share an identifier with another record now: a question whether they are the
  *  same, as for a new record. (Whether it was answered before is looked up where it is asked.) Needs the table `known`. */
@@ -19,8 +18,7 @@ export const recheckKnown = async (client: PoolClient, run: RunRef, type: Entity
          select k.ord, k.golden_id, c.match_name, c.match_birth, c.identifiers[n * 2 + 1] as scheme, c.identifiers[n * 2 + 2] as value
          from known k join ${staging.canon} c on c.ord = k.ord join record_images me on me.id = k.image_id
          join ${identifierPlaces(type)} on n < cardinality(c.identifiers) / 2
-         where k.op = 'u' and k.golden_id is not null and me.deleted_run is null and c.identifiers is not null
-           and me.match_hash is distinct from ${matchHashOf(type, 'c')}
+         where k.op = 'u' and k.golden_id is not null and k.rematched and c.identifiers is not null
            and (c.match_name is distinct from me.match_name or c.match_birth is distinct from me.match_birth
              or not exists (select 1 from record_identifiers o where o.image_id = me.id and o.scheme = c.identifiers[n * 2 + 1] and o.value = c.identifiers[n * 2 + 2]))
          -- Few change what they are matched by: whose identifiers these have is looked up then, and not for all.

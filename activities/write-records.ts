@@ -5,19 +5,19 @@ import type { RunRef } from '../domain/run.js';
 import { identifiersOf, naturalKeysOf } from './apply-lone.js';
 import type { EntityTypeRef } from './context.js';
 
-/* What a batch of a run changes, written set-based. `next_golden` and `next_images` are temporary tables of the batch: golden records as
-   they are to be, and images. */
+/* What a batch of a run changes, written set-based. Temporary tables of the batch: `locked` are its golden records as they stand,
+   `next_golden` as they are to be, and `next_images` images. */
 
 const refersToRecords = ({ definition }: EntityTypeRef): boolean =>
   definition.groups.some(({ attributes }) => attributes.some(({ type }) => type === 'reference'));
 
-/** Golden records of `next_golden`, the versions before them, and what a rollback asks of them. */
+/** Golden records of `next_golden`, the versions before them (as `locked`), and what a rollback asks of them. */
 export const writeGolden = async (client: PoolClient, run: RunRef, type: EntityTypeRef): Promise<void> => {
   await client.query('analyze next_golden (golden_id)');
   await client.query(
     `insert into golden_record_versions (golden_id, version, institution_id, values, versions, origin_image, origins, sticky, status, valid_from, valid_to, subject_key, superseded_run)
      select g.id, g.version, g.institution_id, g.values, g.versions, g.origin_image, g.origins, g.sticky, g.status, g.valid_from, g.valid_to, g.subject_key, $1
-     from golden_records g join next_golden n on n.golden_id = g.id and n.there`,
+     from locked g join next_golden n on n.golden_id = g.id and n.there`,
     [run.runId],
   );
   await client.query(
