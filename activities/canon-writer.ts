@@ -144,8 +144,7 @@ export class CanonWriter {
     bytes.addText(birthDate);
     bytes.addText(record.effectiveAt);
     if (main) {
-      if (row.place === null) bytes.addText(row.raw);
-      else addBytesOf(bytes, row.place.json);
+      addRaw(bytes, row);
       addHash(bytes, row);
     } else {
       bytes.addNull();
@@ -193,9 +192,12 @@ export const addHash = (bytes: BinaryRows, row: StagedRow): void => {
   else bytes.addUuidOctets(row.place.octets);
 };
 
-const addBytesOf = (bytes: BinaryRows, text: CopyEncoder): void => {
+/** The text of a row, as a field. */
+export const addRaw = (bytes: BinaryRows, row: StagedRow): void => {
+  if (row.place === null) return bytes.addText(row.raw);
+  const { json } = row.place;
   const start = bytes.beginField();
-  bytes.addFrom(text, 0, text.size);
+  bytes.addFrom(json, 0, json.size);
   bytes.endField(start);
 };
 

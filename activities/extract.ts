@@ -36,9 +36,11 @@ export interface SourcePlan {
   readonly upTo: string | null;
   readonly deliveryId: string | null;
   readonly deliveryDigest: string | null;
-  /** Nothing of the source is known: its rows are standardized while they are read. */
+  /** Its rows are standardized while they are read: nothing of the source is known, or most of what it gives is new or changed. */
   readonly atOnce: boolean;
-  /** Then also: its rows are staged once, as their main canonical records where they have one. */
+  /** Then: some of its rows may be known. (Not in plans that were made before there were such.) */
+  readonly someKnown?: boolean;
+  /** Where none is: its rows are staged once, as their main canonical records where they have one. */
   readonly once: boolean;
   /** Most of it may be known: rows that are as they were are told apart while they are read, and not staged. */
   readonly compare: boolean;
@@ -171,14 +173,8 @@ export const createExtract = (dependencies: ActivityDependencies) => {
     return { mode: 'watermark', after, upTo };
   };
 
-  /** Whether every row will be new: no image, and none that waits from an earlier run. Rules over many rows need all of them first. */
-  const isFirstRead = async (run: RunRef, mapping: MappingRef): Promise<boolean> => {
-    const context = await configurations.of(run.institutionId);
-    if (context.isPosted(mapping) || context.source(mapping).setRules.length > 0) return false;
-    return hub.read(run.institutionId, async (client) => !(await isKnown(client, mapping)));
-  };
-
-  const canCompare = async (run: RunRef, mapping: MappingRef): Promise<boolean> => {
+  /** Whether a row may be judged by itself: rules over many rows need all of them first. */
+  const rowsStandAlone = async (run: RunRef, mapping: MappingRef): Promise<boolean> => {
     const context = await configurations.of(run.institutionId);
     return !context.isPosted(mapping) && context.source(mapping).setRules.length === 0;
   };
@@ -210,10 +206,10 @@ export const createExtract = (dependencies: ActivityDependencies) => {
       : ({ mode: 'full', after: null, upTo: null } as const);
     if (range.mode === 'watermark' && (range.upTo === null || range.upTo === range.after)) return null;
     const { complete, scope } = completeness(mapping, delivery?.delivery ?? null);
-    const atOnce = await isFirstRead(run, mapping);
+    const alone = await rowsStandAlone(run, mapping);
+    const first = alone && !(await hub.read(run.institutionId, (client) => isKnown(client, mapping)));
     // By one reader: what it did not see is missing.
-    const single =
-      !atOnce && range.after === null && reader.readCopyText !== undefined && (await canCompare(run, mapping));
+    const single = alone && !first && range.after === null && reader.readCopyText !== undefined;
     const partitions = await reader.planPartitions(requestOf(mapping, range), single ? 1 : options.wanted);
     const keysAreUnique = partitions.every((partition) => partition.keysAreUnique === true);
     return {
@@ -222,8 +218,9 @@ export const createExtract = (dependencies: ActivityDependencies) => {
       scope,
       deliveryId: delivery?.id ?? null,
       deliveryDigest: delivery?.delivery.digest ?? null,
-      atOnce,
-      once: atOnce && keysAreUnique,
+      atOnce: first || (alone && range.after !== null),
+      someKnown: !first,
+      once: first && keysAreUnique,
       compare: single && keysAreUnique,
       partitions,
     };
@@ -338,7 +335,8 @@ export const createExtract = (dependencies: ActivityDependencies) => {
       const connector = openConnector(mapping.system);
       try {
         const reader = await readerOf(connector, plan);
-        const site = { run, context, mapping, source, partition: ref.ordinal, atOnce: plan.atOnce, once: plan.once };
+        const { atOnce, once, someKnown } = plan;
+        const site = { run, context, mapping, source, partition: ref.ordinal, atOnce, once, keepsText: someKnown === true };
         if (plan.compare) {
           const compared = await extractChanges(dependencies, {
             ...site,

@@ -10,6 +10,7 @@ import { CopyEncoder, decodeCopyLine } from '../platform/copy-text.js';
 import { hash128, hash128Of, sha256Octets } from '../platform/hash.js';
 import {
   addHash,
+  addRaw,
   CanonWriter,
   copyCanon,
   copyProblem,
@@ -73,8 +74,10 @@ export interface RawSite {
   readonly mapping: MappingRef;
   readonly source: CompiledSource;
   readonly partition: number;
-  /** All rows are new: they become canonical records while they are read. */
+  /** Rows become canonical records while they are read. */
   readonly atOnce: boolean;
+  /** The text of a row is staged with it though its main canonical record has it: the row may be held, or compared with another. */
+  readonly keepsText?: boolean;
   /** A row that has a main canonical record is staged as that alone (`restoreRows`). */
   readonly once: boolean;
   /** Whether a row is as it was, by its JSON: it is counted and not staged. */
@@ -164,8 +167,8 @@ export class RawChunk {
     bytes.beginRow(rawFields);
     bytes.addInteger(this.site.partition);
     bytes.addText(row.key);
-    if (kept) bytes.addNull();
-    else bytes.addText(row.raw);
+    if (kept && this.site.keepsText !== true) bytes.addNull();
+    else addRaw(bytes, row);
     addHash(bytes, row);
     bytes.addText(row.scope);
   }

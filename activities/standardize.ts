@@ -191,14 +191,32 @@ const keepAtOnce = async (
   return allNew;
 };
 
+/** Takes rows that were standardized while they were read out again where nothing is to be done with them: they are as they were, or held. */
+const keepTouched = async (
+  client: PoolClient,
+  run: RunRef,
+  mapping: MappingRef,
+  { staged, rejoined, left }: Standing,
+): Promise<void> => {
+  if (Number(left['n'] ?? 0) + Number(left['c'] ?? 0) - rejoined === staged) return;
+  const staging = stagingOf(run.runId);
+  for (const table of [staging.canon, staging.problem])
+    await client.query(
+      `delete from ${table} x where x.mapping_id = $1
+         and not exists (select 1 from ${staging.delta(mapping.id)} d where d.key = x.key and d.class in ('n', 'c'))`,
+      [mapping.id],
+    );
+};
+
 /** Sources whose rows were standardized while they were read. */
-export interface FirstReads {
-  readonly atOnce: ReadonlySet<number>;
+export interface ReadAtOnce {
+  /** Whether some of their rows may be known, by mapping. */
+  readonly atOnce: ReadonlyMap<number, boolean>;
   /** There may be records that are none of these: of a source that dropped out, or of an earlier attempt. */
   readonly stray: boolean;
 }
 
-const noFirstReads: FirstReads = { atOnce: new Set(), stray: false };
+const noneAtOnce: ReadAtOnce = { atOnce: new Map(), stray: false };
 
 /** Staging tables for the records of these sources. What was standardized while it was read stays.
  *  @returns the sources that are not standardized yet, and of the others those of which rows rejoined */
@@ -206,7 +224,7 @@ const prepareCanon = async (
   client: PoolClient,
   run: RunRef,
   mappings: readonly MappingRef[],
-  { atOnce, stray }: FirstReads,
+  { atOnce, stray }: ReadAtOnce,
 ): Promise<{ readonly whole: readonly MappingRef[]; readonly rejoined: readonly MappingRef[] }> => {
   const staging = stagingOf(run.runId);
   if (atOnce.size === 0) {
@@ -218,8 +236,13 @@ const prepareCanon = async (
   for (const mapping of mappings) {
     await checkBare(client, run, mapping);
     const standing = await standingOf(client, run, mapping);
-    if (!atOnce.has(mapping.id) || !(await keepAtOnce(client, run, mapping, standing))) whole.push(mapping);
-    else if (standing.rejoined > 0) rejoined.push(mapping);
+    const someKnown = atOnce.get(mapping.id);
+    if (someKnown === true) await keepTouched(client, run, mapping, standing);
+    else if (someKnown === undefined || !(await keepAtOnce(client, run, mapping, standing))) {
+      whole.push(mapping);
+      continue;
+    }
+    if (standing.rejoined > 0) rejoined.push(mapping);
   }
   if (!stray) return { whole, rejoined };
   const kept = mappings.filter((mapping) => !whole.includes(mapping)).map(({ id }) => id);
@@ -241,7 +264,7 @@ export const standardizeStaged = async (
   lease: Lease,
   context: InstitutionContext,
   mappings: readonly MappingRef[],
-  firstReads = noFirstReads,
+  readAtOnce = noneAtOnce,
 ): Promise<PreparedRun> => {
   const { hub } = dependencies;
   const staging = stagingOf(run.runId);
@@ -250,7 +273,7 @@ export const standardizeStaged = async (
     hub,
     lease,
     async (client) => {
-      const prepared = await prepareCanon(client, run, mappings, firstReads);
+      const prepared = await prepareCanon(client, run, mappings, readAtOnce);
       await client.query(`drop table if exists ${staging.effects}`);
       await recreate(
         client,
@@ -270,7 +293,7 @@ export const standardizeStaged = async (
     lease,
     async (client) => {
       await indexByPlace(client, staging.canon);
-      if (whole.length > 0) await indexByKey(client, staging.canon);
+      if (whole.length > 0 || [...readAtOnce.atOnce.values()].includes(true)) await indexByKey(client, staging.canon);
       await client.query(
         `analyze ${staging.canon} (ord, mapping_id, entity_type_id, key, sub_key, main, op, match_name, match_birth)`,
       );
@@ -320,7 +343,12 @@ export const createStandardize = (dependencies: ActivityDependencies) => {
       const mappings = [...plans.keys()]
         .map((id) => context.mapping(id))
         .filter((mapping) => !context.isPosted(mapping));
-      const atOnce = new Set(mappings.map(({ id }) => id).filter((id) => plans.get(id)?.atOnce === true));
+      const atOnce = new Map(
+        mappings.flatMap(({ id }) => {
+          const plan = plans.get(id);
+          return plan?.atOnce === true ? [[id, plan.someKnown === true] as const] : [];
+        }),
+      );
       const planned = run.jobId === null ? 0 : context.job(run.jobId).definition.sources.length;
       const stray = lease.token !== '1' || plans.size < planned;
       return standardizeStaged(dependencies, run, lease, context, mappings, { atOnce, stray });
