@@ -46,7 +46,9 @@ const beginApply = async (client: PoolClient, run: RunRef, context: InstitutionC
 
 /** Whether the run read a source of which nothing was known. */
 const isFirstReading = async (client: PoolClient, run: RunRef): Promise<boolean> =>
-  [...(await readSourcePlans(client, run.runId)).values()].some(({ atOnce, someKnown }) => atOnce && someKnown !== true);
+  [...(await readSourcePlans(client, run.runId)).values()].some(
+    ({ atOnce, someKnown }) => atOnce && someKnown !== true,
+  );
 
 /** Whether another run may have created records of the type since this one matched. */
 const othersWrote = async (client: PoolClient, run: RunRef): Promise<boolean> => {

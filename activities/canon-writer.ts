@@ -194,7 +194,10 @@ export const addHash = (bytes: BinaryRows, row: StagedRow): void => {
 
 /** The text of a row, as a field. */
 export const addRaw = (bytes: BinaryRows, row: StagedRow): void => {
-  if (row.place === null) return bytes.addText(row.raw);
+  if (row.place === null) {
+    bytes.addText(row.raw);
+    return;
+  }
   const { json } = row.place;
   const start = bytes.beginField();
   bytes.addFrom(json, 0, json.size);

@@ -10,6 +10,7 @@ import { mayBeBare, noteBare, restoreRows } from './bare-rows.js';
 import { imageTypes } from './known-source.js';
 import { fenced, readChunks, recordChunk, takeLease } from './lease.js';
 import { addFinding } from './problems.js';
+import { addStanding, findStanding } from './standing.js';
 import { noteMapped, stageStale } from './remap.js';
 import { restoreRaw } from './staged-source.js';
 import { spareUnreadable } from './unreadable-rows.js';
@@ -107,18 +108,28 @@ const rejoinWaiting = async (client: PoolClient, run: RunRef, mapping: MappingRe
 };
 
 /** Rows that are new, or whose raw or mapping changed. Images stamped by this run are looked at again: a run that starts over
- *  keeps its counts. */
-const insertChanges = async (client: PoolClient, run: RunRef, mapping: MappingRef): Promise<void> => {
+ *  keeps its counts.
+ *  @param found the rows' images are staged */
+const insertChanges = async (client: PoolClient, run: RunRef, mapping: MappingRef, found: boolean): Promise<void> => {
   const staging = stagingOf(run.runId);
+  const image = found
+    ? `${staging.standing(mapping.id)} i on i.key = r.key and i.main`
+    : `record_images i on i.mapping_id = ${mapping.id} and i.entity_type_id = any ('{${(await imageTypes(client, mapping)).join(',')}}')
+         and i.source_key = r.key and i.main`;
   await client.query(
     `insert into ${staging.delta(mapping.id)} (key, class, hash)
-     select r.key, case when i.id is null or i.deleted_run is not null or i.created_run = $2 then 'n' else 'c' end::"char",
+     select r.key, case when i.id is null or i.deleted_run is not null or i.created_run = $1 then 'n' else 'c' end::"char",
        case when i.deleted_run is null then i.raw_hash end
-     from ${staging.raw(mapping.id)} r
-     left join record_images i on i.mapping_id = $1 and i.entity_type_id = any ($4) and i.source_key = r.key and i.main
-     where i.id is null or i.raw_hash is distinct from r.hash or i.mapping_version < $3 or i.deleted_run is not null or i.read_run = $2`,
-    [mapping.id, run.runId, mapping.derivedSince, await imageTypes(client, mapping)],
+     from ${staging.raw(mapping.id)} r left join ${image}
+     where i.id is null or i.raw_hash is distinct from r.hash or i.mapping_version < $2 or i.deleted_run is not null or i.read_run = $1`,
+    [run.runId, mapping.derivedSince],
   );
+};
+
+/** Images of the rows of the delta that were not read: those that are missing, and those that joined again. */
+const unreadRows = (run: RunRef, mapping: MappingRef): string => {
+  const { delta, raw } = { delta: stagingOf(run.runId).delta(mapping.id), raw: stagingOf(run.runId).raw(mapping.id) };
+  return `(select d.key from ${delta} d where d.class = 'm' or exists (select 1 from ${raw} j where j.key = d.key and j.part = ${rejoinedPart}))`;
 };
 
 /** Live rows inside the scope that a complete read did not bring. One that is absent because we withheld its record from this
@@ -217,7 +228,10 @@ export const createDiff = ({ hub, configurations, heartbeat, cancelled, crashPoi
     await client.query(`analyze ${staging.raw(mapping.id)} (part, key, hash)`);
     if (known !== null) await client.query(`analyze ${staging.unseen(mapping.id)}`);
     if (staged <= fewRows) await indexByKey(client, staging.raw(mapping.id));
-    await insertChanges(client, run, mapping);
+    // Of rows that were told apart already most are new or changed; of others most are as they were.
+    const mostChanged = staged <= fewRows && (known !== null || plan.after !== null);
+    if (mostChanged) await findStanding(client, run, mapping, staging.raw(mapping.id));
+    await insertChanges(client, run, mapping, mostChanged);
     if (plan.complete) {
       await insertMissing(client, run, mapping, plan, recipientClasses, known !== null);
       await spareUnreadable(client, run, mapping);
@@ -230,6 +244,7 @@ export const createDiff = ({ hub, configurations, heartbeat, cancelled, crashPoi
         : 0;
     await client.query(`analyze ${staging.delta(mapping.id)}`);
     if (staged <= fewRows) await indexByKey(client, staging.delta(mapping.id));
+    if (mostChanged) await addStanding(client, run, mapping, unreadRows(run, mapping));
     await markAlive(client, staging.delta(mapping.id));
     const { rows } = await client.query<{ class: string; count: string }>(
       `select class::text, count(*) from ${staging.delta(mapping.id)} group by class`,

@@ -336,7 +336,16 @@ export const createExtract = (dependencies: ActivityDependencies) => {
       try {
         const reader = await readerOf(connector, plan);
         const { atOnce, once, someKnown } = plan;
-        const site = { run, context, mapping, source, partition: ref.ordinal, atOnce, once, keepsText: someKnown === true };
+        const site = {
+          run,
+          context,
+          mapping,
+          source,
+          partition: ref.ordinal,
+          atOnce,
+          once,
+          keepsText: someKnown === true,
+        };
         if (plan.compare) {
           const compared = await extractChanges(dependencies, {
             ...site,

@@ -38,7 +38,7 @@ const identifiersJson = (list: string): string =>
      from generate_series(0, coalesce(cardinality(${list}), 0) / 2 - 1) n), '[]')`;
 
 /** The records that are not who their key says, the main one of each row first (`isAnotherPerson` of the core, set-based). Rows
- *  that a person released while rows were still held so by the mapping are not asked about again. Needs `standing`. */
+ *  that a person released while rows were still held so by the mapping are not asked about again. */
 const othersOf = async (client: PoolClient, run: RunRef, mapping: MappingRef): Promise<Other[]> => {
   const staging = stagingOf(run.runId);
   const { rows } = await client.query<Other>(
@@ -50,7 +50,8 @@ const othersOf = async (client: PoolClient, run: RunRef, mapping: MappingRef): P
        json_build_object('name', c.match_name, 'birthDate', c.match_birth, 'identifiers', ${identifiersJson('c.identifiers')}) as arriving
      from ${staging.canon} c
      join ${staging.raw(mapping.id)} r on r.key = c.key
-     join standing i on i.entity_type_id = c.entity_type_id and i.key = c.key and i.sub_key = c.sub_key and i.created_run <> $1
+     join ${staging.standing(mapping.id)} i on i.entity_type_id = c.entity_type_id and i.key = c.key and i.sub_key = c.sub_key
+       and i.deleted_run is null and i.created_run <> $1
      join golden_records g on g.id = i.golden_id
      where c.mapping_id = $2 and c.op = 'u' and c.match_name <> i.match_name and c.match_birth <> i.match_birth
        and not exists (select 1 from held_rows h join held_changes x on x.id = h.held_id join decision_batches b on b.id = x.batch_id

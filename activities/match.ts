@@ -14,6 +14,7 @@ import { identifierPlaces } from './identifier-places.js';
 import { fenced, readChunks, recordChunk, takeLease, type Lease } from './lease.js';
 import { lonePathHolds } from './lone.js';
 import { matchHashOf } from './match-hash.js';
+import { isStanding } from './standing.js';
 
 /** The scheme under which the natural key of a reconciled record is kept among identifiers. */
 export const naturalKeyScheme = '#key';
@@ -102,6 +103,17 @@ const noteWaiting = async (client: PoolClient, run: RunRef, type: EntityTypeRef)
   return rowCount ?? 0;
 };
 
+/** Where the images of the canonical records are: staged, where nothing can have moved since. */
+const imagesOf = async (client: PoolClient, run: RunRef): Promise<string> => {
+  const staging = stagingOf(run.runId);
+  const { rows } = await client.query<{ id: number }>(`select distinct mapping_id as id from ${staging.canon}`);
+  for (const { id } of rows) if (!(await isStanding(client, run, id))) return 'record_images';
+  const parts = rows.map(
+    ({ id }) => `select ${id} as mapping_id, key as source_key, s.* from ${staging.standing(id)} s`,
+  );
+  return parts.length === 0 ? 'record_images' : `(${parts.join(' union all ')})`;
+};
+
 /** The crosswalk: records whose image is known. An image withdrawn by an earlier run is known too and comes back. */
 const joinCrosswalk = async (
   client: PoolClient,
@@ -122,7 +134,7 @@ const joinCrosswalk = async (
      select c.ord, c.op, c.mapping_id, c.key, i.id as image_id, case when not (${apart}) then i.golden_id end as golden_id,
        i.deleted_run is null and i.match_hash is distinct from ${matchHashOf(type, 'c')} as rematched
      from ${staging.canon} c
-     left join record_images i on i.mapping_id = c.mapping_id and i.entity_type_id = c.entity_type_id
+     left join ${await imagesOf(client, run)} i on i.mapping_id = c.mapping_id and i.entity_type_id = c.entity_type_id
        and i.source_key = c.key and i.sub_key = c.sub_key
      where c.entity_type_id = $1 ${only}`,
     [type.id],

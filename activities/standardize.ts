@@ -24,35 +24,21 @@ import { readSourcePlans } from './extract.js';
 import { rejoinedPart } from './diff.js';
 import { recordDispositions } from './dispositions.js';
 import { hasApart, holdOtherPersons, withdrawApart } from './identity.js';
-import { imageTypes } from './known-source.js';
 import { fenced, readChunks, recordChunk, takeLease, type Lease } from './lease.js';
 import { findBrokenSetRules } from './set-rules.js';
 import { recogniseCorrected } from './stage-replay.js';
 import { restoreRaw } from './staged-source.js';
+import { findStanding, isStanding } from './standing.js';
 
-/** The live images of the rows that there is something to do with, in a temporary table `standing`: those who ask for one by its key
- *  would each look all of them up. */
-const findStanding = async (client: PoolClient, run: RunRef, mapping: MappingRef): Promise<void> => {
-  await client.query('drop table if exists pg_temp.standing');
-  await client.query(
-    `create temp table standing on commit drop as
-     select i.id, i.entity_type_id, i.source_key as key, i.sub_key, i.main, i.golden_id, i.match_name, i.match_birth, i.created_run, i.read_run,
-       d.class
-     from ${stagingOf(run.runId).delta(mapping.id)} d
-     join record_images i on i.mapping_id = $1 and i.entity_type_id = any ($2) and i.source_key = d.key and i.deleted_run is null`,
-    [mapping.id, await imageTypes(client, mapping)],
-  );
-  await client.query('analyze standing (key)');
-};
-
-/** Records of images that a row no longer makes (or whose row is missing) are withdrawn. Needs `standing`. */
+/** Records of images that a row no longer makes (or whose row is missing) are withdrawn. */
 const withdrawAbsent = async (client: PoolClient, run: RunRef, mapping: MappingRef): Promise<void> => {
   const staging = stagingOf(run.runId);
   await client.query(
     `insert into ${staging.canon} (mapping_id, entity_type_id, key, sub_key, main, op, values, hash)
      select $1, i.entity_type_id, i.key, i.sub_key, i.main, 'd', '{}', case when i.main then r.hash end
-     from standing i left join ${staging.raw(mapping.id)} r on r.key = i.key
-     where i.class in ('c', 'm') and i.read_run is not null
+     from ${staging.delta(mapping.id)} d join ${staging.standing(mapping.id)} i on i.key = d.key
+     left join ${staging.raw(mapping.id)} r on r.key = i.key
+     where d.class in ('c', 'm') and i.deleted_run is null and i.read_run is not null
        and not exists (select 1 from ${staging.canon} c where c.mapping_id = $1 and c.key = i.key
                          and c.entity_type_id = i.entity_type_id and c.sub_key = i.sub_key)
        and not exists (select 1 from ${staging.problem} p where p.mapping_id = $1 and p.key = i.key and p.kind in ('rejected', 'held'))`,
@@ -298,7 +284,8 @@ export const standardizeStaged = async (
         `analyze ${staging.canon} (ord, mapping_id, entity_type_id, key, sub_key, main, op, match_name, match_birth)`,
       );
       for (const mapping of mappings) {
-        await findStanding(client, run, mapping);
+        if (!(await isStanding(client, run, mapping.id)))
+          await findStanding(client, run, mapping, staging.delta(mapping.id));
         if (!(await hasApart(client, run))) await holdOtherPersons(client, run, context, mapping);
         await withdrawAbsent(client, run, mapping);
         await withdrawApart(client, run, mapping);

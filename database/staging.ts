@@ -9,6 +9,8 @@ export interface Staging {
   unseen(mappingId: number): string;
   /** Source rows with something to do: key, class `n` new, `c` changed, `m` missing; the hash of what we hold. */
   delta(mappingId: number): string;
+  /** The images of the rows with something to do, as they stand. */
+  standing(mappingId: number): string;
   /** Canonical records of all entity types: `op` u (upsert) or d (withdrawn). */
   readonly canon: string;
   /** What standardizing found: rejected, filtered, finding, restriction. */
@@ -33,6 +35,7 @@ export const stagingOf = (runId: string): Staging => {
     raw: (mappingId) => `${prefix}_raw_${mappingId}`,
     unseen: (mappingId) => `${prefix}_unseen_${mappingId}`,
     delta: (mappingId) => `${prefix}_delta_${mappingId}`,
+    standing: (mappingId) => `${prefix}_standing_${mappingId}`,
     canon: `${prefix}_canon`,
     problem: `${prefix}_problem`,
     match: (entityTypeId) => `${prefix}_match_${entityTypeId}`,
@@ -49,6 +52,9 @@ export const stagingColumns = {
   raw: 'part integer not null, key text collate "C" not null, raw text, hash uuid not null, scope text',
   unseen: 'id bigint not null',
   delta: 'key text collate "C" not null, class "char" not null, hash uuid',
+  standing: `id bigint not null, entity_type_id integer not null, key text collate "C" not null, sub_key text collate "C" not null,
+    main boolean not null, golden_id bigint not null, raw_hash uuid, mapping_version integer not null, match_name text, match_birth text,
+    match_hash bigint, created_run bigint not null, read_run bigint, deleted_run bigint`,
   canon: `ord bigint generated always as identity, mapping_id integer not null, entity_type_id integer not null,
     key text collate "C" not null, sub_key text collate "C" not null, main boolean not null, op "char" not null,
     values text[] not null, refs text[], identifiers text[], match_name text, match_birth text, effective_at text,
