@@ -479,6 +479,58 @@ describe('a first load', () => {
     expect(await load.target()).toHaveLength(20);
   });
 
+  it('and what follows it come to the same by a watermark as by reading all', async () => {
+    const outcome = async (code: string, reading: 'watermark' | 'full'): Promise<unknown> => {
+      const load = await open(code, { reading });
+      await load.configure({ watermark: { column: 'seen' } });
+      await load.add(1, 20);
+      await load.sync();
+      const change = (what: string, ids: readonly string[], seen: string): Promise<unknown> =>
+        systems.query(`update public.${code}_from set ${what}, seen = $1 where id = any ($2)`, [seen, ids]);
+      await change('due = 99', ['3', '4'], '2026-02-01Z');
+      await change('name = null', ['5'], '2026-02-01Z');
+      await change(`secret = 'yes'`, ['6'], '2026-02-01Z');
+      await load.add(21, 22);
+      const first = await load.sync();
+      await load.rollback(first);
+      // Of what comes again, that which was rolled back is held.
+      await change('due = 98', ['4'], '2026-02-02Z');
+      await change(`name = 'Another'`, ['5'], '2026-02-02Z');
+      const second = await load.sync();
+      const plans = await load.hub<{ atOnce: string }>(
+        `select counts ->> 'atOnce' as "atOnce" from run_chunks where step = 'plan' and part <> '' and run_id in (${first}, ${second})`,
+      );
+      expect(plans.map(({ atOnce }) => atOnce)).toEqual(Array(2).fill(String(reading === 'watermark')));
+      return {
+        runs: await load.hub(
+          `select counts -> 'rows' #- '{extracted}' #- '{unchanged}' as rows, counts -> 'summary' as summary from sync_runs order by id`,
+        ),
+        golden: await load.hub('select "values", version, status from golden_records order by "values"[1]'),
+        images: await load.hub(
+          `select source_key, raw, statements, deleted_run is not null as gone from record_images where read_run is not null order by source_key`,
+        ),
+        aside: await load.hub(`select kind, source_key, raw, reason from rejected_records order by run_id, source_key`),
+        held: await load.hub(`select source_key, operation, raw from held_rows order by source_key, operation`),
+        restricted: await load.hub(
+          `select recipient_class, released_at is null as placed from restrictions order by id`,
+        ),
+        target: await load.target(),
+      };
+    };
+    const byWatermark = await outcome('since', 'watermark');
+    expect(byWatermark).toEqual(await outcome('whole', 'full'));
+    expect(byWatermark).toMatchObject({
+      runs: [
+        { rows: { new: 20 } },
+        { rows: { new: 2, changed: 3, rejected: 1 } },
+        {},
+        { rows: { changed: 2, held: 4 } },
+      ],
+      aside: [{ source_key: '5', reason: 'named' }],
+      held: [{ source_key: '21' }, { source_key: '22' }, { source_key: '3' }, { source_key: '6' }],
+    });
+  });
+
   it('leaves rejected rows and those of one key out, and counts each once', async () => {
     const load = await open('twice', {}, '');
     await load.add(1, 10);
