@@ -6,11 +6,12 @@ import type { RowSpelling } from '../domain/spelling.js';
 import { BinaryRows } from '../platform/copy-binary.js';
 import { CopyEncoder, piecesOf } from '../platform/copy-text.js';
 import { copyOutBytes } from '../platform/copy.js';
-import { hash128 } from '../platform/hash.js';
-import { imagesOfRecord, noteDone } from './candidates.js';
+import { createSetDigest, digitsOf, hash128 } from '../platform/hash.js';
+import { noteDone } from './candidates.js';
 import { changedColumns, ChangedRows, type ChangedRow } from './changed-rows.js';
+import type { MappingRef } from './context.js';
 import { inLanes } from './lanes.js';
-import { fenced } from './lease.js';
+import { fenced, recordChunk } from './lease.js';
 import { noteDue, recordIntents, recordWritten, type WrittenRow } from './publish-record.js';
 import type { GoldenRange, PublishCounts, Publishing } from './publishing.js';
 import { RowLines } from './row-lines.js';
@@ -21,6 +22,9 @@ const lanes = 2;
 /** Fewer are told as quickly row by row. */
 const fewest = 500;
 const pieceSize = 64 * 1024;
+
+/** The part under which chunks are recorded, for whoever verifies them: golden ids, rows, the digest of these as they stand. */
+export const changedPart = ({ id }: MappingRef): string => `${String(id)}/changed`;
 
 /**
  * Publishes what changed of rows that we know, chunk by chunk: golden records go as text to the target, which changes all rows of a
@@ -39,8 +43,8 @@ export const publishChanged = async (
   if (!baseline || !judge.takesPlainValues || copy === undefined) return;
   const ranges = await dependencies.hub.read(run.institutionId, (client) => chunkRanges(client, publishing));
   let fits = true;
-  await inLanes(ranges, lanes, async (range) => {
-    if (fits) fits = await tellChunk(publishing, { copy, spelling, range }, counts);
+  await inLanes(ranges.entries(), lanes, async ([chunk, range]) => {
+    if (fits) fits = await tellChunk(publishing, { copy, spelling, chunk, range }, counts);
   });
 };
 
@@ -58,6 +62,7 @@ const chunkRanges = async (client: PoolClient, { run, mapping }: Publishing): Pr
 interface ChunkSite {
   readonly copy: CopyTarget;
   readonly spelling: RowSpelling;
+  readonly chunk: number;
   readonly range: GoldenRange;
 }
 
@@ -77,21 +82,24 @@ const tellChunk = async (publishing: Publishing, site: ChunkSite, counts: Publis
     dependencies.crashPoint('publish');
     written = writtenRows(publishing, rows, standing);
   }
-  await noteChunk(publishing, rows, written);
+  await noteChunk(publishing, site, rows, written);
   for (const { known, standing } of written) counts[known === standing ? 'already' : 'written'] += 1;
   dependencies.crashPoint('publish');
   return true;
 };
+
+/** As `imagesOfRecord`, of one mapping and with their number. */
+const oneImage = ({ id }: MappingRef): string =>
+  `select *, count(*) over () as images from record_images one where one.golden_id = g.id and one.mapping_id = ${id} offset 0`;
 
 /** Records with exactly one image, which stands in the target for all that we know, and nothing but their own values to be told. */
 const candidatesOf = ({ run, mapping }: Publishing, [first, last]: GoldenRange): string =>
   `copy (select ${changedColumns}
      from (select golden_id from ${stagingOf(run.runId).candidates(mapping.id)} where golden_id between ${first} and ${last}) c
      join golden_records g on g.id = c.golden_id and g.status = 'active'
-     join lateral (${imagesOfRecord}) i on i.mapping_id = ${mapping.id} and i.sub_key = '' and i.entity_type_id = g.entity_type_id
+     join lateral (${oneImage(mapping)}) i on i.images = 1 and i.sub_key = '' and i.entity_type_id = g.entity_type_id
        and i.deleted_run is null and not i.untold and i.raw_hash is not null and i.raw is null and i.statements is null
-     where (select count(*) from record_images one where one.golden_id = g.id and one.mapping_id = ${mapping.id}) = 1
-       and not exists (select 1 from restrictions h where h.golden_id = g.id and h.released_at is null)
+     where not exists (select 1 from restrictions h where h.golden_id = g.id and h.released_at is null)
      order by g.id) to stdout`;
 
 const projectChunk = async (publishing: Publishing, { spelling, range }: ChunkSite): Promise<ChangedRows> => {
@@ -186,6 +194,7 @@ const writtenRows = (
 
 const noteChunk = async (
   publishing: Publishing,
+  { chunk, range }: ChunkSite,
   { same, noted }: ChangedRows,
   written: readonly WrittenRow[],
 ): Promise<void> => {
@@ -194,10 +203,23 @@ const noteChunk = async (
     dependencies.hub,
     lease,
     async (client) => {
-      if (written.length > 0) await recordWritten(client, { run, mapping }, written);
+      if (written.length > 0) {
+        await recordWritten(client, { run, mapping }, written);
+        await recordChunk(client, { ...lease, part: changedPart(mapping) }, chunk, {
+          cursor: range.join('-'),
+          counts: { rows: written.length },
+          digest: digestOf(written),
+        });
+      }
       await noteDue(client, run, mapping, noted);
       await noteDone(client, run, mapping, [...same, ...written.map(({ goldenId }) => goldenId)]);
     },
     'bulk',
   );
+};
+
+const digestOf = (rows: readonly WrittenRow[]): string => {
+  const digest = createSetDigest();
+  for (const { standing } of rows) digest.add(digitsOf(standing));
+  return digest.hex();
 };

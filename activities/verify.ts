@@ -14,12 +14,13 @@ import { readBatches } from './extract.js';
 import { fenced, readChunks, takeLease, type Chunk, type Lease } from './lease.js';
 import { asFileRow, hashOfRow } from './projecting.js';
 import { RowLines } from './row-lines.js';
+import { verifyChanged } from './verify-changed.js';
 
 const pageSize = 5_000;
 /** More of the same would help nobody. */
 const mostFindings = 1_000;
 
-interface Verifying {
+export interface Verifying {
   readonly dependencies: ActivityDependencies;
   readonly run: RunRef;
   readonly lease: Lease;
@@ -48,7 +49,8 @@ export const createVerify = (dependencies: ActivityDependencies) => {
         );
         const whole = compiled.target.wholeFile === true || bulk.length > 0;
         const counts =
-          (await verifyFresh(verifying, bulk)) ?? (whole ? await verifyWhole(verifying) : await verifyKeys(verifying));
+          (await verifyFresh(verifying, bulk)) ??
+          (whole ? await verifyWhole(verifying) : ((await verifyChanged(verifying)) ?? (await verifyKeys(verifying))));
         dependencies.crashPoint('verify');
         return counts;
       } finally {
@@ -100,19 +102,22 @@ const writtenBy = (run: RunRef, mapping: MappingRef, from = 'record_images i'): 
   `select i.id::text as id, i.source_key as key, i.raw_hash as hash, i.golden_id::text as golden from ${from}
    where i.mapping_id = ${mapping.id} and i.last_run = ${BigInt(run.runId)} and i.published_version > 0 and i.deleted_run is null and not i.untold`;
 
+/** Whether one attempt published all: what a later one looked at and told is not all that the first one wrote. */
+export const isToldOnce = async (client: PoolClient, { run, mapping }: Verifying): Promise<boolean> => {
+  const { rows } = await client.query<{ token: string }>(
+    `select token::text from run_leases where run_id = $1 and step = 'publish' and part = $2`,
+    [run.runId, String(mapping.id)],
+  );
+  return rows[0]?.token === '1';
+};
+
 /** Row by row, by key. */
 const verifyKeys = async (verifying: Verifying): Promise<StepCounts> => {
   const { dependencies, run, mapping, connector } = verifying;
   const { rows: written } = await dependencies.hub.read(run.institutionId, async (client) => {
     const candidates = stagingOf(run.runId).candidates(mapping.id);
-    // What a later attempt of publishing looked at is not all that the first one wrote.
-    const attempts = await client.query<{ token: string }>(
-      `select token::text from run_leases where run_id = $1 and step = 'publish' and part = $2`,
-      [run.runId, String(mapping.id)],
-    );
-    const once = attempts.rows[0]?.token === '1';
     const looked =
-      once && (await isAlive(client, candidates))
+      (await isToldOnce(client, verifying)) && (await isAlive(client, candidates))
         ? `(select golden_id as id from ${candidates}) g cross join lateral (${imagesOfRecord}) i`
         : 'record_images i';
     return client.query<Written>(`${writtenBy(run, mapping, looked)} order by i.id`);
