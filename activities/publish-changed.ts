@@ -6,8 +6,8 @@ import type { RowSpelling } from '../domain/spelling.js';
 import { BinaryRows } from '../platform/copy-binary.js';
 import { CopyEncoder, piecesOf } from '../platform/copy-text.js';
 import { copyOutBytes } from '../platform/copy.js';
-import { createSetDigest, digitsOf, hash128 } from '../platform/hash.js';
-import { noteDone } from './candidates.js';
+import { createSetDigest, hash128, hash128Of, sha256Octets } from '../platform/hash.js';
+import { noteDone, noteRangesDone } from './candidates.js';
 import { changedColumns, ChangedRows, type ChangedRow } from './changed-rows.js';
 import type { MappingRef } from './context.js';
 import { inLanes } from './lanes.js';
@@ -32,45 +32,62 @@ export const changedPart = ({ id }: MappingRef): string => `${String(id)}/change
  * at row by row: records that need more than their own values (restrictions), are not active, have not exactly one image, or get
  * another key; and whole chunks of which something does not stand in the target as we know it, or is refused there. No candidate may
  * be part of another record by now: rows of those make room for others.
+ * @returns whether nothing is left
  */
 export const publishChanged = async (
   publishing: Publishing,
   spelling: RowSpelling,
   counts: PublishCounts,
-): Promise<void> => {
-  const { connector, baseline, judge, dependencies, run } = publishing;
+): Promise<boolean> => {
+  const { connector, baseline, judge, dependencies, run, lease, mapping } = publishing;
   const { copy } = connector;
-  if (!baseline || !judge.takesPlainValues || copy === undefined) return;
-  const ranges = await dependencies.hub.read(run.institutionId, (client) => chunkRanges(client, publishing));
+  if (!baseline || !judge.takesPlainValues || copy === undefined) return false;
+  const chunks = await dependencies.hub.read(run.institutionId, (client) => chunksOf(client, publishing));
+  const whole: GoldenRange[] = [];
   let fits = true;
-  await inLanes(ranges.entries(), lanes, async ([chunk, range]) => {
-    if (fits) fits = await tellChunk(publishing, { copy, spelling, chunk, range }, counts);
+  await inLanes(chunks.entries(), lanes, async ([chunk, { range, size }]) => {
+    if (!fits) return;
+    const told = await tellChunk(publishing, { copy, spelling, chunk, range, size }, counts);
+    if (told === 'whole') whole.push(range);
+    if (told === 'unfit') fits = false;
   });
+  if (whole.length === chunks.length) return chunks.length > 0;
+  if (whole.length > 0) await fenced(dependencies.hub, lease, (client) => noteRangesDone(client, run, mapping, whole));
+  return false;
 };
 
-/** None where the candidates are few. */
-const chunkRanges = async (client: PoolClient, { run, mapping }: Publishing): Promise<GoldenRange[]> => {
+interface CandidateChunk {
+  readonly range: GoldenRange;
+  /** Candidates in it. */
+  readonly size: number;
+}
+
+/** None where the candidates are few. The first is half a chunk: lanes side by side then wait for different things. */
+const chunksOf = async (client: PoolClient, { run, mapping }: Publishing): Promise<CandidateChunk[]> => {
   const { rows } = await client.query<{ first: string; last: string; size: number }>(
     `select min(golden_id)::text as first, max(golden_id)::text as last, count(*)::integer as size
-     from (select golden_id, (row_number() over (order by golden_id) - 1) / ${chunkSize} as chunk
+     from (select golden_id, (row_number() over (order by golden_id) - 1 + ${chunkSize / 2}) / ${chunkSize} as chunk
        from ${stagingOf(run.runId).candidates(mapping.id)}) c group by chunk order by chunk`,
   );
-  if ((rows[0]?.size ?? 0) < fewest) return [];
-  return rows.map(({ first, last }) => [BigInt(first), BigInt(last)] as const);
+  if (rows.reduce((sum, { size }) => sum + size, 0) < fewest) return [];
+  return rows.map(({ first, last, size }) => ({ range: [BigInt(first), BigInt(last)], size }));
 };
 
-interface ChunkSite {
+interface ChunkSite extends CandidateChunk {
   readonly copy: CopyTarget;
   readonly spelling: RowSpelling;
   readonly chunk: number;
-  readonly range: GoldenRange;
 }
 
-/** @returns whether more is to be told in this way: not where the target did not even ask for the intent */
-const tellChunk = async (publishing: Publishing, site: ChunkSite, counts: PublishCounts): Promise<boolean> => {
+/** `whole`: nothing of the chunk is left. `unfit`: nothing can be told in this way; the target did not even ask for the intent. */
+const tellChunk = async (
+  publishing: Publishing,
+  site: ChunkSite,
+  counts: PublishCounts,
+): Promise<'whole' | 'part' | 'unfit'> => {
   const { dependencies, target } = publishing;
   const rows = await projectChunk(publishing, site);
-  let written: readonly (WrittenRow & ChangedRow)[] = [];
+  let written = nothingWritten;
   if (rows.changed.length > 0) {
     let isAsked = false;
     const text = Readable.from(piecesOf(rows.text.look(), pieceSize));
@@ -78,14 +95,15 @@ const tellChunk = async (publishing: Publishing, site: ChunkSite, counts: Publis
       isAsked = true;
       return intend(publishing, rows, before);
     });
-    if (standing === null) return isAsked;
+    if (standing === null) return isAsked ? 'part' : 'unfit';
     dependencies.crashPoint('publish');
-    written = writtenRows(publishing, rows, standing);
+    written = writtenChunk(publishing, rows, standing);
   }
-  await noteChunk(publishing, site, rows, written);
-  for (const { known, standing } of written) counts[known === standing ? 'already' : 'written'] += 1;
+  const isWhole = rows.same.length + written.rows.length === site.size;
+  await noteChunk(publishing, site, rows, written, isWhole);
+  for (const { known, standing } of written.rows) counts[known === standing ? 'already' : 'written'] += 1;
   dependencies.crashPoint('publish');
-  return true;
+  return isWhole ? 'whole' : 'part';
 };
 
 /** As `imagesOfRecord`, of one mapping and with their number. */
@@ -176,50 +194,53 @@ const addEntry = (bytes: BinaryRows, key: CopyEncoder, row: Buffer, from: number
   bytes.endField(start);
 };
 
+interface WrittenChunk {
+  readonly rows: readonly (WrittenRow & Pick<ChangedRow, 'known'>)[];
+  /** Of the rows as they stand. */
+  readonly digest: string;
+}
+
+const nothingWritten: WrittenChunk = { rows: [], digest: createSetDigest().hex() };
+
 /** The rows of a chunk with what stands there now. */
-const writtenRows = (
-  publishing: Publishing,
-  rows: ChangedRows,
-  standing: readonly Buffer[],
-): (WrittenRow & ChangedRow)[] => {
-  const written: (WrittenRow & ChangedRow)[] = [];
-  for (const { row, json } of standingRows(publishing, rows, standing)) {
+const writtenChunk = (publishing: Publishing, changed: ChangedRows, standing: readonly Buffer[]): WrittenChunk => {
+  const rows: (WrittenRow & Pick<ChangedRow, 'known'>)[] = [];
+  const digest = createSetDigest();
+  for (const { row, json } of standingRows(publishing, changed, standing)) {
     if (row === undefined) continue;
-    const hash = hash128(json);
-    const after = hash === row.standing ? null : json.toString('utf8');
-    written.push({ ...row, standing: hash, after });
+    const { goldenId, imageId, key, known, told, version } = row;
+    const octets = sha256Octets(json);
+    const standing = hash128Of(octets);
+    const after = standing === row.standing ? null : json.toString('utf8');
+    digest.addOctets(octets);
+    rows.push({ goldenId, imageId, key, known, told, standing, version, after });
   }
-  return written;
+  return { rows, digest: digest.hex() };
 };
 
 const noteChunk = async (
   publishing: Publishing,
   { chunk, range }: ChunkSite,
   { same, noted }: ChangedRows,
-  written: readonly WrittenRow[],
+  written: WrittenChunk,
+  isWhole: boolean,
 ): Promise<void> => {
   const { dependencies, lease, run, mapping } = publishing;
   await fenced(
     dependencies.hub,
     lease,
     async (client) => {
-      if (written.length > 0) {
-        await recordWritten(client, { run, mapping }, written);
+      if (written.rows.length > 0) {
+        await recordWritten(client, { run, mapping }, written.rows);
         await recordChunk(client, { ...lease, part: changedPart(mapping) }, chunk, {
           cursor: range.join('-'),
-          counts: { rows: written.length },
-          digest: digestOf(written),
+          counts: { rows: written.rows.length },
+          digest: written.digest,
         });
       }
       await noteDue(client, run, mapping, noted);
-      await noteDone(client, run, mapping, [...same, ...written.map(({ goldenId }) => goldenId)]);
+      if (!isWhole) await noteDone(client, run, mapping, [...same, ...written.rows.map(({ goldenId }) => goldenId)]);
     },
     'bulk',
   );
-};
-
-const digestOf = (rows: readonly WrittenRow[]): string => {
-  const digest = createSetDigest();
-  for (const { standing } of rows) digest.add(digitsOf(standing));
-  return digest.hex();
 };

@@ -48,6 +48,15 @@ const chunksOf = async (client: PoolClient, verifying: Verifying): Promise<reado
   return Number(written) + Number(already) === told ? chunks : [];
 };
 
+/** Keys of one chunk are asked for here while the rows of the one before it are read there. */
+async function* keysOfAll(
+  { dependencies, run, mapping }: Verifying,
+  chunks: readonly Chunk[],
+): AsyncGenerator<readonly [Chunk, readonly RawRow[]], void, undefined> {
+  for (const chunk of chunks)
+    yield [chunk, await dependencies.hub.read(run.institutionId, (client) => keysOf(client, { run, mapping }, chunk))];
+}
+
 interface ChunkText {
   readonly chunk: Chunk;
   /** Its rows as they stand; null: they can't be read so. */
@@ -59,15 +68,16 @@ async function* textsOf(
   copy: CopyTarget,
   chunks: readonly Chunk[],
 ): AsyncGenerator<ChunkText, void, undefined> {
-  const { dependencies, run, target } = verifying;
-  for (const chunk of chunks) {
-    const keys = await dependencies.hub.read(run.institutionId, (client) => keysOf(client, verifying, chunk));
-    yield { chunk, text: await copy.readText(target, keys) };
-  }
+  for await (const [chunk, keys] of oneAhead(keysOfAll(verifying, chunks)))
+    yield { chunk, text: await copy.readText(verifying.target, keys) };
 }
 
 /** The keys of a chunk by its entries, which lie beside each other. */
-const keysOf = async (client: PoolClient, { run, mapping }: Verifying, { cursor }: Chunk): Promise<RawRow[]> => {
+const keysOf = async (
+  client: PoolClient,
+  { run, mapping }: Pick<Verifying, 'run' | 'mapping'>,
+  { cursor }: Chunk,
+): Promise<RawRow[]> => {
   const [first, last] = (cursor ?? '').split('-');
   const { rows } = await client.query<{ key: string }>(
     `select after ->> 'key' as key from change_set_entries
