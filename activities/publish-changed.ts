@@ -89,13 +89,13 @@ const tellChunk = async (
   const rows = await projectChunk(publishing, site);
   let written = nothingWritten;
   if (rows.changed.length > 0) {
-    let isAsked = false;
+    let left: 'part' | 'unfit' = 'unfit';
     const text = Readable.from(piecesOf(rows.text.look(), pieceSize));
     const standing = await site.copy.changeText(target, text, (before) => {
-      isAsked = true;
+      left = 'part';
       return intend(publishing, rows, before);
     });
-    if (standing === null) return isAsked ? 'part' : 'unfit';
+    if (standing === null) return left;
     dependencies.crashPoint('publish');
     written = writtenChunk(publishing, rows, standing);
   }

@@ -7,7 +7,7 @@ import { oneAhead } from './lanes.js';
 import { readChunks, type Chunk } from './lease.js';
 import { changedPart } from './publish-changed.js';
 import { RowLines } from './row-lines.js';
-import { isToldOnce, type Verifying } from './verify.js';
+import { isToldOnce, type Verifying } from './verifying.js';
 
 /** Where all that a run told was told by chunks of changed rows (`publishChanged`), each of those has to stand as its digest says. Null where
  *  one does not, or something was told otherwise: then row by row. */

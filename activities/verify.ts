@@ -1,5 +1,5 @@
 import type { PoolClient } from 'pg';
-import type { Connector, CopyTextBatch, RowTarget, TargetEntity } from '../connectors/capabilities.js';
+import type { CopyTextBatch, RowTarget, TargetEntity } from '../connectors/capabilities.js';
 import { isAlive, recreate, stagingOf } from '../database/staging.js';
 import { keyOf, keySeparator, type RawRow } from '../domain/rows.js';
 import type { RunRef } from '../domain/run.js';
@@ -8,27 +8,18 @@ import { decodeCopyLine } from '../platform/copy-text.js';
 import { createSetDigest, digitsOf, hash128, sha256Octets, type SetDigest } from '../platform/hash.js';
 import { imagesOfRecord } from './candidates.js';
 import type { StepCounts, TargetRef } from './contract.js';
-import type { InstitutionContext, MappingRef } from './context.js';
+import type { MappingRef } from './context.js';
 import type { ActivityDependencies } from './dependencies.js';
 import { readBatches } from './extract.js';
-import { fenced, readChunks, takeLease, type Chunk, type Lease } from './lease.js';
+import { fenced, readChunks, takeLease, type Chunk } from './lease.js';
 import { asFileRow, hashOfRow } from './projecting.js';
 import { RowLines } from './row-lines.js';
 import { verifyChanged } from './verify-changed.js';
+import { isToldOnce, type Verifying } from './verifying.js';
 
 const pageSize = 5_000;
 /** More of the same would help nobody. */
 const mostFindings = 1_000;
-
-export interface Verifying {
-  readonly dependencies: ActivityDependencies;
-  readonly run: RunRef;
-  readonly lease: Lease;
-  readonly context: InstitutionContext;
-  readonly mapping: MappingRef;
-  readonly connector: Connector;
-  readonly target: TargetEntity;
-}
 
 export const createVerify = (dependencies: ActivityDependencies) => {
   const { hub, configurations, openConnector } = dependencies;
@@ -101,15 +92,6 @@ interface Written {
 const writtenBy = (run: RunRef, mapping: MappingRef, from = 'record_images i'): string =>
   `select i.id::text as id, i.source_key as key, i.raw_hash as hash, i.golden_id::text as golden from ${from}
    where i.mapping_id = ${mapping.id} and i.last_run = ${BigInt(run.runId)} and i.published_version > 0 and i.deleted_run is null and not i.untold`;
-
-/** Whether one attempt published all: what a later one looked at and told is not all that the first one wrote. */
-export const isToldOnce = async (client: PoolClient, { run, mapping }: Verifying): Promise<boolean> => {
-  const { rows } = await client.query<{ token: string }>(
-    `select token::text from run_leases where run_id = $1 and step = 'publish' and part = $2`,
-    [run.runId, String(mapping.id)],
-  );
-  return rows[0]?.token === '1';
-};
 
 /** Row by row, by key. */
 const verifyKeys = async (verifying: Verifying): Promise<StepCounts> => {
