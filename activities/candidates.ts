@@ -174,6 +174,20 @@ export const noteDone = async (
   );
 };
 
+/** As `noteDone`, of all candidates from the first golden id to the last of each range. */
+export const noteRangesDone = async (
+  client: PoolClient,
+  run: RunRef,
+  mapping: MappingRef,
+  ranges: readonly (readonly [first: bigint, last: bigint])[],
+): Promise<void> => {
+  await client.query(
+    `update ${stagingOf(run.runId).candidates(mapping.id)} c set done = true
+     from unnest($1::bigint[], $2::bigint[]) as r (first, last) where c.golden_id between r.first and r.last`,
+    [ranges.map(([first]) => first), ranges.map(([, last]) => last)],
+  );
+};
+
 /** A query of candidates that are not done, with everything that a projection reads, in the order of golden ids. */
 export const candidateQuery = (
   run: RunRef,

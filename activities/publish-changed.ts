@@ -6,11 +6,12 @@ import type { RowSpelling } from '../domain/spelling.js';
 import { BinaryRows } from '../platform/copy-binary.js';
 import { CopyEncoder, piecesOf } from '../platform/copy-text.js';
 import { copyOutBytes } from '../platform/copy.js';
-import { hash128 } from '../platform/hash.js';
-import { imagesOfRecord, noteDone } from './candidates.js';
+import { createSetDigest, hash128, hash128Of, sha256Octets } from '../platform/hash.js';
+import { noteDone, noteRangesDone } from './candidates.js';
 import { changedColumns, ChangedRows, type ChangedRow } from './changed-rows.js';
+import type { MappingRef } from './context.js';
 import { inLanes } from './lanes.js';
-import { fenced } from './lease.js';
+import { fenced, recordChunk } from './lease.js';
 import { noteDue, recordIntents, recordWritten, type WrittenRow } from './publish-record.js';
 import type { GoldenRange, PublishCounts, Publishing } from './publishing.js';
 import { RowLines } from './row-lines.js';
@@ -22,76 +23,101 @@ const lanes = 2;
 const fewest = 500;
 const pieceSize = 64 * 1024;
 
+/** The part under which chunks are recorded, for whoever verifies them: golden ids, rows, the digest of these as they stand. */
+export const changedPart = ({ id }: MappingRef): string => `${String(id)}/changed`;
+
 /**
  * Publishes what changed of rows that we know, chunk by chunk: golden records go as text to the target, which changes all rows of a
  * chunk at once, or none. Intent, write and outcome as ever. Candidates that are done with are noted as such; what is left is looked
  * at row by row: records that need more than their own values (restrictions), are not active, have not exactly one image, or get
  * another key; and whole chunks of which something does not stand in the target as we know it, or is refused there. No candidate may
  * be part of another record by now: rows of those make room for others.
+ * @returns whether nothing is left
  */
 export const publishChanged = async (
   publishing: Publishing,
   spelling: RowSpelling,
   counts: PublishCounts,
-): Promise<void> => {
-  const { connector, baseline, judge, dependencies, run } = publishing;
+): Promise<boolean> => {
+  const { connector, baseline, judge, dependencies, run, lease, mapping } = publishing;
   const { copy } = connector;
-  if (!baseline || !judge.takesPlainValues || copy === undefined) return;
-  const ranges = await dependencies.hub.read(run.institutionId, (client) => chunkRanges(client, publishing));
+  if (!baseline || !judge.takesPlainValues || copy === undefined) return false;
+  const chunks = await dependencies.hub.read(run.institutionId, (client) => chunksOf(client, publishing));
+  const whole: GoldenRange[] = [];
   let fits = true;
-  await inLanes(ranges, lanes, async (range) => {
-    if (fits) fits = await tellChunk(publishing, { copy, spelling, range }, counts);
+  await inLanes(chunks.entries(), lanes, async ([chunk, { range, size }]) => {
+    if (!fits) return;
+    const told = await tellChunk(publishing, { copy, spelling, chunk, range, size }, counts);
+    if (told === 'whole') whole.push(range);
+    if (told === 'unfit') fits = false;
   });
+  if (whole.length === chunks.length) return chunks.length > 0;
+  if (whole.length > 0) await fenced(dependencies.hub, lease, (client) => noteRangesDone(client, run, mapping, whole));
+  return false;
 };
 
-/** None where the candidates are few. */
-const chunkRanges = async (client: PoolClient, { run, mapping }: Publishing): Promise<GoldenRange[]> => {
-  const { rows } = await client.query<{ first: string; last: string; size: number }>(
-    `select min(golden_id)::text as first, max(golden_id)::text as last, count(*)::integer as size
-     from (select golden_id, (row_number() over (order by golden_id) - 1) / ${chunkSize} as chunk
-       from ${stagingOf(run.runId).candidates(mapping.id)}) c group by chunk order by chunk`,
-  );
-  if ((rows[0]?.size ?? 0) < fewest) return [];
-  return rows.map(({ first, last }) => [BigInt(first), BigInt(last)] as const);
-};
-
-interface ChunkSite {
-  readonly copy: CopyTarget;
-  readonly spelling: RowSpelling;
+interface CandidateChunk {
   readonly range: GoldenRange;
+  /** Candidates in it. */
+  readonly size: number;
 }
 
-/** @returns whether more is to be told in this way: not where the target did not even ask for the intent */
-const tellChunk = async (publishing: Publishing, site: ChunkSite, counts: PublishCounts): Promise<boolean> => {
+/** None where the candidates are few. The first is half a chunk: lanes side by side then wait for different things. */
+const chunksOf = async (client: PoolClient, { run, mapping }: Publishing): Promise<CandidateChunk[]> => {
+  const { rows } = await client.query<{ first: string; last: string; size: number }>(
+    `select min(golden_id)::text as first, max(golden_id)::text as last, count(*)::integer as size
+     from (select golden_id, (row_number() over (order by golden_id) - 1 + ${chunkSize / 2}) / ${chunkSize} as chunk
+       from ${stagingOf(run.runId).candidates(mapping.id)}) c group by chunk order by chunk`,
+  );
+  if (rows.reduce((sum, { size }) => sum + size, 0) < fewest) return [];
+  return rows.map(({ first, last, size }) => ({ range: [BigInt(first), BigInt(last)], size }));
+};
+
+interface ChunkSite extends CandidateChunk {
+  readonly copy: CopyTarget;
+  readonly spelling: RowSpelling;
+  readonly chunk: number;
+}
+
+/** `whole`: nothing of the chunk is left. `unfit`: nothing can be told in this way; the target did not even ask for the intent. */
+const tellChunk = async (
+  publishing: Publishing,
+  site: ChunkSite,
+  counts: PublishCounts,
+): Promise<'whole' | 'part' | 'unfit'> => {
   const { dependencies, target } = publishing;
   const rows = await projectChunk(publishing, site);
-  let written: readonly (WrittenRow & ChangedRow)[] = [];
+  let written = nothingWritten;
   if (rows.changed.length > 0) {
-    let isAsked = false;
+    let left: 'part' | 'unfit' = 'unfit';
     const text = Readable.from(piecesOf(rows.text.look(), pieceSize));
     const standing = await site.copy.changeText(target, text, (before) => {
-      isAsked = true;
+      left = 'part';
       return intend(publishing, rows, before);
     });
-    if (standing === null) return isAsked;
+    if (standing === null) return left;
     dependencies.crashPoint('publish');
-    written = writtenRows(publishing, rows, standing);
+    written = writtenChunk(publishing, rows, standing);
   }
-  await noteChunk(publishing, rows, written);
-  for (const { known, standing } of written) counts[known === standing ? 'already' : 'written'] += 1;
+  const isWhole = rows.same.length + written.rows.length === site.size;
+  await noteChunk(publishing, site, rows, written, isWhole);
+  for (const { known, standing } of written.rows) counts[known === standing ? 'already' : 'written'] += 1;
   dependencies.crashPoint('publish');
-  return true;
+  return isWhole ? 'whole' : 'part';
 };
+
+/** As `imagesOfRecord`, of one mapping and with their number. */
+const oneImage = ({ id }: MappingRef): string =>
+  `select *, count(*) over () as images from record_images one where one.golden_id = g.id and one.mapping_id = ${id} offset 0`;
 
 /** Records with exactly one image, which stands in the target for all that we know, and nothing but their own values to be told. */
 const candidatesOf = ({ run, mapping }: Publishing, [first, last]: GoldenRange): string =>
   `copy (select ${changedColumns}
      from (select golden_id from ${stagingOf(run.runId).candidates(mapping.id)} where golden_id between ${first} and ${last}) c
      join golden_records g on g.id = c.golden_id and g.status = 'active'
-     join lateral (${imagesOfRecord}) i on i.mapping_id = ${mapping.id} and i.sub_key = '' and i.entity_type_id = g.entity_type_id
+     join lateral (${oneImage(mapping)}) i on i.images = 1 and i.sub_key = '' and i.entity_type_id = g.entity_type_id
        and i.deleted_run is null and not i.untold and i.raw_hash is not null and i.raw is null and i.statements is null
-     where (select count(*) from record_images one where one.golden_id = g.id and one.mapping_id = ${mapping.id}) = 1
-       and not exists (select 1 from restrictions h where h.golden_id = g.id and h.released_at is null)
+     where not exists (select 1 from restrictions h where h.golden_id = g.id and h.released_at is null)
      order by g.id) to stdout`;
 
 const projectChunk = async (publishing: Publishing, { spelling, range }: ChunkSite): Promise<ChangedRows> => {
@@ -168,35 +194,52 @@ const addEntry = (bytes: BinaryRows, key: CopyEncoder, row: Buffer, from: number
   bytes.endField(start);
 };
 
+interface WrittenChunk {
+  readonly rows: readonly (WrittenRow & Pick<ChangedRow, 'known'>)[];
+  /** Of the rows as they stand. */
+  readonly digest: string;
+}
+
+const nothingWritten: WrittenChunk = { rows: [], digest: createSetDigest().hex() };
+
 /** The rows of a chunk with what stands there now. */
-const writtenRows = (
-  publishing: Publishing,
-  rows: ChangedRows,
-  standing: readonly Buffer[],
-): (WrittenRow & ChangedRow)[] => {
-  const written: (WrittenRow & ChangedRow)[] = [];
-  for (const { row, json } of standingRows(publishing, rows, standing)) {
+const writtenChunk = (publishing: Publishing, changed: ChangedRows, standing: readonly Buffer[]): WrittenChunk => {
+  const rows: (WrittenRow & Pick<ChangedRow, 'known'>)[] = [];
+  const digest = createSetDigest();
+  for (const { row, json } of standingRows(publishing, changed, standing)) {
     if (row === undefined) continue;
-    const hash = hash128(json);
-    const after = hash === row.standing ? null : json.toString('utf8');
-    written.push({ ...row, standing: hash, after });
+    const { goldenId, imageId, key, known, told, version } = row;
+    const octets = sha256Octets(json);
+    const standing = hash128Of(octets);
+    const after = standing === row.standing ? null : json.toString('utf8');
+    digest.addOctets(octets);
+    rows.push({ goldenId, imageId, key, known, told, standing, version, after });
   }
-  return written;
+  return { rows, digest: digest.hex() };
 };
 
 const noteChunk = async (
   publishing: Publishing,
+  { chunk, range }: ChunkSite,
   { same, noted }: ChangedRows,
-  written: readonly WrittenRow[],
+  written: WrittenChunk,
+  isWhole: boolean,
 ): Promise<void> => {
   const { dependencies, lease, run, mapping } = publishing;
   await fenced(
     dependencies.hub,
     lease,
     async (client) => {
-      if (written.length > 0) await recordWritten(client, { run, mapping }, written);
+      if (written.rows.length > 0) {
+        await recordWritten(client, { run, mapping }, written.rows);
+        await recordChunk(client, { ...lease, part: changedPart(mapping) }, chunk, {
+          cursor: range.join('-'),
+          counts: { rows: written.rows.length },
+          digest: written.digest,
+        });
+      }
       await noteDue(client, run, mapping, noted);
-      await noteDone(client, run, mapping, [...same, ...written.map(({ goldenId }) => goldenId)]);
+      if (!isWhole) await noteDone(client, run, mapping, [...same, ...written.rows.map(({ goldenId }) => goldenId)]);
     },
     'bulk',
   );

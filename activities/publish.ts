@@ -208,12 +208,12 @@ const publishRows = async (publishing: Publishing, fresh: FreshPublish): Promise
     .map(({ cursor }) => rangeOf(cursor ?? ''));
   const merged = await anyMerged(publishing);
   const spelling = await rows.spelling(publishing.target);
-  if (!merged) await publishChanged(publishing, spelling, counts);
+  const isDone = !merged && (await publishChanged(publishing, spelling, counts));
   const pages = changePages(publishing, { size: bulk ? bulkPage : pageSize, merged, done }, counts);
   // What came of one page is noted while the next is judged and written; where rows make room for others, one page after the other.
   const noting = new InTurn();
   try {
-    for await (const changes of merged || bulk ? pages : oneAhead(pages)) {
+    for await (const changes of isDone ? [] : merged || bulk ? pages : oneAhead(pages)) {
       dependencies.heartbeat();
       const inserts = changes.every(({ image, row }) => image === null && row !== null);
       if (bulk && inserts) {

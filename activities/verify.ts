@@ -1,5 +1,5 @@
 import type { PoolClient } from 'pg';
-import type { Connector, CopyTextBatch, RowTarget, TargetEntity } from '../connectors/capabilities.js';
+import type { CopyTextBatch, RowTarget, TargetEntity } from '../connectors/capabilities.js';
 import { isAlive, recreate, stagingOf } from '../database/staging.js';
 import { keyOf, keySeparator, type RawRow } from '../domain/rows.js';
 import type { RunRef } from '../domain/run.js';
@@ -8,26 +8,18 @@ import { decodeCopyLine } from '../platform/copy-text.js';
 import { createSetDigest, digitsOf, hash128, sha256Octets, type SetDigest } from '../platform/hash.js';
 import { imagesOfRecord } from './candidates.js';
 import type { StepCounts, TargetRef } from './contract.js';
-import type { InstitutionContext, MappingRef } from './context.js';
+import type { MappingRef } from './context.js';
 import type { ActivityDependencies } from './dependencies.js';
 import { readBatches } from './extract.js';
-import { fenced, readChunks, takeLease, type Chunk, type Lease } from './lease.js';
+import { fenced, readChunks, takeLease, type Chunk } from './lease.js';
 import { asFileRow, hashOfRow } from './projecting.js';
 import { RowLines } from './row-lines.js';
+import { verifyChanged } from './verify-changed.js';
+import { isToldOnce, type Verifying } from './verifying.js';
 
 const pageSize = 5_000;
 /** More of the same would help nobody. */
 const mostFindings = 1_000;
-
-interface Verifying {
-  readonly dependencies: ActivityDependencies;
-  readonly run: RunRef;
-  readonly lease: Lease;
-  readonly context: InstitutionContext;
-  readonly mapping: MappingRef;
-  readonly connector: Connector;
-  readonly target: TargetEntity;
-}
 
 export const createVerify = (dependencies: ActivityDependencies) => {
   const { hub, configurations, openConnector } = dependencies;
@@ -48,7 +40,8 @@ export const createVerify = (dependencies: ActivityDependencies) => {
         );
         const whole = compiled.target.wholeFile === true || bulk.length > 0;
         const counts =
-          (await verifyFresh(verifying, bulk)) ?? (whole ? await verifyWhole(verifying) : await verifyKeys(verifying));
+          (await verifyFresh(verifying, bulk)) ??
+          (whole ? await verifyWhole(verifying) : ((await verifyChanged(verifying)) ?? (await verifyKeys(verifying))));
         dependencies.crashPoint('verify');
         return counts;
       } finally {
@@ -105,14 +98,8 @@ const verifyKeys = async (verifying: Verifying): Promise<StepCounts> => {
   const { dependencies, run, mapping, connector } = verifying;
   const { rows: written } = await dependencies.hub.read(run.institutionId, async (client) => {
     const candidates = stagingOf(run.runId).candidates(mapping.id);
-    // What a later attempt of publishing looked at is not all that the first one wrote.
-    const attempts = await client.query<{ token: string }>(
-      `select token::text from run_leases where run_id = $1 and step = 'publish' and part = $2`,
-      [run.runId, String(mapping.id)],
-    );
-    const once = attempts.rows[0]?.token === '1';
     const looked =
-      once && (await isAlive(client, candidates))
+      (await isToldOnce(client, verifying)) && (await isAlive(client, candidates))
         ? `(select golden_id as id from ${candidates}) g cross join lateral (${imagesOfRecord}) i`
         : 'record_images i';
     return client.query<Written>(`${writtenBy(run, mapping, looked)} order by i.id`);

@@ -210,6 +210,9 @@ export interface CopyTarget {
     text: AsyncIterable<Buffer>,
     intend: (standing: readonly Buffer[]) => Promise<boolean>,
   ): Promise<readonly Buffer[] | null>;
+  /** The rows with these keys as COPY text in the order of `TargetEntity.columns`, spelled as `changeText` tells them, in any order. Held
+   *  in memory. Null where a key is no value of its column's type: `readRows` tells. */
+  readText(target: TargetEntity, keys: readonly RawRow[]): Promise<readonly Buffer[] | null>;
 }
 
 /** A file that we own. Swapped in by rename, so that a reader sees the old or the new one, whole. */

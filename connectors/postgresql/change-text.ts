@@ -127,6 +127,7 @@ const newline = 0x0a;
 
 const countOf = (lines: readonly Buffer[]): number => {
   let count = 0;
-  for (const bytes of lines) for (const byte of bytes) if (byte === newline) count += 1;
+  for (const bytes of lines)
+    for (let at = bytes.indexOf(newline); at >= 0; at = bytes.indexOf(newline, at + 1)) count += 1;
   return count;
 };

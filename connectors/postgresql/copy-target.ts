@@ -3,6 +3,7 @@ import { copyIn } from '../../platform/copy.js';
 import type { CopyTarget, TargetEntity } from '../capabilities.js';
 import { changeText } from './change-text.js';
 import { isRowRefusal, refusalOf } from './errors.js';
+import { readText } from './read-text.js';
 import type { PostgresSessions } from './sessions.js';
 import { copyRows, planWrites } from './write-plan.js';
 
@@ -24,4 +25,5 @@ export const createCopyTarget = (sessions: PostgresSessions): CopyTarget => ({
     });
   },
   changeText: changeText(sessions),
+  readText: readText(sessions),
 });

@@ -71,7 +71,8 @@ export interface PlacedWrite {
   readonly write: RowWrite;
 }
 
-const matchKey = (plan: Pick<WritePlan, 'key'>): string =>
+/** Keys of the target (`t`) and those that are given (`s`: k0, k1 …). */
+export const matchKey = (plan: Pick<WritePlan, 'key'>): string =>
   plan.key.map((column, index) => `t.${column.sql} = s.k${String(index)}::${column.plainType}`).join(' and ');
 
 const unnestKeys = (plan: Pick<WritePlan, 'key'>, keys: readonly RawRow[], places: readonly number[]): Unnested => {

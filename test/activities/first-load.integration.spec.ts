@@ -192,6 +192,7 @@ describe('a first load', () => {
       rows: { ...rows, writeRows: (...given) => (calls.push('writeRows'), rows.writeRows(...given)) },
       copy: {
         changeText: (...given) => (calls.push('changeText'), copy.changeText(...given)),
+        readText: (...given) => (calls.push('readText'), copy.readText(...given)),
         insertText: async (...given) => {
           calls.push('insertText');
           const written = await copy.insertText(...given);

@@ -141,6 +141,12 @@ describe('changes of known rows', () => {
       offered: [] as boolean[],
       /** What others do in the target between the intent and the write of a chunk. */
       meanwhile: '',
+      /** What others do in the target between the last write and the verification. */
+      afterwards: '',
+      /** How many rows were read back by chunks. */
+      readBack: 0,
+      /** What verifying told of the rows of each run. */
+      verified: [] as unknown[],
       /** At which of the crash points of publishing the attempt ends, once; 0: none. */
       crashAt: 0,
     };
@@ -157,7 +163,11 @@ describe('changes of known rows', () => {
         world.offered.push(changed !== null);
         return changed;
       };
-      return { ...connector, copy: { insertText: copy.insertText.bind(copy), changeText } };
+      const readText: typeof copy.readText = async (target, keys) => {
+        world.readBack += keys.length;
+        return await copy.readText(target, keys);
+      };
+      return { ...connector, copy: { insertText: copy.insertText.bind(copy), changeText, readText } };
     };
     const activities = directActivities(hub, {
       openConnector: ({ kind, settings }) => wrapped(createConnector(kind, settings)),
@@ -175,7 +185,13 @@ describe('changes of known rows', () => {
         return await activities.publish(...given);
       }
     };
-    const conductor = new DirectConductor({ ...activities, publish });
+    const verify: typeof activities.verify = async (...given) => {
+      if (world.afterwards !== '') await systems.query(world.afterwards);
+      const told = await activities.verify(...given);
+      world.verified.push(told);
+      return told;
+    };
+    const conductor = new DirectConductor({ ...activities, publish, verify });
     const rows = async (sql: string): Promise<unknown[]> =>
       hub.read(institutionId, async (client) => (await client.query<object>(sql)).rows);
     return Object.assign(world, {
@@ -278,6 +294,8 @@ describe('changes of known rows', () => {
     );
     expect(chunks.crashAt).toBe(0);
     expect(chunks.offered).toEqual(point === 2 ? [true, false] : [true]);
+    // Of several attempts no digest tells.
+    expect([chunks.readBack, chunks.verified.at(-1)]).toEqual([0, { verified: count, differing: 0 }]);
     expect(after).toHaveLength(count);
     expect(undone).toEqual(before);
   });
@@ -308,6 +326,37 @@ describe('changes of known rows', () => {
     const told = await world.target();
     expect(told.filter((row) => JSON.stringify(row).includes('new '))).toHaveLength(count - 1);
     expect(told.filter((row) => JSON.stringify(row).includes('theirs'))).toHaveLength(1);
+  });
+
+  test('are read back by chunks where nothing was told otherwise', async () => {
+    const world = await open(true);
+    await world.sync();
+    await world.change(everyName('new'));
+    const run = await world.sync();
+    expect([world.readBack, world.verified.at(-1)]).toEqual([count, { verified: count, differing: 0 }]);
+    expect(await world.stored(run)).toMatchObject({ findings: [] });
+    await world.change(everyName('newer').with(6, 'gone'));
+    await world.sync();
+    expect([world.readBack, world.verified.at(-1)]).toEqual([count, { verified: count - 1, differing: 0 }]);
+  });
+
+  test.each([
+    ['changed', `update public.CODE_to set note = 'theirs' where number = 'n7'`],
+    [
+      'changed in two rows that become each other',
+      `update public.CODE_to set name = case number when 'n7' then 'new 7' else 'new 6' end where number in ('n7', 'n8')`,
+    ],
+    ['taken away', `delete from public.CODE_to where number = 'n7'`],
+  ])('are found to differ where one is %s there before they are read back', async (_, afterwards) => {
+    const world = await open(true);
+    await world.sync();
+    await world.change(everyName('new'));
+    world.afterwards = afterwards.replaceAll('CODE', world.code);
+    const run = await world.sync();
+    const keys = afterwards.includes('n8') ? ['n7', 'n8'] : ['n7'];
+    expect(world.offered).toEqual([true]);
+    expect(world.verified.at(-1)).toEqual({ verified: count, differing: keys.length });
+    expect(await world.stored(run)).toMatchObject({ findings: keys.map((key) => ({ kind: 'verify_differs', key })) });
   });
 
   test('are told but for the row that the target refuses', async () => {

@@ -393,6 +393,25 @@ export const describeTextChanges = (name: string, worldOf: () => CopyTargetWorld
       expect(await world.standing()).toEqual(ids.filter((id) => id !== 7).map((id) => world.row(id, 'one')));
     });
 
+    it('reads rows by their keys as they were told when they were changed', async () => {
+      const world = await filled();
+      const { copy, rows, target } = world;
+      const keys = [...mixed.map((id) => [String(id)]), ['9999']];
+      const read = async (asked: readonly RawRow[]): Promise<RawRow[]> =>
+        rowsOfText((await copy.readText(target, asked)) ?? []).toSorted(
+          (one, other) => Number(one[0]) - Number(other[0]),
+        );
+      expect(await read(keys)).toEqual(ids.map((id) => world.row(id, 'one')));
+      const told = rowsOfText((await copy.changeText(target, copyText(changed(world)), yes)) ?? []);
+      expect(await read(keys)).toEqual(told.toSorted((one, other) => Number(one[0]) - Number(other[0])));
+      const again = await rows.readRows(target, keys);
+      expect(await read(keys)).toEqual(ids.map((id) => again.get(String(id))));
+      expect(await read([['3'], ['9999']])).toEqual([again.get('3')]);
+      expect(await read([])).toEqual([]);
+      // Keys are numbers here.
+      expect(await copy.readText(target, [['3'], ['no number']])).toBeNull();
+    });
+
     it('says that its schema changed', async () => {
       const { copy, target } = await filled();
       const text = copyText([]);

@@ -534,6 +534,21 @@ describe('what PostgreSQL has of its own, as a target', () => {
       new Map([['1', ['1']]]),
     );
   });
+
+  it('reads text by keys of several columns, whatever they are spelled with', async () => {
+    const odd = `it's "odd", {x}\\N é`;
+    await client.query(`
+      create table odd_keys (kind char(3), name text, at date, due numeric(8,2), primary key (kind, name))`);
+    await client.query(
+      `insert into odd_keys values ('ab', $1, '2026-01-02', 1.5), ('abc', $1, null, 2), ('abc', 'NULL', null, null)`,
+      [odd],
+    );
+    const entity = { entity: 'odd_keys', key: ['kind', 'name'], columns: ['name', 'kind', 'at', 'due'] };
+    const read = async (...keys: RawRow[]): Promise<RawRow[]> =>
+      rowsOfText((await has(connector.copy).readText(entity, keys)) ?? []);
+    expect(await read(['ab ', odd])).toEqual([[odd, 'ab ', '2026-01-02', '1.50']]);
+    expect(await read(['abc', 'NULL'], ['abc', odd.toUpperCase()])).toEqual([['NULL', 'abc', null, null]]);
+  });
 });
 
 describe('COPY streams', () => {

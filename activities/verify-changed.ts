@@ -1,0 +1,88 @@
+import type { PoolClient } from 'pg';
+import type { CopyTarget } from '../connectors/capabilities.js';
+import { keySeparator, type RawRow } from '../domain/rows.js';
+import { createSetDigest, sha256Octets } from '../platform/hash.js';
+import type { StepCounts } from './contract.js';
+import { oneAhead } from './lanes.js';
+import { readChunks, type Chunk } from './lease.js';
+import { changedPart } from './publish-changed.js';
+import { RowLines } from './row-lines.js';
+import { isToldOnce, type Verifying } from './verifying.js';
+
+/** Where all that a run told was told by chunks of changed rows (`publishChanged`), each of those has to stand as its digest says. Null where
+ *  one does not, or something was told otherwise: then row by row. */
+export const verifyChanged = async (verifying: Verifying): Promise<StepCounts | null> => {
+  const { dependencies, run, connector, target } = verifying;
+  const { copy } = connector;
+  if (copy === undefined) return null;
+  const chunks = await dependencies.hub.read(run.institutionId, (client) => chunksOf(client, verifying));
+  const lines = new RowLines(target.columns.length);
+  let verified = 0;
+  for await (const { chunk, text } of oneAhead(textsOf(verifying, copy, chunks))) {
+    const found = createSetDigest();
+    let rows = 0;
+    for (const bytes of text ?? []) {
+      for (let at = 0; at < bytes.length; rows += 1) {
+        const { json, next } = lines.read(bytes, at);
+        found.addOctets(sha256Octets(json));
+        at = next;
+      }
+    }
+    if (rows !== rowsOf(chunk) || found.hex() !== chunk.digest) return null;
+    verified += rows;
+    dependencies.heartbeat();
+  }
+  return verified === 0 ? null : { verified, differing: 0 };
+};
+
+const rowsOf = ({ counts }: Chunk): number => Number(counts['rows']);
+
+/** The chunks of a run that told nothing otherwise, in one attempt; else none. */
+const chunksOf = async (client: PoolClient, verifying: Verifying): Promise<readonly Chunk[]> => {
+  const { run, mapping } = verifying;
+  if (!(await isToldOnce(client, verifying))) return [];
+  const chunks = await readChunks(client, run.runId, 'publish', changedPart(mapping));
+  const [published] = await readChunks(client, run.runId, 'publish', `${mapping.id}/counts`);
+  const { written, already } = published?.counts ?? {};
+  const told = chunks.reduce((sum, chunk) => sum + rowsOf(chunk), 0);
+  return Number(written) + Number(already) === told ? chunks : [];
+};
+
+/** Keys of one chunk are asked for here while the rows of the one before it are read there. */
+async function* keysOfAll(
+  { dependencies, run, mapping }: Verifying,
+  chunks: readonly Chunk[],
+): AsyncGenerator<readonly [Chunk, readonly RawRow[]], void, undefined> {
+  for (const chunk of chunks)
+    yield [chunk, await dependencies.hub.read(run.institutionId, (client) => keysOf(client, { run, mapping }, chunk))];
+}
+
+interface ChunkText {
+  readonly chunk: Chunk;
+  /** Its rows as they stand; null: they can't be read so. */
+  readonly text: readonly Buffer[] | null;
+}
+
+async function* textsOf(
+  verifying: Verifying,
+  copy: CopyTarget,
+  chunks: readonly Chunk[],
+): AsyncGenerator<ChunkText, void, undefined> {
+  for await (const [chunk, keys] of oneAhead(keysOfAll(verifying, chunks)))
+    yield { chunk, text: await copy.readText(verifying.target, keys) };
+}
+
+/** The keys of a chunk by its entries, which lie beside each other. */
+const keysOf = async (
+  client: PoolClient,
+  { run, mapping }: Pick<Verifying, 'run' | 'mapping'>,
+  { cursor }: Chunk,
+): Promise<RawRow[]> => {
+  const [first, last] = (cursor ?? '').split('-');
+  const { rows } = await client.query<{ key: string }>(
+    `select after ->> 'key' as key from change_set_entries
+     where run_id = $1 and kind = 'target' and mapping_id = $2 and row_id between $3 and $4 and outcome = 'written' and after is not null`,
+    [run.runId, mapping.id, first, last],
+  );
+  return rows.map(({ key }) => key.split(keySeparator));
+};
