@@ -2,11 +2,22 @@ import type { PoolClient } from 'pg';
 import type { Partition, ReadRequest, SnapshotReader } from '../connectors/capabilities.js';
 import { markAlive, recreate, stagingColumns, stagingOf } from '../database/staging.js';
 import { CopySink } from '../platform/copy-sink.js';
+import { LineGroups } from '../platform/line-groups.js';
 import type { StepCounts } from './contract.js';
 import type { ActivityDependencies } from './dependencies.js';
 import { loadKnownRows } from './known-rows.js';
+import { InTurn } from './lanes.js';
 import { fenced, recordChunk, type Lease } from './lease.js';
 import { RawChunk, type RawSite } from './raw-chunk.js';
+import {
+  forgetBlocks,
+  loadRemembered,
+  mayRemember,
+  mostTouched,
+  storeBlock,
+  type RememberedBlocks,
+} from './remembered-rows.js';
+import { RowsOfText } from './rows-of-text.js';
 import { ContentReading, isAsItWas, readContent } from './source-content.js';
 
 const chunkRows = 5_000;
@@ -19,8 +30,8 @@ export interface ComparedRead extends RawSite {
 }
 
 /** Reads a source of which most is known: stages the rows that are not as they were, and the images whose rows were not seen. Where its
- *  text is what it was, no row is looked at. An attempt begins anew, since what was seen is in memory only. Null where too much is
- *  known for that. */
+ *  text is what it was, no row is looked at; where groups of its lines are, none of those. An attempt begins anew, since what was seen is in
+ *  memory only. Null where too much is known for that. */
 export const extractChanges = async (
   { hub, heartbeat, cancelled, crashPoint }: ActivityDependencies,
   site: ComparedRead,
@@ -33,6 +44,7 @@ export const extractChanges = async (
       run.runId,
       lease.part,
     ]);
+    await forgetBlocks(client, run, mapping.id);
   });
   const readCopyText = reader.readCopyText?.bind(reader);
   if (readCopyText === undefined) return null;
@@ -49,37 +61,83 @@ export const extractChanges = async (
     crashPoint('extract');
     return { rows: known, rejected: 0 };
   }
-  const known = await hub.read(run.institutionId, (client) => loadKnownRows(client, run, mapping, cancelled()));
+  const known =
+    (await hub.read(run.institutionId, (client) => loadRemembered(client, run, mapping, cancelled()))) ??
+    (await hub.read(run.institutionId, (client) => loadKnownRows(client, run, mapping, cancelled())));
   if (known === null) return null;
 
-  let [chunk, rows] = [0, 0];
+  let [chunk, rows, staged, blocks] = [0, 0, 0, 0];
   const content = new ContentReading(mapping, read);
+  /** What the next read is to know; null where most of it would have to be asked again. */
+  let text = mayRemember(run, mapping) ? new RowsOfText() : null;
+  const storing = new InTurn();
+  const store = async (): Promise<void> => {
+    for (const bytes of text?.takeBlocks() ?? []) {
+      const block = blocks++;
+      await storing.next(() =>
+        fenced(hub, lease, (client) => storeBlock(client, run, mapping.id, block, bytes), 'bulk'),
+      );
+    }
+  };
   const stage = async (filled: RawChunk, isLast: boolean): Promise<void> => {
     const own = { rows: filled.rows, rejected: 0, known: filled.known, last: isLast };
-    const text = isLast ? { content: content.finished(rows + own.rows + own.known) } : {};
+    const last = isLast
+      ? {
+          content: content.finished(rows + own.rows + own.known),
+          ...(text === null ? {} : { remembered: { version: mapping.version, blocks } satisfies RememberedBlocks }),
+        }
+      : {};
     await fenced(
       hub,
       lease,
       async (client) => {
         await filled.stage(client);
         if (isLast) await stageUnseen(client, site, known.unseen());
-        await recordChunk(client, lease, chunk, { counts: { ...own, ...text } });
+        await recordChunk(client, lease, chunk, { counts: { ...own, ...last } });
       },
       'bulk',
     );
     rows += filled.rows + filled.known;
+    staged += filled.rows;
     chunk += 1;
     filled.clear();
+    if (staged > mostTouched) text = null;
     crashPoint('extract');
   };
-  const filling = new RawChunk({ ...site, isKnown: (json) => known.see(json) });
-  for await (const batch of readCopyText(plan, read, null, signal)) {
-    heartbeat();
-    content.add(batch);
-    filling.addText(batch.text);
-    if (filling.rows >= chunkRows) await stage(filling, false);
+  const filling = new RawChunk({
+    ...site,
+    isKnown: (json) => {
+      const id = known.see(json);
+      text?.addFrom(known.sought, 0, id);
+      return id !== 0;
+    },
+  });
+  const groups = new LineGroups();
+  const add = (group: Buffer): void => {
+    const seen = text === null ? 0 : known.seeGroup(group, text);
+    filling.known += seen;
+    if (seen > 0 || group.length === 0) return;
+    filling.addText(group);
+    text?.endGroup(known.soughtGroup);
+  };
+  try {
+    for await (const batch of readCopyText(plan, read, null, signal)) {
+      heartbeat();
+      content.add(batch);
+      if (text === null) add(batch.text);
+      else for (const group of groups.of(batch.text)) add(group);
+      if (filling.rows >= chunkRows) await stage(filling, false);
+      await store();
+    }
+    add(groups.rest());
+    if (text !== null) known.addUnseen(text);
+    text?.endBlock();
+    await store();
+    await storing.done();
+    await stage(filling, true);
+  } finally {
+    await storing.settled();
   }
-  await stage(filling, true);
   return { rows, rejected: 0 };
 };
 

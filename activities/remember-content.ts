@@ -2,6 +2,7 @@ import type { PoolClient } from 'pg';
 import type { RunRef } from '../domain/run.js';
 import { readSourcePlans, type SourcePlan } from './extract.js';
 import { readChunks } from './lease.js';
+import { keepRemembered, type RememberedBlocks } from './remembered-rows.js';
 import type { SourceContent } from './source-content.js';
 
 /** Whether every row that the run read of a source is in its images now, with nothing that a later run has to tell again. */
@@ -12,31 +13,39 @@ const allApplied = async (client: PoolClient, run: RunRef, mappingId: number): P
   return ['rejected', 'held', 'waiting', 'filtered'].every((kind) => Number(chunk.counts[kind] ?? 0) === 0);
 };
 
-/** What the run read of a source; null where it did not read the text of every partition from its beginning to its end. */
-const contentRead = async (
+/** What the last chunk of each partition says of a source that the run read. */
+const lastCounts = async (
   client: PoolClient,
   run: RunRef,
   mappingId: number,
   plan: SourcePlan,
-): Promise<SourceContent | null> => {
-  const contents: SourceContent[] = [];
+): Promise<readonly Readonly<Record<string, unknown>>[]> => {
+  const found: Readonly<Record<string, unknown>>[] = [];
   for (const { ordinal } of plan.partitions) {
     const chunks = await readChunks(client, run.runId, 'extract', `${String(mappingId)}/${String(ordinal)}`);
-    const content = chunks.at(-1)?.counts['content'] as SourceContent | null | undefined;
-    if (content === undefined || content === null) return null;
-    contents.push(content);
+    found.push(chunks.at(-1)?.counts ?? {});
   }
-  if (contents.length === 0) return null;
+  return found;
+};
+
+/** What the run read of a source; null where it did not read the text of every partition from its beginning to its end. */
+const contentRead = (read: readonly Readonly<Record<string, unknown>>[]): SourceContent | null => {
+  const contents = read.flatMap(({ content }) => (content as SourceContent | null | undefined) ?? []);
+  if (contents.length === 0 || contents.length < read.length) return null;
   const version = Math.min(...contents.map((content) => content.version));
   return { version, partitions: contents.flatMap(({ partitions }) => partitions) };
 };
 
-/** Remembers what the sources held that the run read whole. Called where it completes. */
+/** Remembers what the sources held that the run read whole, and which rows they were. Called where it completes. */
 export const rememberContent = async (client: PoolClient, run: RunRef): Promise<void> => {
   if (run.kind !== 'sync' || run.subjectKey !== undefined) return;
   for (const [mappingId, plan] of await readSourcePlans(client, run.runId)) {
-    if (plan.mode !== 'full') continue;
-    const content = await contentRead(client, run, mappingId, plan);
+    if (plan.partitions.length === 0) continue;
+    const read = await lastCounts(client, run, mappingId, plan);
+    const [only] = read;
+    const remembered = only?.['remembered'] as RememberedBlocks | undefined;
+    if (remembered !== undefined) await keepRemembered(client, run, mappingId, remembered);
+    const content = plan.mode === 'full' ? contentRead(read) : null;
     if (content === null || !(await allApplied(client, run, mappingId))) continue;
     await client.query(
       `insert into watermarks (mapping_id, kind, institution_id, value, run_id) values ($1, 'content', $2, $3, $4)

@@ -11,6 +11,7 @@ import { closeLeases, readChunks } from './lease.js';
 import { postedWholly, postSteps } from './post.js';
 import { rememberMapped } from './remap.js';
 import { rememberContent } from './remember-content.js';
+import { forgetUnkept } from './remembered-rows.js';
 import { closeReplay } from './stage-replay.js';
 
 const uniqueViolation = '23505';
@@ -243,6 +244,7 @@ export const createRuns = ({ hub, configurations }: ActivityDependencies) => ({
         await rememberMapped(client, run);
         await rememberContent(client, run);
       }
+      await forgetUnkept(client, run);
       await client.query(`update deliveries set state = $2 where run_id = $1 and state = 'seen'`, [
         run.runId,
         completed ? 'accepted' : 'rolled_back',

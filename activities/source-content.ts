@@ -135,9 +135,8 @@ export const isAsItWas = async (
   }
 };
 
-/** Runs that wrote images since a run began that remembered a content, or may do so at any moment: `w` is what it remembered, `r` the
- *  run, $2 who asks. */
-const writersSince = `select from sync_runs o where o.id <> r.id and o.kind <> 'dry_run' and (o.finished_at is null or o.finished_at > r.started_at)
+/** Runs `o` that wrote images since a run `r` began that remembered a source, or may do so at any moment; $2 is the run that asks. */
+export const writersSince = `from sync_runs o where o.id <> r.id and o.kind <> 'dry_run' and (o.finished_at is null or o.finished_at > r.started_at)
   and (o.apply_started or o.id <> $2 and (o.kind = 'rollback' or o.finished_at is null
     or coalesce((o.counts #>> '{summary,targetWrites}')::bigint, 1) > 0))`;
 
@@ -149,7 +148,7 @@ export const readContent = async (
 ): Promise<SourceContent | null> => {
   const { rows } = await client.query<{ value: string }>(
     `select w.value from watermarks w join sync_runs r on r.id = w.run_id
-     where w.mapping_id = $1 and w.kind = 'content' and (w.value::jsonb ->> 'version')::integer >= $3 and not exists (${writersSince})`,
+     where w.mapping_id = $1 and w.kind = 'content' and (w.value::jsonb ->> 'version')::integer >= $3 and not exists (select ${writersSince})`,
     [mapping.id, run.runId, mapping.derivedSince],
   );
   const [found] = rows;

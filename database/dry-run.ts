@@ -38,7 +38,7 @@ export const shared = [
     'inquiries',
     'disclosures',
   ],
-  ...['decision_batches', 'golden_words', 'run_requests'],
+  ...['decision_batches', 'golden_words', 'run_requests', 'remembered_rows'],
 ] as const;
 
 /* Of these no step asks for what is closed. */

@@ -187,3 +187,33 @@ export class BinaryRows extends GrowingBytes {
     bytes[at + 3] = value;
   }
 }
+
+const rowHead = 2;
+const valueHead = 4;
+
+/** Cuts a stream in binary COPY format into the values of its rows, which have one field each, not null. */
+export class BinaryValueSplitter extends GrowingBytes {
+  private isBegun = false;
+
+  /** The values that became whole with this chunk, each where it is: it holds until the next one is asked for. */
+  *whole(chunk: Buffer): Generator<Buffer, void, undefined> {
+    this.addBytes(chunk, 0, chunk.length);
+    const bytes = this.look();
+    let at = 0;
+    if (!this.isBegun && bytes.length >= signature.length) {
+      this.isBegun = true;
+      at = signature.length;
+    }
+    // The last row has no field and is shorter: nothing comes after it.
+    while (this.isBegun && bytes.length - at >= rowHead + valueHead) {
+      const start = at + rowHead + valueHead;
+      const end = start + bytes.readInt32BE(at + rowHead);
+      if (end > bytes.length) break;
+      yield bytes.subarray(start, end);
+      at = end;
+    }
+    // What is begun goes to the front.
+    bytes.copyWithin(0, at);
+    this.cut(bytes.length - at);
+  }
+}

@@ -3,6 +3,7 @@ import { pipeline } from 'node:stream/promises';
 import type { Client } from 'pg';
 import { from as copyFromStream, to as copyToStream } from 'pg-copy-streams';
 import { cancelQuery } from './cancel-query.js';
+import { BinaryValueSplitter } from './copy-binary.js';
 import { CopyLineSplitter, decodeCopyLine, linesOf } from './copy-text.js';
 
 export interface CopyOptions {
@@ -46,6 +47,26 @@ export async function* copyOutBytes(
   sql: string,
   options: CopyOptions = {},
 ): AsyncGenerator<Buffer, void, undefined> {
+  const splitter = new CopyLineSplitter();
+  for await (const chunk of copyOutChunks(client, sql, options)) yield* splitter.whole(chunk);
+}
+
+/** Reads one bytea a row, of `copy … to stdout (format binary)`; told as by `copyOutBytes`. */
+export async function* copyOutValues(
+  client: Client,
+  sql: string,
+  options: CopyOptions = {},
+): AsyncGenerator<Buffer, void, undefined> {
+  const splitter = new BinaryValueSplitter();
+  for await (const chunk of copyOutChunks(client, sql, options)) yield* splitter.whole(chunk);
+}
+
+/** What comes, as it comes. */
+async function* copyOutChunks(
+  client: Client,
+  sql: string,
+  options: CopyOptions = {},
+): AsyncGenerator<Buffer, void, undefined> {
   const { signal } = options;
   signal?.throwIfAborted();
   const stream = client.query(copyToStream(sql, { highWaterMark: 256 * 1024 }));
@@ -58,10 +79,9 @@ export async function* copyOutBytes(
   };
   signal?.addEventListener('abort', cancel, { once: true });
   try {
-    const splitter = new CopyLineSplitter();
     for await (const chunk of stream.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
       signal?.throwIfAborted();
-      yield* splitter.whole(chunk);
+      yield chunk;
     }
   } catch (error) {
     signal?.throwIfAborted();
