@@ -15,7 +15,7 @@ export const mostTouched = 100_000;
 /** Whether a run may go by what is remembered of a source, and remember it. A system that we write to, too, says what we told it, of which no
  *  trace is left by image; a dry run has images of its own. */
 export const mayRemember = (run: RunRef, mapping: MappingRef): boolean =>
-  run.kind === 'sync' && run.subjectKey === undefined && mapping.definition.target === undefined;
+  run.kind === 'sync' && run.dry !== true && run.subjectKey === undefined && mapping.definition.target === undefined;
 
 /** What is in force of a source: `r` is the run that remembered it. */
 interface Remembered {

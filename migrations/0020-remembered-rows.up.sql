@@ -8,6 +8,7 @@ create unlogged table concord.remembered_rows (
   bytes bytea not null,
   primary key (run_id, mapping_id, block)
 );
+create index remembered_rows_mapping on concord.remembered_rows (mapping_id);
 -- Digests do not become smaller.
 alter table concord.remembered_rows alter column bytes set storage external;
 alter table concord.remembered_rows enable row level security;

@@ -513,6 +513,18 @@ create table concord.rejected_records (
   constraint rejected_records_state_check CHECK ((state = ANY (ARRAY['open'::text, 'replaying'::text, 'resolved'::text])))
 );
 alter table concord.rejected_records enable row level security;
+create unlogged table concord.remembered_rows (
+  run_id bigint not null,
+  mapping_id integer not null,
+  block integer not null,
+  institution_id integer not null,
+  bytes bytea not null,
+  constraint remembered_rows_institution_id_fkey FOREIGN KEY (institution_id) REFERENCES concord.institutions(id),
+  constraint remembered_rows_mapping_id_fkey FOREIGN KEY (mapping_id) REFERENCES concord.cross_system_mappings(id),
+  constraint remembered_rows_pkey PRIMARY KEY (run_id, mapping_id, block),
+  constraint remembered_rows_run_id_fkey FOREIGN KEY (run_id) REFERENCES concord.sync_runs(id)
+);
+alter table concord.remembered_rows enable row level security;
 create table concord.restrictions (
   id bigint not null generated always as identity,
   institution_id integer not null,
@@ -787,7 +799,7 @@ create table concord.watermarks (
   value text not null,
   run_id bigint not null,
   constraint watermarks_institution_id_fkey FOREIGN KEY (institution_id) REFERENCES concord.institutions(id),
-  constraint watermarks_kind_check CHECK ((kind = ANY (ARRAY['read'::text, 'baseline'::text, 'mapped'::text, 'projected'::text, 'content'::text]))),
+  constraint watermarks_kind_check CHECK ((kind = ANY (ARRAY['read'::text, 'baseline'::text, 'mapped'::text, 'projected'::text, 'content'::text, 'rows'::text]))),
   constraint watermarks_mapping_id_fkey FOREIGN KEY (mapping_id) REFERENCES concord.cross_system_mappings(id),
   constraint watermarks_pkey PRIMARY KEY (mapping_id, kind),
   constraint watermarks_run_id_fkey FOREIGN KEY (run_id) REFERENCES concord.sync_runs(id)
@@ -875,6 +887,7 @@ CREATE INDEX rejected_records_key ON concord.rejected_records USING btree (insti
 CREATE INDEX rejected_records_run ON concord.rejected_records USING btree (run_id, id);
 CREATE INDEX rejected_records_settled ON concord.rejected_records USING btree (settle_run_id) WHERE (settle_run_id IS NOT NULL);
 CREATE INDEX rejected_records_waiting ON concord.rejected_records USING btree (mapping_id, source_key) WHERE ((kind = 'waiting'::text) AND (state = 'open'::text));
+CREATE INDEX remembered_rows_mapping ON concord.remembered_rows USING btree (mapping_id);
 CREATE INDEX restrictions_record ON concord.restrictions USING btree (golden_id);
 CREATE UNIQUE INDEX restrictions_standing ON concord.restrictions USING btree (golden_id, recipient_class) WHERE (released_at IS NULL);
 CREATE INDEX restrictions_subject ON concord.restrictions USING btree (subject_key) WHERE (subject_key IS NOT NULL);
@@ -980,6 +993,7 @@ create policy shown on concord.rejected_records as restrictive for all to concor
            FROM concord.entity_types e))))))) AND (( SELECT (concord.shown_class() IS NULL)) OR (NOT (EXISTS ( SELECT
    FROM concord.restricted_rows r
   WHERE ((r.mapping_id = rejected_records.mapping_id) AND (r.source_key = rejected_records.source_key))))))))));
+create policy institution on concord.remembered_rows for all to public using ((institution_id = ( SELECT (NULLIF(current_setting('concord.institution'::text, true), ''::text))::integer AS "nullif")));
 create policy institution on concord.restrictions for all to public using ((institution_id = ( SELECT (NULLIF(current_setting('concord.institution'::text, true), ''::text))::integer AS "nullif")));
 create policy shown on concord.restrictions as restrictive for all to concord_api using ((( SELECT concord.shows_all() AS shows_all) OR (EXISTS ( SELECT
    FROM concord.golden_records g
@@ -1586,6 +1600,8 @@ grant delete, insert, select, update on table concord.record_identifiers to conc
 grant delete, insert, select, update on table concord.record_images to concord_api;
 grant delete, insert, select, update on table concord.rejected_records to concord_api;
 grant delete, insert, select, update on table concord.rejected_records to concord_worker;
+grant delete, insert, select, update on table concord.remembered_rows to concord_api;
+grant delete, insert, select, update on table concord.remembered_rows to concord_worker;
 grant delete, insert, select, update on table concord.restrictions to concord_api;
 grant delete, insert, select, update on table concord.restrictions to concord_worker;
 grant delete, insert, select, update on table concord.rolled_back_inputs to concord_api;

@@ -80,6 +80,7 @@ function exampleValue(type: string, mark: number): string {
   if (type === 'jsonb') return '{}';
   if (type === 'double precision') return '1';
   if (type.endsWith('[]')) return '{}';
+  if (type === 'bytea') return '\\x01';
   if (type === 'text') return `example ${mark}`;
   throw new Error(`no example of type ${type}: add one`);
 }

@@ -1,0 +1,424 @@
+import { jest } from '@jest/globals';
+import pg from 'pg';
+import { ConfigurationCache } from '../../activities/context.js';
+import { loadKnownRows } from '../../activities/known-rows.js';
+import { loadRemembered } from '../../activities/remembered-rows.js';
+import { applyConfiguration, loadConfiguration } from '../../database/configuration-store.js';
+import { createHub, type Hub } from '../../database/hub.js';
+import type { EntityTypeDefinition } from '../../domain/entity-type.js';
+import type { Configuration } from '../../domain/job-definition.js';
+import type { SourceMapping } from '../../domain/mapping-definition.js';
+import type { RunRef } from '../../domain/run.js';
+import { createDatabase } from '../harness/database.js';
+import { DirectConductor, directActivities } from '../merge/database-world.js';
+
+jest.setTimeout(120_000);
+
+/* What is remembered of a source has to say what its images say, or not to count, whatever wrote images since. */
+
+const person: EntityTypeDefinition = {
+  name: 'person',
+  kind: 'mastered',
+  subject: 'self',
+  identifiers: [{ scheme: 'number' }],
+  groups: (['name', 'due'] as const).map((name) => ({
+    name,
+    attributes: [{ name, type: 'text' }],
+    strategy: 'source_priority' as const,
+    priority: ['one', 'two'],
+  })),
+};
+
+const sourceOf = (entityType: string): SourceMapping => ({
+  columns: ['id', 'number', 'name', 'due', 'seen'],
+  key: ['id'],
+  watermark: { column: 'seen' },
+  records: [
+    {
+      entityType,
+      groups: { name: { from: 'name' }, due: { from: 'due' } },
+      identifiers: { number: { from: 'number' } },
+    },
+  ],
+  rules: [{ name: 'named', field: 'name', check: 'required', severity: 'reject' }],
+});
+
+const targetOf = {
+  root: 'person',
+  key: [{ column: 'name', from: 'name' }],
+  columns: [{ column: 'due', from: 'due' }],
+  recipientClass: 'internal',
+  rollback: 'restore',
+} as const;
+
+const configurationOf = (code: string, url: string, both: boolean, more: Partial<SourceMapping>): Configuration => ({
+  institution: { code, name: code, timeZone: 'UTC', recipientClasses: ['internal'] },
+  systems: ['one', 'two', 'mirror'].map((name) => ({ name, kind: 'postgresql', settings: { url } })),
+  entityTypes: [person],
+  codeTables: [],
+  mappings: [
+    {
+      name: `one.${code}_one`,
+      system: 'one',
+      entity: `${code}_one`,
+      source: { ...sourceOf('person'), ...more },
+      ...(both ? { target: targetOf } : {}),
+    },
+    { name: `two.${code}_two`, system: 'two', entity: `${code}_two`, source: sourceOf('person') },
+    { name: `mirror.${code}_to`, system: 'mirror', entity: `${code}_to`, target: targetOf },
+  ],
+  jobs: [
+    { name: 'all', sources: [`one.${code}_one`], targets: [`mirror.${code}_to`] },
+    { name: 'marked', sources: [`one.${code}_one`], targets: [`mirror.${code}_to`], reading: 'watermark' },
+    { name: 'other', sources: [`two.${code}_two`], targets: [`mirror.${code}_to`] },
+    { name: 'back', sources: [`one.${code}_one`], targets: both ? [`one.${code}_one`] : [] },
+  ],
+});
+
+class Interruption extends Error {}
+
+describe('rows that are remembered by their text', () => {
+  let database: Awaited<ReturnType<typeof createDatabase>>;
+  let hub: Hub;
+  let systems: pg.Client;
+
+  beforeAll(async () => {
+    database = await createDatabase();
+    hub = createHub({ url: database.url, role: 'concord_worker', max: 8 });
+    systems = new pg.Client({ connectionString: database.url });
+    await systems.connect();
+  });
+  afterAll(async () => {
+    await systems.end();
+    await hub.close();
+    await database.drop();
+  });
+
+  const open = async (code: string, both = false) => {
+    for (const name of ['one', 'two'])
+      await systems.query(
+        `create table public.${code}_${name} (id text primary key, number text, name text, due text, seen timestamptz default '2026-01-01 00:00:00Z')`,
+      );
+    await systems.query(`create table public.${code}_to (name text primary key, due text)`);
+    const configure = async (more: Partial<SourceMapping> = {}): Promise<number> =>
+      (await applyConfiguration(hub, configurationOf(code, database.url, both, more), 'test')).institutionId;
+    const institutionId = await configure();
+    const jobs = new Map(
+      (await loadConfiguration(hub, institutionId)).jobs.map((job) => [job.definition.name, job.id]),
+    );
+    let breaks = 0;
+    const crashPoint = (reached: string): void => {
+      if (reached !== 'extract' || breaks === 0) return;
+      breaks -= 1;
+      if (breaks === 0) throw new Interruption();
+    };
+    const activities = directActivities(hub, { crashPoint });
+    const { extract } = activities;
+    activities.extract = async (...given) => {
+      try {
+        return await extract(...given);
+      } catch (error) {
+        if (!(error instanceof Interruption)) throw error;
+        return await extract(...given);
+      }
+    };
+    const conductor = new DirectConductor(activities);
+    const rows = <T extends pg.QueryResultRow>(sql: string): Promise<T[]> =>
+      hub.read(institutionId, async (client) => (await client.query<T>(sql)).rows);
+    conductor.parentOf = async (_, batch) =>
+      (
+        await rows<{ id: string | null }>(`select parent_run_id::text as id from decision_batches where id = ${batch}`)
+      )[0]?.id ?? null;
+    const jobId = (name: string): number => jobs.get(name) ?? 0;
+    const sync = (name = 'all'): Promise<string> => conductor.sync(institutionId, jobId(name));
+    const countsOf = async (run: string): Promise<object> => {
+      const [counts] = await rows<{ counts: object }>(
+        `select counts -> 'rows' as counts from sync_runs where id = ${run}`,
+      );
+      return counts?.counts ?? {};
+    };
+    return {
+      ...{ institutionId, activities, configure, sync, rows, jobId, countsOf },
+      rollback: (run: string, name = 'all') => conductor.rollback(institutionId, jobId(name), run),
+      breakOffAt: (time: number) => void (breaks = time),
+      add: (from: number, to: number, name = 'one') =>
+        systems.query(
+          `insert into public.${code}_${name} (id, number, name, due)
+           select i::text, 'n' || i, 'Name ' || i || repeat('x', 100), i from generate_series($1::integer, $2::integer) i`,
+          [from, to],
+        ),
+      set: (due: string, where: string, name = 'one') =>
+        systems.query(`update public.${code}_${name} set due = ${due} where ${where}`),
+      take: (where: string) => systems.query(`delete from public.${code}_one where ${where}`),
+      name: (name: string, where: string) =>
+        systems.query(`update public.${code}_one set name = ${name} where ${where}`),
+      due: async (id: number) =>
+        (
+          await systems.query<{ due: string }>(`select due from public.${code}_to where name like $1`, [
+            `Name ${String(id)}x%`,
+          ])
+        ).rows[0]?.due,
+      /** How a run told rows apart: staged ones, and known ones. */
+      read: async (run: string) =>
+        (
+          await rows<{ staged: number; known: number }>(
+            `select sum((counts -> 'rows')::integer)::integer as staged, sum((counts -> 'known')::integer)::integer as known
+             from run_chunks where step = 'extract' and run_id = ${run}`,
+          )
+        )[0],
+      settle: async (kind: 'release' | 'discard'): Promise<string> => {
+        const batch = await hub.transaction(institutionId, async (client) => {
+          const held = await client.query<{ id: string; run: string }>(
+            `select id::text, run_id::text as run from held_changes where state = 'held'`,
+          );
+          const { rows: made } = await client.query<{ id: string }>(
+            `insert into decision_batches (institution_id, job_id, kind, parent_run_id, actor) values ($1, $2, $3, $4, 'test') returning id::text`,
+            [institutionId, jobId('all'), kind, held.rows[0]?.run],
+          );
+          await client.query(`update held_changes set state = $1, batch_id = $2 where state = 'held'`, [
+            kind === 'release' ? 'released' : 'discarded',
+            made[0]?.id,
+          ]);
+          return made[0]?.id ?? '';
+        });
+        return conductor.settle(institutionId, jobId('all'), batch, kind === 'release' ? 'release' : 'decision');
+      },
+      /** Whether what is remembered counts for the next run; if so, it says of every row that was ever there what the images say. */
+      counts: async (): Promise<boolean> => {
+        const context = await new ConfigurationCache(hub).of(institutionId);
+        const mapping = context.mappingNamed(`one.${code}_one`);
+        const asking: RunRef = { runId: '999999999', institutionId, jobId: jobId('all'), kind: 'sync' };
+        const remembered = await hub.read(institutionId, (client) =>
+          loadRemembered(client, asking, mapping, undefined),
+        );
+        if (remembered === null) return false;
+        const known = await hub.read(institutionId, (client) => loadKnownRows(client, asking, mapping, undefined));
+        const sorted = (ids: Iterable<number>): number[] => [...ids].sort((left, right) => left - right);
+        expect(sorted(remembered.unseen())).toEqual(sorted(known?.unseen() ?? []));
+        const ever = await rows<{ raw: string }>(
+          `select raw from record_images where mapping_id = ${String(mapping.id)} and raw is not null
+           union select e.before ->> 'raw' from change_set_entries e where e.kind = 'image' and (e.before ->> 'mapping_id')::integer = ${String(mapping.id)} and e.before ->> 'raw' is not null
+           union select raw from rejected_records where raw is not null`,
+        );
+        expect(ever.length).toBeGreaterThan(0);
+        for (const { raw } of ever) expect(remembered.see(Buffer.from(raw))).toBe(known?.see(Buffer.from(raw)));
+        expect(sorted(remembered.unseen())).toEqual(sorted(known?.unseen() ?? []));
+        return true;
+      },
+    };
+  };
+
+  /** A source of which 200 rows are remembered, each of which was read once. */
+  const remembering = async (code: string, both = false) => {
+    const load = await open(code, both);
+    await load.add(1, 200);
+    await load.sync();
+    expect(await load.counts()).toBe(false);
+    await load.set(`'first'`, `id = '7'`);
+    const run = await load.sync();
+    expect(await load.read(run)).toEqual({ staged: 1, known: 199 });
+    return load;
+  };
+
+  it('are known again after a full read, in which rows changed, came, moved and went', async () => {
+    const load = await remembering('full');
+    expect(await load.counts()).toBe(true);
+    for (let time = 1; time <= 3; time += 1) {
+      await load.set(`due || 'b'`, `id in ('${String(10 + time)}', '${String(60 + time)}')`);
+      await load.take(`id = '${String(100 + time)}'`);
+      await load.add(300 + time, 300 + time);
+      await systems.query(`update public.full_one set id = 'm${String(time)}' where id = '${String(150 + time)}'`);
+      const run = await load.sync();
+      // The row that came under another key is another row.
+      expect(await load.read(run)).toEqual({ staged: 4, known: 196 });
+      expect(await load.countsOf(run)).toMatchObject({
+        extracted: 200,
+        unchanged: 196,
+        changed: 2,
+        new: 2,
+        missing: 2,
+      });
+      expect(await load.counts()).toBe(true);
+    }
+    expect(await load.due(62)).toBe('62b');
+    expect(await load.due(102)).toBeUndefined();
+    // Back to what a run before had read.
+    await load.set(`'7'`, `id = '7'`);
+    expect(await load.countsOf(await load.sync())).toMatchObject({ unchanged: 199, changed: 1 });
+    expect(await load.due(7)).toBe('7');
+    expect(await load.rows('select distinct run_id from remembered_rows')).toHaveLength(1);
+  });
+
+  it('are corrected by what runs by watermark and of other sources wrote', async () => {
+    const load = await remembering('marks');
+    await load.sync('marked');
+    await systems.query(
+      `update public.marks_one set due = 'later', seen = '2026-02-01 00:00:00Z' where id in ('3', '7', '90')`,
+    );
+    await systems.query(
+      `insert into public.marks_one values ('new', 'nnew', 'Name 901x', 'late', '2026-02-01 00:00:00Z')`,
+    );
+    expect(await load.countsOf(await load.sync('marked'))).toMatchObject({ extracted: 4, changed: 3, new: 1 });
+    expect(await load.counts()).toBe(true);
+    // The same people, merged by their numbers.
+    await load.add(1, 20, 'two');
+    await load.sync('other');
+    await load.set(`'two'`, 'true', 'two');
+    await load.sync('other');
+    expect(await load.counts()).toBe(true);
+    await load.set(`'3'`, `id = '3'`);
+    await load.take(`id in ('90', 'new', '91')`);
+    const run = await load.sync();
+    expect(await load.read(run)).toEqual({ staged: 1, known: 197 });
+    expect(await load.countsOf(run)).toMatchObject({ changed: 1, unchanged: 197, missing: 3 });
+    expect(await load.due(3)).toBe('3');
+    expect(await load.due(90)).toBeUndefined();
+  });
+
+  it('are not gone by once a run was rolled back, nor once that was, until they are read again', async () => {
+    const load = await remembering('undone');
+    await load.set(`'second'`, `id in ('5', '6')`);
+    await load.take(`id = '8'`);
+    await load.add(201, 201);
+    const run = await load.sync();
+    const undo = await load.rollback(run);
+    expect(await load.counts()).toBe(false);
+    const again = await load.sync();
+    expect(await load.countsOf(again)).toMatchObject({ unchanged: 197, held: 4 });
+    expect(await load.counts()).toBe(true);
+    await load.rollback(again);
+    await load.rollback(undo);
+    expect(await load.counts()).toBe(false);
+    expect(await load.countsOf(await load.sync())).toMatchObject({ unchanged: 200 });
+    expect(await load.due(5)).toBe('second');
+  });
+
+  it.each(['release', 'discard'] as const)(
+    'are staged as long as they are held, and asked for again after a %s',
+    async (kind) => {
+      const load = await remembering(kind);
+      await load.set(`'second'`, `id in ('5', '6')`);
+      const run = await load.sync();
+      await load.rollback(run);
+      for (let time = 0; time < 2; time += 1) {
+        const held = await load.sync();
+        expect(await load.read(held)).toEqual({ staged: 2, known: 198 });
+        expect(await load.countsOf(held)).toMatchObject({ held: 2, unchanged: 198 });
+        expect(await load.counts()).toBe(true);
+      }
+      await load.settle(kind);
+      expect(await load.counts()).toBe(false);
+      const next = await load.sync();
+      expect(await load.countsOf(next)).toMatchObject({ held: 0, unchanged: 200 });
+      await load.set(`'third'`, `id = '9'`);
+      await load.sync();
+      expect(await load.counts()).toBe(true);
+      expect(await load.due(5)).toBe(kind === 'release' ? 'second' : '5');
+      await load.set(`'5'`, `id = '5'`);
+      await load.sync();
+      expect(await load.due(5)).toBe('5');
+    },
+  );
+
+  it('are staged each time where they are rejected', async () => {
+    const load = await remembering('rejected');
+    await load.name('null', `id = '20'`);
+    for (let time = 0; time < 3; time += 1) {
+      const run = await load.sync();
+      expect(await load.read(run)).toEqual({ staged: 1, known: 199 });
+      expect(await load.countsOf(run)).toMatchObject({ rejected: 1, unchanged: 199, missing: 0 });
+      expect(await load.counts()).toBe(true);
+    }
+    await load.name(`'Name 20' || repeat('x', 100)`, `id = '20'`);
+    const run = await load.sync();
+    expect(await load.read(run)).toEqual({ staged: 0, known: 200 });
+    expect(await load.counts()).toBe(true);
+  });
+
+  it('do not count under another version of the mapping', async () => {
+    const load = await remembering('version');
+    await load.configure({
+      rules: [{ name: 'in form', field: 'name', check: 'pattern', pattern: 'Name .*', severity: 'reject' }],
+    });
+    expect(await load.counts()).toBe(false);
+    await load.sync();
+    await load.set(`'second'`, `id = '5'`);
+    await load.sync();
+    expect(await load.counts()).toBe(true);
+  });
+
+  it('do not count beside a run that may write at any moment', async () => {
+    const load = await remembering('beside');
+    const going = await load.activities.openRun({
+      ...{
+        institutionId: load.institutionId,
+        jobId: load.jobId('other'),
+        kind: 'sync',
+        actor: 'test',
+        asOf: '2026-01-15',
+      },
+      workflowId: 'beside',
+    });
+    expect(await load.counts()).toBe(false);
+    if (!('opened' in going)) throw new Error('not opened');
+    await load.activities.closeRun(going.opened, 'failed');
+    expect(await load.counts()).toBe(true);
+  });
+
+  it('are what the run before left where one ends otherwise', async () => {
+    const load = await remembering('ended');
+    const before = await load.rows('select run_id from remembered_rows');
+    await load.set(`'second'`, `id = '5'`);
+    const going = await load.activities.openRun({
+      ...{
+        institutionId: load.institutionId,
+        jobId: load.jobId('all'),
+        kind: 'sync',
+        actor: 'test',
+        asOf: '2026-01-15',
+      },
+      workflowId: 'ended',
+    });
+    if (!('opened' in going)) throw new Error('not opened');
+    const plan = await load.activities.planExtract(going.opened);
+    for (const partition of plan.partitions) await load.activities.extract(going.opened, partition);
+    expect(await load.rows('select distinct run_id from remembered_rows')).toHaveLength(2);
+    await load.activities.closeRun(going.opened, 'failed');
+    expect(await load.rows('select run_id from remembered_rows')).toEqual(before);
+    expect(await load.counts()).toBe(true);
+    const run = await load.sync();
+    expect(await load.read(run)).toEqual({ staged: 1, known: 199 });
+    expect(await load.counts()).toBe(true);
+  });
+
+  it('are written once where an attempt is broken off', async () => {
+    const load = await remembering('broken');
+    // Two chunks, after the first of which the attempt ends.
+    await load.add(1_001, 7_000);
+    await systems.query('analyze public.broken_one');
+    load.breakOffAt(1);
+    const run = await load.sync();
+    expect(await load.countsOf(run)).toMatchObject({ extracted: 6_200, new: 6_000, unchanged: 200 });
+    expect(await load.counts()).toBe(true);
+    await load.set(`'second'`, `id = '5000'`);
+    load.breakOffAt(1);
+    const next = await load.sync();
+    expect(await load.read(next)).toEqual({ staged: 1, known: 6_199 });
+    expect(await load.counts()).toBe(true);
+  });
+
+  it('are forgotten by a crash of the server, after which images are compared', async () => {
+    const load = await remembering('emptied');
+    await systems.query('truncate concord.remembered_rows');
+    expect(await load.counts()).toBe(false);
+    await load.set(`'second'`, `id = '5'`);
+    expect(await load.read(await load.sync())).toEqual({ staged: 1, known: 199 });
+    expect(await load.counts()).toBe(true);
+  });
+
+  it('are not remembered of a system that is written to', async () => {
+    const load = await remembering('both', true);
+    expect(await load.rows('select 1 from remembered_rows')).toEqual([]);
+    expect(await load.counts()).toBe(false);
+  });
+});
