@@ -1,3 +1,5 @@
+import { GrowingBytes } from './growing-bytes.js';
+
 const newline = 0x0a;
 
 /** Bytes of a group, at least, but for the last. */
@@ -34,40 +36,33 @@ const endOfGroup = (text: Buffer, start: number): number => {
 /** Cuts a text that comes in batches of whole lines into groups of lines, at places that the lines around them tell and not how the
  *  text comes: where lines are put in or taken out, groups are the same again soon after.
  *  Source of the method: content-defined chunking with a least size (Muthitacharoen, Chen, Mazières, "A low-bandwidth network file system", 2001). */
-export class LineGroups {
-  /** Lines of a group that has not ended. */
-  private begun: Buffer = Buffer.alloc(0);
-
-  /** The groups that end in a batch. */
+export class LineGroups extends GrowingBytes {
+  /** The groups that end in a batch, each where it is: it holds until the next one is asked for. */
   *of(text: Buffer): Generator<Buffer, void, undefined> {
     let at = 0;
-    const { begun } = this;
-    if (begun.length > 0) {
-      // Most end soon: no more is copied than that takes.
-      let joined = Buffer.concat([begun, text.subarray(0, 2 * most)]);
-      let end = endOfGroup(joined, 0);
-      if (end === 0 && text.length > 2 * most) {
-        joined = Buffer.concat([begun, text]);
-        end = endOfGroup(joined, 0);
+    // Of a group that has begun no more is put to it than it takes, or all of it.
+    for (let more = most; this.size > 0 && at < text.length; more *= 2) {
+      const begun = this.size;
+      this.addBytes(text, at, Math.min(at + more, text.length));
+      const end = endOfGroup(this.look(), 0);
+      if (end === 0) at += this.size - begun;
+      else {
+        yield this.look().subarray(0, end);
+        at += end - begun;
+        this.clear();
       }
-      if (end === 0) {
-        this.begun = joined;
-        return;
-      }
-      yield joined.subarray(0, end);
-      at = end - begun.length;
     }
     for (let end = endOfGroup(text, at); end > 0; end = endOfGroup(text, at)) {
       yield text.subarray(at, end);
       at = end;
     }
-    this.begun = text.subarray(at);
+    this.addBytes(text, at, text.length);
   }
 
   /** The last group, where no text comes any more; it may be empty. */
   rest(): Buffer {
-    const { begun } = this;
-    this.begun = Buffer.alloc(0);
-    return begun;
+    const rest = this.look();
+    this.clear();
+    return rest;
   }
 }
