@@ -612,6 +612,45 @@ describe('a first load', () => {
     expect(await load.target()).toHaveLength(10);
   });
 
+  it.each(['guard', 'standardize'] as const)(
+    'and what follows it make nobody twice where another job reads the same rows right after %s',
+    async (step) => {
+      const load = await open(step, { reading: 'watermark' });
+      const { jobs, mappings, ...rest } = configurationOf(step, database.url, { reading: 'watermark' });
+      const [all] = jobs;
+      if (all === undefined) throw new Error('no job');
+      const marked = mappings.map((mapping) =>
+        mapping.source === undefined
+          ? mapping
+          : { ...mapping, source: { ...mapping.source, watermark: { column: 'seen' } } },
+      );
+      const both: Configuration = { ...rest, mappings: marked, jobs: [all, { ...all, name: 'beside' }] };
+      await applyConfiguration(hub, both, 'test');
+      const jobIds = new Map(
+        (await loadConfiguration(hub, load.institutionId)).jobs.map(({ id, definition }) => [definition.name, id]),
+      );
+      const activities = directActivities(hub);
+      const conductor = new DirectConductor(activities);
+      const raced = new DirectConductor({
+        ...activities,
+        [step]: async (run: RunRef) => {
+          const done = await activities[step](run);
+          await conductor.sync(load.institutionId, jobIds.get('beside') ?? 0);
+          return done;
+        },
+      });
+      await load.add(1, 10);
+      await conductor.sync(load.institutionId, jobIds.get('all') ?? 0);
+      await load.add(11, 12);
+      await systems.query(`update public.${step}_from set due = 99, seen = '2026-02-01 00:00:00Z' where id = '3'`);
+      await raced.sync(load.institutionId, jobIds.get('all') ?? 0);
+      expect(await load.hub('select count(*)::integer as records from golden_records')).toEqual([{ records: 12 }]);
+      expect(await load.target()).toHaveLength(12);
+      expect((await load.target()).at(-1)).toEqual({ name: 'Name 3', due: '99.00' });
+      expect(await load.hub(`select 1 from sync_conflict_resolutions`)).toEqual([]);
+    },
+  );
+
   it('counts rows that are staged once and wait for another', async () => {
     const load = await open('waits', { targets: [] });
     await systems.query('create table public.waits_job (id text primary key, person text, title text)');
