@@ -75,7 +75,9 @@ export const extractChanges = async (
     for (const bytes of text?.takeBlocks() ?? []) {
       const block = blocks++;
       await storing.next(() =>
-        fenced(hub, lease, (client) => storeBlock(client, run, mapping.id, block, bytes), 'bulk'),
+        fenced(hub, lease, (client) => storeBlock(client, run, mapping.id, block, bytes), 'bulk').then(() =>
+          text?.giveBack(bytes),
+        ),
       );
     }
   };

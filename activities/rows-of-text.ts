@@ -9,6 +9,8 @@ export const blockRows = 16_384;
 
 const lane = 4;
 const headerLanes = 4;
+/** What a full block takes in most cases. */
+const blockBytes = blockRows * 28;
 /** How numbers lie in the bytes: read on a machine of another kind, it is another number. */
 const mark = 0x0102_0301;
 
@@ -52,6 +54,8 @@ export class RowsOfText {
   /** Rows of the group that has not ended. */
   private begun = 0;
   private full: Buffer[] = [];
+  /** Memory of blocks that were stored. */
+  private readonly spare: Buffer[] = [];
 
   /** A row, of whose hash the first numbers are at a place. */
   addFrom(hashes: Uint32Array, at: number, id: number): void {
@@ -77,7 +81,12 @@ export class RowsOfText {
     const rows = this.count;
     const [digests, sizes] = [this.digests.look(), this.sizes.look()];
     const numbers = headerLanes + rows * rowLanes + digests.length + sizes.length;
-    const bytes = Buffer.allocUnsafeSlow(numbers * lane + rows * Float64Array.BYTES_PER_ELEMENT);
+    const size = numbers * lane + rows * Float64Array.BYTES_PER_ELEMENT;
+    const spare = this.spare.pop();
+    // Groups have many rows: with a number of 32 bits for each row there is room for what is told of them.
+    const memory =
+      spare !== undefined && spare.length >= size ? spare : Buffer.allocUnsafeSlow(Math.max(size, blockBytes));
+    const bytes = memory.subarray(0, size);
     let at = 0;
     const put = (part: Uint32Array | Float64Array): void => {
       bytes.set(new Uint8Array(part.buffer, part.byteOffset, part.byteLength), at);
@@ -99,5 +108,10 @@ export class RowsOfText {
     const { full } = this;
     if (full.length > 0) this.full = [];
     return full;
+  }
+
+  /** Gives back the memory of a block that was taken. */
+  giveBack(block: Buffer): void {
+    this.spare.push(Buffer.from(block.buffer));
   }
 }
