@@ -83,7 +83,6 @@ export class RowsOfText {
     const numbers = headerLanes + rows * rowLanes + digests.length + sizes.length;
     const size = numbers * lane + rows * Float64Array.BYTES_PER_ELEMENT;
     const spare = this.spare.pop();
-    // Groups have many rows: with a number of 32 bits for each row there is room for what is told of them.
     const memory =
       spare !== undefined && spare.length >= size ? spare : Buffer.allocUnsafeSlow(Math.max(size, blockBytes));
     const bytes = memory.subarray(0, size);
