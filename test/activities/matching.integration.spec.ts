@@ -1,13 +1,14 @@
 import { jest } from '@jest/globals';
-import pg from 'pg';
+import type pg from 'pg';
 import { applyConfiguration, loadConfiguration } from '../../database/configuration-store.js';
-import { createHub, type Hub } from '../../database/hub.js';
+import type { Hub } from '../../database/hub.js';
 import { stagingOf } from '../../database/staging.js';
 import type { CorroborationKeys } from '../../domain/canonical-record.js';
 import type { EntityTypeDefinition } from '../../domain/entity-type.js';
 import { judgeHit } from '../../domain/identity.js';
 import type { Configuration } from '../../domain/job-definition.js';
-import { createDatabase } from '../harness/database.js';
+import type { TestDatabase } from '../harness/database.js';
+import { openStores } from '../harness/stores.js';
 import { DirectConductor, directActivities } from '../merge/database-world.js';
 
 jest.setTimeout(120_000);
@@ -85,21 +86,15 @@ const variousRows = (count: number): Row[] =>
   }));
 
 describe('matching and merging of people, set-based', () => {
-  let database: Awaited<ReturnType<typeof createDatabase>>;
+  let database: TestDatabase;
   let hub: Hub;
   let systems: pg.Client;
+  let close: () => Promise<void>;
 
   beforeAll(async () => {
-    database = await createDatabase();
-    hub = createHub({ url: database.url, role: 'concord_worker', max: 8 });
-    systems = new pg.Client({ connectionString: database.url });
-    await systems.connect();
+    ({ database, hub, systems, close } = await openStores());
   });
-  afterAll(async () => {
-    await systems.end();
-    await hub.close();
-    await database.drop();
-  });
+  afterAll(() => close());
 
   /** Runs each of the loads (system → rows) as one run and returns the institution. */
   const play = async (

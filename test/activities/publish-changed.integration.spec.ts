@@ -1,13 +1,14 @@
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import fc from 'fast-check';
-import pg from 'pg';
+import type pg from 'pg';
 import type { Connector } from '../../connectors/capabilities.js';
 import { createConnector } from '../../connectors/registry.js';
 import { applyConfiguration, loadConfiguration } from '../../database/configuration-store.js';
-import { createHub, type Hub } from '../../database/hub.js';
+import type { Hub } from '../../database/hub.js';
 import type { EntityTypeDefinition } from '../../domain/entity-type.js';
 import type { Configuration } from '../../domain/job-definition.js';
-import { createDatabase, type TestDatabase } from '../harness/database.js';
+import type { TestDatabase } from '../harness/database.js';
+import { openStores } from '../harness/stores.js';
 import { DirectConductor, directActivities } from '../merge/database-world.js';
 
 /* Changes of known rows are told by chunks or row by row: nobody can tell by what is stored, told and taken back which it was. */
@@ -110,17 +111,12 @@ describe('changes of known rows', () => {
   let database: TestDatabase;
   let hub: Hub;
   let systems: pg.Client;
+  let close: () => Promise<void>;
+
   beforeAll(async () => {
-    database = await createDatabase();
-    hub = createHub({ url: database.url, role: 'concord_worker', max: 8 });
-    systems = new pg.Client({ connectionString: database.url });
-    await systems.connect();
+    ({ database, hub, systems, close } = await openStores());
   });
-  afterAll(async () => {
-    await systems.end();
-    await hub.close();
-    await database.drop();
-  });
+  afterAll(() => close());
 
   class Interruption extends Error {}
 

@@ -1,9 +1,10 @@
 import { jest } from '@jest/globals';
-import pg from 'pg';
+import type pg from 'pg';
 import { applyConfiguration, loadConfiguration } from '../../database/configuration-store.js';
-import { createHub, type Hub } from '../../database/hub.js';
+import type { Hub } from '../../database/hub.js';
 import type { Configuration } from '../../domain/job-definition.js';
-import { createDatabase } from '../harness/database.js';
+import type { TestDatabase } from '../harness/database.js';
+import { openStores } from '../harness/stores.js';
 import { DirectConductor, directActivities } from '../merge/database-world.js';
 
 jest.setTimeout(120_000);
@@ -74,16 +75,14 @@ const before = { enrolled: { sis: ['E', 'L'], finance: ['1'] } };
 const after = { enrolled: { sis: ['E'], finance: ['1'] }, leave: { sis: ['L'], finance: ['2'] } };
 
 describe('a code table that changes', () => {
-  let database: Awaited<ReturnType<typeof createDatabase>>;
+  let database: TestDatabase;
   let hub: Hub;
   let systems: pg.Client;
+  let close: () => Promise<void>;
   let institutionId = 0;
 
   beforeAll(async () => {
-    database = await createDatabase();
-    hub = createHub({ url: database.url, role: 'concord_worker', max: 8 });
-    systems = new pg.Client({ connectionString: database.url });
-    await systems.connect();
+    ({ database, hub, systems, close } = await openStores());
     await systems.query('create table public.people (id text primary key, name text, status text, seen timestamptz)');
     await systems.query('create table public.payees (name text primary key, status text)');
     await systems.query(
@@ -91,11 +90,7 @@ describe('a code table that changes', () => {
     );
     institutionId = await configure(before);
   });
-  afterAll(async () => {
-    await systems.end();
-    await hub.close();
-    await database.drop();
-  });
+  afterAll(() => close());
 
   const configure = async (codes: Parameters<typeof configurationOf>[1]): Promise<number> =>
     (await applyConfiguration(hub, configurationOf(database.url, codes), 'test')).institutionId;

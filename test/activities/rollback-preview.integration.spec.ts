@@ -1,11 +1,12 @@
 import { jest } from '@jest/globals';
 import fc from 'fast-check';
-import pg from 'pg';
+import type pg from 'pg';
 import { applyConfiguration, loadConfiguration } from '../../database/configuration-store.js';
-import { createHub, type Hub } from '../../database/hub.js';
+import type { Hub } from '../../database/hub.js';
 import { previewRollback } from '../../database/rollback-preview.js';
 import type { Configuration } from '../../domain/job-definition.js';
-import { createDatabase } from '../harness/database.js';
+import type { TestDatabase } from '../harness/database.js';
+import { openStores } from '../harness/stores.js';
 import { DirectConductor, directActivities } from '../merge/database-world.js';
 
 jest.setTimeout(300_000);
@@ -97,22 +98,16 @@ const move: fc.Arbitrary<Move> = fc.oneof(
 );
 
 describe('a rollback and its preview', () => {
-  let database: Awaited<ReturnType<typeof createDatabase>>;
+  let database: TestDatabase;
   let hub: Hub;
   let systems: pg.Client;
   let histories = 0;
+  let close: () => Promise<void>;
 
   beforeAll(async () => {
-    database = await createDatabase();
-    hub = createHub({ url: database.url, role: 'concord_worker', max: 8 });
-    systems = new pg.Client({ connectionString: database.url });
-    await systems.connect();
+    ({ database, hub, systems, close } = await openStores());
   });
-  afterAll(async () => {
-    await systems.end();
-    await hub.close();
-    await database.drop();
-  });
+  afterAll(() => close());
 
   /** Plays one history; returns for each rollback what was said and what was done. */
   const play = async (moves: readonly Move[]): Promise<{ said: unknown; done: unknown }[]> => {
