@@ -1,5 +1,5 @@
 import type { PoolClient } from 'pg';
-import { indexByKey, isAlive, markAlive, recreate, stagingColumns, stagingOf } from '../database/staging.js';
+import { indexByKey, isAlive, markAlive, stagingOf, recreateDelta } from '../database/staging.js';
 import { SyncError } from '../domain/errors.js';
 import type { RunRef } from '../domain/run.js';
 import type { StepCounts } from './contract.js';
@@ -126,10 +126,11 @@ const insertChanges = async (client: PoolClient, run: RunRef, mapping: MappingRe
   );
 };
 
-/** Images of the rows of the delta that were not read: those that are missing, and those that joined again. */
+/** Rows of the delta that were not read: those that are missing, and those that joined again. */
 const unreadRows = (run: RunRef, mapping: MappingRef): string => {
-  const { delta, raw } = { delta: stagingOf(run.runId).delta(mapping.id), raw: stagingOf(run.runId).raw(mapping.id) };
-  return `(select d.key from ${delta} d where d.class = 'm' or exists (select 1 from ${raw} j where j.key = d.key and j.part = ${rejoinedPart}))`;
+  const staging = stagingOf(run.runId);
+  const rejoined = `exists (select 1 from ${staging.raw(mapping.id)} j where j.key = d.key and j.part = ${rejoinedPart})`;
+  return `(select d.key from ${staging.delta(mapping.id)} d where d.class = 'm' or ${rejoined})`;
 };
 
 /** Live rows inside the scope that a complete read did not bring. One that is absent because we withheld its record from this
@@ -214,7 +215,7 @@ export const createDiff = ({ hub, configurations, heartbeat, cancelled, crashPoi
     const bare = once > 0 && (await mayBeBare(client, run, context, mapping)) ? once : 0;
     if (bare > 0) await noteBare(client, run, mapping, bare);
     else if (once > 0) await restoreRows(client, run, mapping);
-    await recreate(client, staging.delta(mapping.id), stagingColumns.delta);
+    await recreateDelta(client, run.runId, mapping.id);
     const live = await one(
       client,
       'select count(*) as count from (select 1 from record_images where mapping_id = $1 and main and deleted_run is null and read_run is not null limit 1) x',

@@ -335,16 +335,9 @@ export const createExtract = (dependencies: ActivityDependencies) => {
       const connector = openConnector(mapping.system);
       try {
         const reader = await readerOf(connector, plan);
-        const { atOnce, once, someKnown } = plan;
         const site = {
-          run,
-          context,
-          mapping,
-          source,
-          partition: ref.ordinal,
-          atOnce,
-          once,
-          keepsText: someKnown === true,
+          ...{ run, context, mapping, source, partition: ref.ordinal },
+          ...{ atOnce: plan.atOnce, once: plan.once, keepsText: plan.someKnown === true },
         };
         if (plan.compare) {
           const compared = await extractChanges(dependencies, {

@@ -1,5 +1,5 @@
 import type { PoolClient } from 'pg';
-import { isThere, isAlive, recreate, stagingColumns, stagingOf } from '../database/staging.js';
+import { isThere, isAlive, recreate, stagingColumns, stagingOf, recreateDelta } from '../database/staging.js';
 import type { RunRef } from '../domain/run.js';
 import { evidenceOf, suggestIdentity, type MatchFields } from '../domain/suggestion.js';
 import { hash128 } from '../platform/hash.js';
@@ -215,7 +215,7 @@ export const stageIdentityRows = async (client: PoolClient, run: RunRef, batchId
   );
   for (const { id } of rows) {
     await recreate(client, staging.raw(id), stagingColumns.raw);
-    await recreate(client, staging.delta(id), stagingColumns.delta);
+    await recreateDelta(client, run.runId, id);
     await client.query(
       `insert into ${staging.raw(id)} (part, key, raw, hash, scope)
        select 0, source_key, raw, raw_hash, scope_key from ${decided} r where r.mapping_id = $1`,

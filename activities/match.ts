@@ -14,7 +14,7 @@ import { identifierPlaces } from './identifier-places.js';
 import { fenced, readChunks, recordChunk, takeLease, type Lease } from './lease.js';
 import { lonePathHolds } from './lone.js';
 import { matchHashOf } from './match-hash.js';
-import { isStanding } from './standing.js';
+import { areStanding } from './standing.js';
 
 /** The scheme under which the natural key of a reconciled record is kept among identifiers. */
 export const naturalKeyScheme = '#key';
@@ -107,11 +107,10 @@ const noteWaiting = async (client: PoolClient, run: RunRef, type: EntityTypeRef)
 const imagesOf = async (client: PoolClient, run: RunRef): Promise<string> => {
   const staging = stagingOf(run.runId);
   const { rows } = await client.query<{ id: number }>(`select distinct mapping_id as id from ${staging.canon}`);
-  for (const { id } of rows) if (!(await isStanding(client, run, id))) return 'record_images';
-  const parts = rows.map(
-    ({ id }) => `select ${id} as mapping_id, key as source_key, s.* from ${staging.standing(id)} s`,
-  );
-  return parts.length === 0 ? 'record_images' : `(${parts.join(' union all ')})`;
+  const ids = rows.map(({ id }) => id);
+  if (ids.length === 0 || !(await areStanding(client, run, ids))) return 'record_images';
+  const parts = ids.map((id) => `select ${id} as mapping_id, key as source_key, s.* from ${staging.standing(id)} s`);
+  return `(${parts.join(' union all ')})`;
 };
 
 /** The crosswalk: records whose image is known. An image withdrawn by an earlier run is known too and comes back. */

@@ -9,8 +9,8 @@ export const blockRows = 16_384;
 
 const lane = 4;
 const headerLanes = 4;
-/** What a full block takes in most cases. */
-const blockBytes = blockRows * 28;
+/** What a full block takes in most cases: two numbers of a row are enough for what is told of groups. */
+const blockBytes = blockRows * ((rowLanes + 2) * lane + Float64Array.BYTES_PER_ELEMENT);
 /** How numbers lie in the bytes: read on a machine of another kind, it is another number. */
 const mark = 0x0102_0301;
 

@@ -1,6 +1,6 @@
 import type { PoolClient } from 'pg';
 import { goldenJson, readGolden, type GoldenJson } from '../database/golden-rows.js';
-import { recreate, stagingColumns, stagingOf } from '../database/staging.js';
+import { recreate, stagingColumns, stagingOf, recreateDelta } from '../database/staging.js';
 import { EMPTY, type Stated } from '../domain/canonical.js';
 import type { PlannedStatement } from '../domain/merge.js';
 import { packStatements, type GoldenState, type ImageState } from '../domain/record-merge.js';
@@ -277,7 +277,7 @@ const stageHeldRows = async (
   const staging = stagingOf(run.runId);
   for (const { id } of rows) {
     await recreate(client, staging.raw(id), stagingColumns.raw);
-    await recreate(client, staging.delta(id), stagingColumns.delta);
+    await recreateDelta(client, run.runId, id);
     await client.query(
       `insert into ${staging.raw(id)} (part, key, raw, hash, scope) select 0, source_key, raw, raw_hash, scope_key from (${held}) r where r.mapping_id = $1 and r.raw is not null`,
       [id],

@@ -1,5 +1,5 @@
 import type { PoolClient } from 'pg';
-import { recreate, stagingColumns, stagingOf } from '../database/staging.js';
+import { recreate, stagingColumns, stagingOf, recreateDelta } from '../database/staging.js';
 import type { RawRow } from '../domain/rows.js';
 import type { RunRef } from '../domain/run.js';
 import type { InstitutionContext } from './context.js';
@@ -26,7 +26,7 @@ export const stageReplayedRows = async (
   for (const id of mappings) {
     const own = rows.filter(({ mapping }) => mapping === id).map(({ row }) => JSON.parse(row) as RawRow);
     await recreate(client, staging.raw(id), stagingColumns.raw);
-    await recreate(client, staging.delta(id), stagingColumns.delta);
+    await recreateDelta(client, run.runId, id);
     const mapping = context.mapping(id);
     const chunk = new RawChunk({
       ...{ run, context, mapping, source: context.source(mapping), partition: 0 },

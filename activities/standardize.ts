@@ -28,7 +28,7 @@ import { fenced, readChunks, recordChunk, takeLease, type Lease } from './lease.
 import { findBrokenSetRules } from './set-rules.js';
 import { recogniseCorrected } from './stage-replay.js';
 import { restoreRaw } from './staged-source.js';
-import { findStanding, isStanding } from './standing.js';
+import { areStanding, findStanding } from './standing.js';
 
 /** Records of images that a row no longer makes (or whose row is missing) are withdrawn. */
 const withdrawAbsent = async (client: PoolClient, run: RunRef, mapping: MappingRef): Promise<void> => {
@@ -284,7 +284,7 @@ export const standardizeStaged = async (
         `analyze ${staging.canon} (ord, mapping_id, entity_type_id, key, sub_key, main, op, match_name, match_birth)`,
       );
       for (const mapping of mappings) {
-        if (!(await isStanding(client, run, mapping.id)))
+        if (!(await areStanding(client, run, [mapping.id])))
           await findStanding(client, run, mapping, staging.delta(mapping.id));
         if (!(await hasApart(client, run))) await holdOtherPersons(client, run, context, mapping);
         await withdrawAbsent(client, run, mapping);

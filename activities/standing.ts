@@ -17,13 +17,13 @@ export const findStanding = async (
 ): Promise<void> => {
   const table = stagingOf(run.runId).standing(mapping.id);
   await recreate(client, table, stagingColumns.standing);
-  await addStanding(client, run, mapping, `(select key from ${rows})`);
+  await addStanding(client, run, mapping, rows);
   await client.query(`analyze ${table} (key)`);
   await markAlive(client, table);
 };
 
 /** Stages images of more rows.
- *  @param rows a query of their keys, in brackets */
+ *  @param rows a table of their keys, or a query in brackets */
 export const addStanding = async (
   client: PoolClient,
   run: RunRef,
@@ -50,6 +50,8 @@ const standsStill = async (client: PoolClient, run: RunRef): Promise<boolean> =>
   return rowCount === 0;
 };
 
-/** Whether the images of a source's rows are staged as they are now. */
-export const isStanding = async (client: PoolClient, run: RunRef, mappingId: number): Promise<boolean> =>
-  (await isAlive(client, stagingOf(run.runId).standing(mappingId))) && (await standsStill(client, run));
+/** Whether the images of the rows of these sources are staged as they are now. */
+export const areStanding = async (client: PoolClient, run: RunRef, mappingIds: readonly number[]): Promise<boolean> => {
+  for (const id of mappingIds) if (!(await isAlive(client, stagingOf(run.runId).standing(id)))) return false;
+  return standsStill(client, run);
+};

@@ -74,6 +74,14 @@ export const recreate = async (client: PoolClient, table: string, columns: strin
   await client.query(`create unlogged table ${table} (${columns}) with (autovacuum_enabled = off)`);
 };
 
+/** The rows of a source with something to do. Images that were staged of the rows before these go. */
+export const recreateDelta = async (client: PoolClient, runId: string, mappingId: number): Promise<void> => {
+  const staging = stagingOf(runId);
+  const standing = staging.standing(mappingId);
+  await client.query(`drop table if exists ${standing}, ${aliveBeside(standing)}`);
+  await recreate(client, staging.delta(mappingId), stagingColumns.delta);
+};
+
 /** The canonical records of a run and what was found while they were made. */
 export const recreateCanon = async (client: PoolClient, runId: string): Promise<void> => {
   await recreate(client, stagingOf(runId).canon, stagingColumns.canon);

@@ -1,5 +1,5 @@
 import { jest } from '@jest/globals';
-import pg from 'pg';
+import type pg from 'pg';
 import { planBatches } from '../../activities/apply-plans.js';
 import type { ActivityDependencies } from '../../activities/dependencies.js';
 import { holdingCreation } from '../../activities/creation-lock.js';
@@ -7,12 +7,13 @@ import { hashOfRow } from '../../activities/projecting.js';
 import type { Connector } from '../../connectors/capabilities.js';
 import { createConnector } from '../../connectors/registry.js';
 import { applyConfiguration, loadConfiguration } from '../../database/configuration-store.js';
-import { createHub, type Hub } from '../../database/hub.js';
+import type { Hub } from '../../database/hub.js';
 import type { EntityTypeDefinition } from '../../domain/entity-type.js';
 import type { Configuration, JobDefinition } from '../../domain/job-definition.js';
 import type { SourceMapping } from '../../domain/mapping-definition.js';
 import type { RunRef } from '../../domain/run.js';
-import { createDatabase } from '../harness/database.js';
+import type { TestDatabase } from '../harness/database.js';
+import { openStores } from '../harness/stores.js';
 import { DirectConductor, directActivities } from '../merge/database-world.js';
 
 jest.setTimeout(120_000);
@@ -111,21 +112,15 @@ const postsOf = (code: string): Configuration['mappings'][number] => ({
 });
 
 describe('a first load', () => {
-  let database: Awaited<ReturnType<typeof createDatabase>>;
+  let database: TestDatabase;
   let hub: Hub;
   let systems: pg.Client;
+  let close: () => Promise<void>;
 
   beforeAll(async () => {
-    database = await createDatabase();
-    hub = createHub({ url: database.url, role: 'concord_worker', max: 8 });
-    systems = new pg.Client({ connectionString: database.url });
-    await systems.connect();
+    ({ database, hub, systems, close } = await openStores());
   });
-  afterAll(async () => {
-    await systems.end();
-    await hub.close();
-    await database.drop();
-  });
+  afterAll(() => close());
 
   /** `key`: what the source declares of its ids. */
   const open = async (code: string, job: Partial<JobDefinition> = {}, key = 'primary key') => {
@@ -650,6 +645,42 @@ describe('a first load', () => {
       expect(await load.hub(`select 1 from sync_conflict_resolutions`)).toEqual([]);
     },
   );
+
+  it('is followed by a run that reads anew in another way, and finds the rows of that reading', async () => {
+    const load = await open('anew', { reading: 'watermark' });
+    await load.configure({ watermark: { column: 'seen' } });
+    await load.add(1, 10);
+    await load.sync();
+    const change = (id: string): Promise<unknown> =>
+      systems.query(`update public.anew_from set due = 99, seen = '2026-02-01 00:00:00Z' where id = $1`, [id]);
+    await change('3');
+    const activities = directActivities(hub);
+    const jobId = (await loadConfiguration(hub, load.institutionId)).jobs[0]?.id ?? 0;
+    const opened = await activities.openRun({
+      ...{
+        institutionId: load.institutionId,
+        jobId,
+        kind: 'sync',
+        actor: 'test',
+        asOf: '2026-01-15',
+        workflowId: 'anew',
+      },
+    });
+    if (!('opened' in opened)) throw new Error('the job is occupied');
+    const run = opened.opened;
+    for (const partition of (await activities.planExtract(run)).partitions) await activities.extract(run, partition);
+    expect(await activities.diff(run)).toMatchObject({ changed: 1 });
+    // By the first reading only the third row had changed; the next one cannot tell rows apart by their keys alone.
+    await change('4');
+    await load.configure({});
+    await systems.query('alter table public.anew_from drop constraint anew_from_pkey');
+    await new DirectConductor(activities).resume({ ...run, reading: await activities.forgetStaging(run) });
+    expect(await load.hub(`select counts -> 'rows' as rows from sync_runs where id = ${run.runId}`)).toMatchObject([
+      { rows: { extracted: 10, changed: 2, unchanged: 8, new: 0 } },
+    ]);
+    expect((await load.target()).map(({ name }) => name).slice(-2)).toEqual(['Name 3', 'Name 4']);
+    expect(await load.target()).toHaveLength(10);
+  });
 
   it('counts rows that are staged once and wait for another', async () => {
     const load = await open('waits', { targets: [] });
