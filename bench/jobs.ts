@@ -2,7 +2,7 @@ import type { Config } from '../config/env.js';
 import type { Environment } from '../launch/environment.js';
 import { benchConfiguration, benchSchema, smallConfiguration, smallJobs } from './configuration.js';
 import { copyThrough, journalledUpsert, readAndHash } from './floors.js';
-import { between, connected, median, pairFigure, seconds, timed, wordsOf, type Figure } from './measure.js';
+import { between, connected, median, pairFigure, seconds, spreadOf, timed, wordsOf, type Figure } from './measure.js';
 import { openPlatform, type BenchRun, type Platform } from './platform.js';
 import {
   buildSmallStores,
@@ -105,9 +105,6 @@ export const benchFirstLoad = async (site: BenchSite): Promise<Figure[]> => {
 interface BudgetedPair extends Pair {
   readonly budget: number;
 }
-
-const spreadOf = (ratios: readonly number[]): string =>
-  `${median(ratios).toFixed(2)} (${Math.min(...ratios).toFixed(2)}–${Math.max(...ratios).toFixed(2)}, ${String(ratios.length)} pairs)`;
 
 const budgetFigure = (
   job: string,

@@ -70,6 +70,10 @@ export interface Figure {
   readonly content: string;
 }
 
+/** The median of ratios, and how far they are apart. */
+export const spreadOf = (ratios: readonly number[]): string =>
+  `${median(ratios).toFixed(2)} (${Math.min(...ratios).toFixed(2)}–${Math.max(...ratios).toFixed(2)}, ${String(ratios.length)} pairs)`;
+
 /** Times of pairs as a figure; the ratio is the median of the pairs' own ratios. */
 export const pairFigure = (
   job: string,
@@ -77,15 +81,13 @@ export const pairFigure = (
   facts: { readonly most: number; readonly usage: Usage | null; readonly content: string },
 ): Figure => {
   const ratios = pairs.map(({ floor, ours }) => ours / floor);
-  const middle = median(ratios);
-  const spread = `${Math.min(...ratios).toFixed(2)}–${Math.max(...ratios).toFixed(2)}`;
   return {
     job,
     floor: seconds(median(pairs.map(({ floor }) => floor))),
     ours: seconds(median(pairs.map(({ ours }) => ours))),
-    ratio: `${middle.toFixed(2)} (${spread}, ${String(pairs.length)} pairs)`,
+    ratio: spreadOf(ratios),
     goal: `≤ ${String(facts.most)}`,
-    met: middle <= facts.most,
+    met: median(ratios) <= facts.most,
     worker: wordsOf(facts.usage),
     content: facts.content,
   };
