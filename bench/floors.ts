@@ -1,5 +1,5 @@
 import { pipeline } from 'node:stream/promises';
-import pg from 'pg';
+import type pg from 'pg';
 import { from as copyFrom, to as copyTo } from 'pg-copy-streams';
 import { copyOutLines } from '../platform/copy.js';
 import { hash128 } from '../platform/hash.js';
@@ -7,20 +7,8 @@ import { connected } from './measure.js';
 import { benchColumns } from './table.js';
 
 /** `COPY | COPY`: every byte of a table into another of the same columns, looked at by nobody. */
-export const copyThrough = async (url: string, from: string, to: string): Promise<void> => {
-  const [source, sink] = [from, to].map(() => new pg.Client({ connectionString: url }));
-  if (source === undefined || sink === undefined) throw new Error('no connections');
-  await Promise.all([source.connect(), sink.connect()]);
-  try {
-    const options = { highWaterMark: 256 * 1024 };
-    await pipeline(
-      source.query(copyTo(`copy ${from} to stdout`, options)),
-      sink.query(copyFrom(`copy ${to} from stdin`)),
-    );
-  } finally {
-    await Promise.all([source.end(), sink.end()]);
-  }
-};
+export const copyThrough = async (url: string, from: string, to: string): Promise<void> =>
+  twoConnections(url, (source, sink) => piped(source, `copy ${from} to stdout`, sink, `copy ${to} from stdin`));
 
 /** Reads a table and hashes every row of it: what finding out that nothing changed cannot do without. */
 export const readAndHash = async (url: string, table: string): Promise<void> =>
@@ -34,17 +22,32 @@ export const readAndHash = async (url: string, table: string): Promise<void> =>
     }
   });
 
-/** Changed rows of one table into another in one transaction, what stood there before kept: the least that can be undone. */
+/** Changed rows of one table into another, as whoever keeps two systems in agreement does it at the least: they come over the wire into a
+ *  stage; what stood there before is kept in a journal by which it can be found again, whatever table it is of; then they are written, all
+ *  in one transaction. */
 export const journalledUpsert = async (url: string, from: string, to: string, after: string): Promise<void> =>
-  connected(url, async (client) => {
-    await client.query(`create table if not exists ${to}_journal (like ${to})`);
-    await client.query('begin');
-    await client.query(
-      `create temporary table changed on commit drop as select * from ${from} where changed_at > $1::timestamptz`,
-      [after],
+  twoConnections(url, async (source, sink) => {
+    await sink.query(
+      `create table if not exists ${to}_journal (run bigint, place text, id bigint, before jsonb, primary key (run, place, id))`,
     );
-    await client.query(`insert into ${to}_journal select t.* from ${to} t join changed c on c.id = t.id`);
+    await sink.query('begin');
+    await sink.query(`create temporary table changed (like ${to}) on commit drop`);
+    const changed = `select * from ${from} where changed_at > ${source.escapeLiteral(after)}::timestamptz`;
+    await piped(source, `copy (${changed}) to stdout`, sink, 'copy changed from stdin');
+    await sink.query(
+      `insert into ${to}_journal select (select coalesce(max(run), 0) + 1 from ${to}_journal), $1, c.id, to_jsonb(t)
+       from changed c left join ${to} t on t.id = c.id`,
+      [to],
+    );
     const set = benchColumns.filter((column) => column !== 'id').map((column) => `${column} = excluded.${column}`);
-    await client.query(`insert into ${to} select * from changed on conflict (id) do update set ${set.join(', ')}`);
-    await client.query('commit');
+    await sink.query(`insert into ${to} select * from changed on conflict (id) do update set ${set.join(', ')}`);
+    await sink.query('commit');
   });
+
+const twoConnections = async (
+  url: string,
+  work: (source: pg.Client, sink: pg.Client) => Promise<void>,
+): Promise<void> => connected(url, (source) => connected(url, (sink) => work(source, sink)));
+
+const piped = async (source: pg.Client, out: string, sink: pg.Client, into: string): Promise<void> =>
+  pipeline(source.query(copyTo(out, { highWaterMark: 256 * 1024 })), sink.query(copyFrom(into)));

@@ -50,6 +50,8 @@ const tellSteps = async ({ say }: BenchSite, platform: Platform, run: BenchRun):
   say(`  steps: ${times.join(', ')}; the whole ${seconds(run.seconds)}`);
 };
 
+const nameOf = (job: string, pair: number): string => (pair === 0 ? `${job} (warming up)` : job);
+
 /** A posted type, table to table, checked. The first pair warms up. */
 export const benchPosted = async (site: BenchSite): Promise<Figure[]> => {
   const { environment, config, pairs: wanted } = site;
@@ -65,7 +67,7 @@ export const benchPosted = async (site: BenchSite): Promise<Figure[]> => {
       if (index === 1) before = platform.workerUsage();
       const run = await platform.run('posted');
       content = await sameContent(environment.databaseUrl, sinkTable, sourceTable);
-      tellPair(site, index === 0 ? 'J1p (warming up)' : 'J1p', { floor, ours: run.seconds });
+      tellPair(site, nameOf('J1p', index), { floor, ours: run.seconds });
       if (index > 0) pairs.push({ floor, ours: run.seconds });
       if (index === wanted) await tellSteps(site, platform, run);
     }
@@ -77,13 +79,13 @@ export const benchPosted = async (site: BenchSite): Promise<Figure[]> => {
   }
 };
 
-/** The first load into golden records and one target; a new hub and a new worker for each. */
+/** The first load into golden records and one target; a new hub and a new worker for each. The first pair warms up. */
 export const benchFirstLoad = async (site: BenchSite): Promise<Figure[]> => {
   const { environment, config, pairs: wanted } = site;
   const pairs: Pair[] = [];
   let content = '';
   let usage = null;
-  for (let index = 0; index < wanted; index += 1) {
+  for (let index = 0; index <= wanted; index += 1) {
     const floor = await floorOnce(site);
     const platform = await openPlatform(environment, config, 'bench_load');
     try {
@@ -92,8 +94,8 @@ export const benchFirstLoad = async (site: BenchSite): Promise<Figure[]> => {
       const run = await platform.run('first-load');
       usage = platform.workerUsage();
       content = await sameContent(environment.databaseUrl, sinkTable, sourceTable);
-      pairs.push({ floor, ours: run.seconds });
-      tellPair(site, 'J1g', { floor, ours: run.seconds });
+      tellPair(site, nameOf('J1g', index), { floor, ours: run.seconds });
+      if (index > 0) pairs.push({ floor, ours: run.seconds });
       await tellSteps(site, platform, run);
     } finally {
       await platform.close();
@@ -126,7 +128,7 @@ export const benchChanges = async (site: BenchSite): Promise<Figure[]> => {
   const { environment, config, pairs } = site;
   const { databaseUrl } = environment;
   const platform = await openPlatform(environment, config, 'bench_changes');
-  /** Rounds of a job, each with the floor and the budget that are found right before it. */
+  /** Rounds of a job, each with the floor and the budget that are found right before it. The first warms up. */
   const measured = async (
     job: string,
     goal: string,
@@ -134,15 +136,15 @@ export const benchChanges = async (site: BenchSite): Promise<Figure[]> => {
   ): Promise<{ figure: Figure; ours: number }> => {
     const found: BudgetedPair[] = [];
     let [content, worker] = ['', ''];
-    for (let round = 0; round < pairs; round += 1) {
+    for (let round = 0; round <= pairs; round += 1) {
       const floors = await before();
       const used = platform.workerUsage();
       const run = await platform.run('first-load');
       worker = wordsOf(between(used, platform.workerUsage()));
       content = await sameContent(databaseUrl, sinkTable, sourceTable);
       const pair = { ...floors, ours: run.seconds };
-      found.push(pair);
-      tellPair(site, job, pair);
+      tellPair(site, nameOf(job, round), pair);
+      if (round > 0) found.push(pair);
       await tellSteps(site, platform, run);
       await platform.untilIndexed(run);
     }

@@ -1,3 +1,5 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import type pg from 'pg';
 import { benchSchema, smallJobRows, smallJobs } from './configuration.js';
 import { connected } from './measure.js';
 import { contentOf, createTableSql, fillTable, type Content } from './table.js';
@@ -29,11 +31,18 @@ export const buildSmallStores = async (url: string): Promise<void> =>
     }
   });
 
-/** As fair to one as to the other: empty, and nothing left to be flushed. */
+/** Nothing is left to be flushed, and nobody tidies up what was written before: as fair to one as to the other. */
+const settled = async (client: pg.Client): Promise<void> => {
+  const tidying = `select 1 from pg_stat_activity where backend_type = 'autovacuum worker' limit 1`;
+  while ((await client.query(tidying)).rowCount !== 0) await pause(250);
+  await client.query('checkpoint');
+};
+
+/** An empty table. */
 export const emptied = async (url: string, table: string): Promise<void> =>
   connected(url, async (client) => {
     await client.query(`truncate ${table}`);
-    await client.query('checkpoint');
+    await settled(client);
   });
 
 /** One row of a hundred gets another amount and a new moment of change; tells the moment before. */
@@ -48,7 +57,7 @@ export const changeOnePercent = async (url: string): Promise<string> =>
       [newest],
     );
     await client.query(`vacuum (analyze) ${sourceTable}`);
-    await client.query('checkpoint');
+    await settled(client);
     return newest;
   });
 
