@@ -13,13 +13,16 @@ const checkPlainName = (name: string, at: Place): void => {
 const checkAttribute = (
   attribute: AttributeDefinition,
   group: GroupDefinition,
+  entityType: EntityTypeDefinition,
   scope: ConfigurationScope,
   at: Place,
 ): void => {
   checkPlainName(attribute.name, at.child('name'));
   const { type, references, codeTable } = attribute;
   if (type === 'reference') {
-    if (references === undefined)
+    if (entityType.kind === 'mastered')
+      at.note('a mastered type cannot refer', 'make the relation a reconciled type of its own, which refers to both');
+    else if (references === undefined)
       at.note('a reference refers to nothing', 'add references: the name of an entity type');
     else checkName(scope, 'entityTypes', references, at.child('references'));
     if (group.multiValued === true)
@@ -65,7 +68,7 @@ const checkGroup = (
 ): void => {
   checkPlainName(group.name, at.child('name'));
   group.attributes.forEach((attribute, index) =>
-    checkAttribute(attribute, group, scope, at.child('attributes').child(index)),
+    checkAttribute(attribute, group, entityType, scope, at.child('attributes').child(index)),
   );
   checkDistinct(
     group.attributes.map(({ name }) => name),

@@ -245,11 +245,22 @@ describe('a configuration', () => {
   });
 
   it('refuses entity types that refer to each other in a circle', () => {
+    const groups = (role['groups'] as readonly Plain[]).concat(
+      group('post', [attribute('post', { type: 'reference', references: 'post' })]),
+    );
     const back = group('role', [attribute('role', { type: 'reference', references: 'role' })]);
-    expect(problemsAt('/entityTypes/1/groups/3', back)).toEqual([
-      expect.stringContaining('/entityTypes/0 entity types refer to each other in a circle: role, person'),
-      expect.stringContaining('/entityTypes/1 entity types refer'),
+    const post = { name: 'post', kind: 'reconciled', subject: 'none', naturalKey: ['role'], groups: [back] };
+    expect(problemsAt('/entityTypes', [{ ...role, groups }, person, post])).toEqual([
+      expect.stringContaining('/entityTypes/0 entity types refer to each other in a circle: role, post'),
+      expect.stringContaining('/entityTypes/2 entity types refer'),
     ]);
+  });
+
+  it('refuses references of mastered types, which nothing would resolve', () => {
+    const whole = group('role', [attribute('role', { type: 'reference', references: 'role' })]);
+    expect(problemsAt('/entityTypes/1/groups/3', whole)).toContainEqual(
+      expect.stringContaining('/entityTypes/1/groups/3/attributes/0 a mastered type cannot refer'),
+    );
   });
 
   it('does not fall over anything', () => {
