@@ -61,15 +61,17 @@ export const extractChanges = async (
     crashPoint('extract');
     return { rows: known, rejected: 0 };
   }
+  const remembered = await hub.read(run.institutionId, (client) => loadRemembered(client, run, mapping, cancelled()));
   const known =
-    (await hub.read(run.institutionId, (client) => loadRemembered(client, run, mapping, cancelled()))) ??
+    remembered?.rows ??
     (await hub.read(run.institutionId, (client) => loadKnownRows(client, run, mapping, cancelled())));
   if (known === null) return null;
 
   let [chunk, rows, staged, blocks] = [0, 0, 0, 0];
   const content = new ContentReading(mapping, read);
-  /** What the next read is to know; null where most of it would have to be asked again. */
-  let text = mayRemember(run, mapping) ? new RowsOfText() : null;
+  /** What the next read is to know; null where what this one knows is good for that too, or most would have to be asked again. */
+  let text = (remembered?.remember ?? mayRemember(run, mapping)) ? new RowsOfText() : null;
+  const byGroups = remembered !== null || text !== null;
   const storing = new InTurn();
   const store = async (): Promise<void> => {
     for (const bytes of text?.takeBlocks() ?? []) {
@@ -116,7 +118,7 @@ export const extractChanges = async (
   });
   const groups = new LineGroups();
   const add = (group: Buffer): void => {
-    const seen = text === null ? 0 : known.seeGroup(group, text);
+    const seen = byGroups ? known.seeGroup(group, text) : 0;
     filling.known += seen;
     if (seen > 0 || group.length === 0) return;
     filling.addText(group);
@@ -126,8 +128,8 @@ export const extractChanges = async (
     for await (const batch of readCopyText(plan, read, null, signal)) {
       heartbeat();
       content.add(batch);
-      if (text === null) add(batch.text);
-      else for (const group of groups.of(batch.text)) add(group);
+      if (byGroups) for (const group of groups.of(batch.text)) add(group);
+      else add(batch.text);
       if (filling.rows >= chunkRows) await stage(filling, false);
       await store();
     }

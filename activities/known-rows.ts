@@ -19,7 +19,7 @@ interface Block {
 export class KnownRows {
   private readonly blocks: Block[] = [];
   private count = 0;
-  /** Places, one more each, by hash; a power of two of them. Made when it is first asked. */
+  /** Places, one more each, by hash, with some room between them. Made when it is first asked. */
   private index = new Uint32Array(0);
   private indexed = 0;
   /** The place after that of the row that was found last: many come in the order in which their images were made. */
@@ -98,7 +98,7 @@ export class KnownRows {
 
   /** Whether all lines of a text are those of a known group; its rows count as seen from then on, and are added to `into`.
    *  @returns how many there are, or 0 */
-  seeGroup(text: Buffer, into: RowsOfText): number {
+  seeGroup(text: Buffer, into: RowsOfText | null): number {
     hashLanes(text, this.soughtGroup);
     const group = this.isGroup(this.nextGroup) ? this.nextGroup : this.findGroup();
     if (group < 0) return 0;
@@ -108,9 +108,9 @@ export class KnownRows {
     for (let place = from; place < to; place += 1) {
       const id = Math.abs(this.idAt(place));
       this.setId(place, -id);
-      into.addFrom(this.hashesAt(place), (place % blockRows) * rowLanes, id);
+      into?.addFrom(this.hashesAt(place), (place % blockRows) * rowLanes, id);
     }
-    into.endGroup(this.soughtGroup);
+    into?.endGroup(this.soughtGroup);
     this.next = to;
     return to - from;
   }
@@ -145,7 +145,7 @@ export class KnownRows {
   private find(open: boolean): number {
     this.makeIndex();
     const { index, sought } = this;
-    for (let slot = (sought[0] ?? 0) & (index.length - 1); ; slot = (slot + 1) & (index.length - 1)) {
+    for (let slot = slotOf(sought[0] ?? 0, index); ; slot = slot + 1 < index.length ? slot + 1 : 0) {
       const place = (index[slot] ?? 0) - 1;
       if (place < 0 || (this.isAt(place) && (this.idAt(place) === 0) === open)) return place;
     }
@@ -153,8 +153,8 @@ export class KnownRows {
 
   private makeIndex(): void {
     if (this.indexed === this.count && this.index.length > 0) return;
-    if (this.count * 1.5 > this.index.length) {
-      this.index = new Uint32Array(powerOfTwo(Math.max(this.count, blockRows) * 1.5));
+    if (this.count * leastRoom > this.index.length) {
+      this.index = new Uint32Array(Math.ceil(Math.max(this.count, blockRows) * room));
       this.indexed = 0;
     }
     const { index } = this;
@@ -164,8 +164,8 @@ export class KnownRows {
       const at = (place % blockRows) * rowLanes;
       const first = hashes[at] ?? 0;
       if (first === 0 && hashes[at + 1] === 0 && hashes[at + 2] === 0) continue;
-      let slot = first & (index.length - 1);
-      while (index[slot] !== 0) slot = (slot + 1) & (index.length - 1);
+      let slot = slotOf(first, index);
+      while (index[slot] !== 0) slot = slot + 1 < index.length ? slot + 1 : 0;
       index[slot] = place + 1;
     }
   }
@@ -215,6 +215,13 @@ export class KnownRows {
 }
 
 const none = new Uint32Array(rowLanes);
+
+/** Slots of an index for each row: when it is made, and at least. Nearly all rows are found without it. */
+const room = 1.35;
+const leastRoom = 1.15;
+
+/** Where an index has what begins with a number, or after that. */
+const slotOf = (first: number, index: Uint32Array): number => Math.floor((first / 0x1_0000_0000) * index.length);
 
 const powerOfTwo = (least: number): number => 2 ** Math.ceil(Math.log2(Math.max(least, 2)));
 

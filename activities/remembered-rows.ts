@@ -5,12 +5,18 @@ import type { MappingRef } from './context.js';
 import { KnownRows, mostKnown, touchedImages } from './known-rows.js';
 import { writersSince } from './source-content.js';
 
-/* Rows of a source are remembered by the text that they were read as (`RowsOfText`), so that the next read need not look at those whose
+/* Rows of a source are remembered by the text that they were read as (`RowsOfText`), so that the next reads need not look at those whose
    lines are what they were, nor load the hashes of all images. What the images are remains the truth: of those that runs wrote since, the
-   run that remembered among them, it is asked again. */
+   run that remembered among them, it is asked again. What was remembered stays in force as long as these are few; lines that came
+   since are then looked at in each read, and are known by their hash. */
 
 /** Of so many images that runs wrote since it is asked what became of them; of more, all are loaded. */
 export const mostTouched = 100_000;
+/** Where it was asked of a larger part of the rows than one of so many, they are remembered anew: each of them makes a group of lines that
+ *  is looked at row by row, and writing all is what looking at a fiftieth costs. */
+const fewTouched = 50;
+/** And so after so many runs: what they wrote is looked through again by each read, though it be the same images each time. */
+const mostWriters = 10;
 
 /** Whether a run may go by what is remembered of a source, and remember it. A system that we write to, too, says what we told it, of which no
  *  trace is left by image; a dry run has images of its own. */
@@ -40,6 +46,13 @@ const inForce = async (client: PoolClient, run: RunRef, mapping: MappingRef): Pr
   return rows[0] ?? null;
 };
 
+/** What a run knows of a source before it reads it. */
+export interface KnownSource {
+  readonly rows: KnownRows;
+  /** What it reads is to be remembered; where not, what was remembered stays in force. */
+  readonly remember: boolean;
+}
+
 /** The rows of a source as they are remembered, and what became of their images since; null where that does not count, or is not to be had
  *  without looking at most of them. */
 export const loadRemembered = async (
@@ -47,7 +60,7 @@ export const loadRemembered = async (
   run: RunRef,
   mapping: MappingRef,
   signal: AbortSignal | undefined,
-): Promise<KnownRows | null> => {
+): Promise<KnownSource | null> => {
   if (!mayRemember(run, mapping)) return null;
   const remembered = await inForce(client, run, mapping);
   if (remembered === null) return null;
@@ -64,8 +77,10 @@ export const loadRemembered = async (
   }
   // A crash of the server empties the table.
   if (!readable || blocks !== remembered.blocks) return null;
-  known.correct(corrections);
-  return known.size > mostKnown ? null : known;
+  known.correct(corrections.texts);
+  if (known.size > mostKnown) return null;
+  const { writers } = remembered;
+  return { rows: known, remember: corrections.lines * fewTouched > known.size || writers.length >= mostWriters };
 };
 
 /** What became of the images that these runs wrote or made; null where they are too many. */
@@ -75,7 +90,7 @@ const readTouched = async (
   mapping: MappingRef,
   runs: readonly string[],
   signal: AbortSignal | undefined,
-): Promise<readonly Buffer[] | null> => {
+): Promise<{ readonly texts: readonly Buffer[]; readonly lines: number } | null> => {
   const ids = runs.map((id) => BigInt(id)).join(', ');
   const touched = `select row_id as id from change_set_entries where run_id in (${ids}) and kind = 'image'
     union select id from record_images where created_run in (${ids}) and mapping_id = ${mapping.id}`;
@@ -93,7 +108,7 @@ const readTouched = async (
     texts.push(text);
     for (let at = text.indexOf(newline); at >= 0; at = text.indexOf(newline, at + 1)) lines += 1;
   }
-  return lines > mostTouched ? null : texts;
+  return lines > mostTouched ? null : { texts, lines };
 };
 
 const newline = 0x0a;

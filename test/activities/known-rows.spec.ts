@@ -46,12 +46,13 @@ const read = (
   known: KnownRows,
   lines: readonly string[],
   batches: readonly number[],
+  remembers = true,
 ): { readonly staged: readonly string[]; readonly blocks: readonly Buffer[] } => {
   const text = new RowsOfText();
   const staged: string[] = [];
   const groups = new LineGroups();
   const add = (group: Buffer): void => {
-    if (known.seeGroup(group, text) > 0) return;
+    if (known.seeGroup(group, remembers ? text : null) > 0) return;
     for (const line of group.toString().split('\n').slice(0, -1)) {
       const id = known.see(Buffer.from(line));
       text.addFrom(known.sought, 0, id);
@@ -98,6 +99,7 @@ const step = fc.record({
   others: fc.array(fc.record({ id: fc.nat(60), row: fc.option(fc.nat(200)), gone: fc.boolean() }), { maxLength: 6 }),
   held: fc.nat(4),
   batches: fc.array(fc.integer({ min: 1, max: 40 }), { minLength: 1, maxLength: 4 }),
+  remembers: fc.boolean(),
 });
 
 test('says what a comparison of row by row says, whatever came and went since it was remembered', () => {
@@ -109,7 +111,7 @@ test('says what a comparison of row by row says, whatever came and went since it
         let lines = rows.map(rowText);
         const images = new Map<number, string | null>(lines.map((line, place) => [place + 1, line]));
         let [blocks, touched, last] = [null as readonly Buffer[] | null, [] as number[], lines.length];
-        for (const { removed, added, moved, others, held, batches } of steps) {
+        for (const { removed, added, moved, others, held, batches, remembers } of steps) {
           lines = lines.filter((_, place) => !removed.includes(place));
           for (const { at, row } of added) if (!lines.includes(rowText(row))) lines.splice(at, 0, rowText(row));
           if (moved !== null) lines.splice(moved.to, 0, ...lines.splice(moved.from, moved.count));
@@ -127,13 +129,13 @@ test('says what a comparison of row by row says, whatever came and went since it
           const stagedThen = lines.filter((line) => expected.see(Buffer.from(line)) === 0);
           const known = blocks === null ? new KnownRows() : rememberedOf(blocks, touched, images);
           if (blocks === null) known.addText(imageLines(images));
-          const found = read(known, lines, batches);
+          const found = read(known, lines, batches, remembers);
           expect(found.staged).toEqual(stagedThen);
           const unseen = [...expected.unseen()].sort((left, right) => left - right);
           expect([...known.unseen()].sort((left, right) => left - right)).toEqual(unseen);
           // The run applies what was staged, but for what it holds back, and takes away what was not seen.
-          ({ blocks } = found);
-          touched = [];
+          // Or what was remembered before stays in force.
+          if (remembers) ({ blocks, touched } = { blocks: found.blocks, touched: [] });
           for (const id of unseen.slice(held)) {
             images.delete(id);
             touched.push(id);

@@ -12,6 +12,7 @@ import type { RunRef } from '../../domain/run.js';
 import type { TestDatabase } from '../harness/database.js';
 import { openStores } from '../harness/stores.js';
 import { DirectConductor, directActivities } from '../merge/database-world.js';
+import { PeopleWorld } from '../merge/people-world.js';
 
 jest.setTimeout(120_000);
 
@@ -75,6 +76,32 @@ const configurationOf = (code: string, url: string, both: boolean, more: Partial
     { name: 'back', sources: [`one.${code}_one`], targets: both ? [`one.${code}_one`] : [] },
   ],
 });
+
+/** Whether what is remembered of a source counts for the next run; if so, it says of every row that was ever there what the images say. */
+const counts = async (
+  { hub, institutionId, jobId }: { readonly hub: Hub; readonly institutionId: number; readonly jobId: number },
+  name: string,
+): Promise<boolean> => {
+  const mapping = (await new ConfigurationCache(hub).of(institutionId)).mappingNamed(name);
+  const asking: RunRef = { runId: '999999999', institutionId, jobId, kind: 'sync' };
+  return hub.read(institutionId, async (client) => {
+    const remembered = (await loadRemembered(client, asking, mapping, undefined))?.rows;
+    if (remembered === undefined) return false;
+    const known = await loadKnownRows(client, asking, mapping, undefined);
+    const sorted = (ids: Iterable<number>): number[] => [...ids].sort((left, right) => left - right);
+    expect(sorted(remembered.unseen())).toEqual(sorted(known?.unseen() ?? []));
+    const { rows: ever } = await client.query<{ raw: string }>(
+      `select raw from record_images where mapping_id = $1 and raw is not null
+       union select e.before ->> 'raw' from change_set_entries e where e.kind = 'image' and (e.before ->> 'mapping_id')::integer = $1 and e.before ->> 'raw' is not null
+       union select raw from rejected_records where raw is not null`,
+      [mapping.id],
+    );
+    expect(ever.length).toBeGreaterThan(0);
+    for (const { raw } of ever) expect(remembered.see(Buffer.from(raw))).toBe(known?.see(Buffer.from(raw)));
+    expect(sorted(remembered.unseen())).toEqual(sorted(known?.unseen() ?? []));
+    return true;
+  });
+};
 
 class Interruption extends Error {}
 
@@ -178,28 +205,12 @@ describe('rows that are remembered by their text', () => {
         });
         return conductor.settle(institutionId, jobId('all'), batch, kind === 'release' ? 'release' : 'decision');
       },
-      /** Whether what is remembered counts for the next run; if so, it says of every row that was ever there what the images say. */
-      counts: async (): Promise<boolean> => {
-        const context = await new ConfigurationCache(hub).of(institutionId);
-        const mapping = context.mappingNamed(`one.${code}_one`);
-        const asking: RunRef = { runId: '999999999', institutionId, jobId: jobId('all'), kind: 'sync' };
-        const remembered = await hub.read(institutionId, (client) =>
-          loadRemembered(client, asking, mapping, undefined),
-        );
-        if (remembered === null) return false;
-        const known = await hub.read(institutionId, (client) => loadKnownRows(client, asking, mapping, undefined));
-        const sorted = (ids: Iterable<number>): number[] => [...ids].sort((left, right) => left - right);
-        expect(sorted(remembered.unseen())).toEqual(sorted(known?.unseen() ?? []));
-        const ever = await rows<{ raw: string }>(
-          `select raw from record_images where mapping_id = ${String(mapping.id)} and raw is not null
-           union select e.before ->> 'raw' from change_set_entries e where e.kind = 'image' and (e.before ->> 'mapping_id')::integer = ${String(mapping.id)} and e.before ->> 'raw' is not null
-           union select raw from rejected_records where raw is not null`,
-        );
-        expect(ever.length).toBeGreaterThan(0);
-        for (const { raw } of ever) expect(remembered.see(Buffer.from(raw))).toBe(known?.see(Buffer.from(raw)));
-        expect(sorted(remembered.unseen())).toEqual(sorted(known?.unseen() ?? []));
-        return true;
-      },
+      /** Whose rows are in force, or stored. */
+      rememberedBy: async () =>
+        (await rows<{ run: string }>('select distinct run_id::text as run from remembered_rows order by 1')).map(
+          ({ run }) => run,
+        ),
+      counts: () => counts({ hub, institutionId, jobId: jobId('all') }, `one.${code}_one`),
     };
   };
 
@@ -242,6 +253,106 @@ describe('rows that are remembered by their text', () => {
     expect(await load.countsOf(await load.sync())).toMatchObject({ unchanged: 199, changed: 1 });
     expect(await load.due(7)).toBe('7');
     expect(await load.rows('select distinct run_id from remembered_rows')).toHaveLength(1);
+  });
+
+  it('stay in force while few rows changed since, and are remembered anew once more did', async () => {
+    const load = await remembering('few');
+    const by = await load.rememberedBy();
+    expect(by).toHaveLength(1);
+    for (const id of [5, 6, 7]) {
+      await load.set(`'later'`, `id = '${String(id)}'`);
+      const run = await load.sync();
+      expect(await load.read(run)).toEqual({ staged: 1, known: 199 });
+      expect(await load.rememberedBy()).toEqual(by);
+      expect(await load.counts()).toBe(true);
+    }
+    // Back to the text that is remembered, and again to what came after it.
+    for (const due of ['5', 'later', '5']) {
+      await load.set(`'${due}'`, `id = '5'`);
+      expect(await load.countsOf(await load.sync())).toMatchObject({ changed: 1, unchanged: 199 });
+      expect(await load.counts()).toBe(true);
+      expect(await load.due(5)).toBe(due);
+    }
+    await load.take(`id = '150'`);
+    await load.add(301, 303);
+    expect(await load.countsOf(await load.sync())).toMatchObject({ new: 3, missing: 1, unchanged: 199 });
+    expect(await load.rememberedBy()).toEqual(by);
+    expect(await load.counts()).toBe(true);
+    await load.set(`'once more'`, `id in ('9', '302')`);
+    const anew = await load.sync();
+    expect(await load.read(anew)).toEqual({ staged: 2, known: 200 });
+    expect(await load.rememberedBy()).toEqual([anew]);
+    expect(await load.counts()).toBe(true);
+    await load.set(`'at last'`, `id in ('10', '303')`);
+    expect(await load.countsOf(await load.sync())).toMatchObject({ changed: 2, unchanged: 200 });
+    expect(await load.counts()).toBe(true);
+    expect(await Promise.all([5, 6, 9, 10, 301, 302, 303].map((id) => load.due(id)))).toEqual([
+      '5',
+      'later',
+      'once more',
+      'at last',
+      '301',
+      'once more',
+      'at last',
+    ]);
+  });
+
+  it('are remembered anew after a number of runs, though these wrote the same image each time', async () => {
+    const load = await remembering('often');
+    const by = await load.rememberedBy();
+    for (let time = 0; time < 10; time += 1) {
+      await load.set(`'${String(time)}'`, `id = '7'`);
+      expect(await load.read(await load.sync())).toEqual({ staged: 1, known: 199 });
+      expect(await load.rememberedBy()).toEqual(by);
+    }
+    await load.set(`'again'`, `id = '7'`);
+    const anew = await load.sync();
+    expect(await load.read(anew)).toEqual({ staged: 1, known: 199 });
+    expect(await load.rememberedBy()).toEqual([anew]);
+    expect(await load.counts()).toBe(true);
+  });
+
+  it('are remembered anew after two records were merged by a decision', async () => {
+    const conductorOf = (own: Hub): DirectConductor => {
+      const conductor = new DirectConductor(directActivities(own));
+      conductor.parentOf = (institutionId, batch) =>
+        own.read(institutionId, async (client) => {
+          const { rows } = await client.query<{ id: string | null }>(
+            'select parent_run_id::text as id from decision_batches where id = $1',
+            [batch],
+          );
+          return rows[0]?.id ?? null;
+        });
+      return conductor;
+    };
+    const world = await PeopleWorld.open(database.url, 'merged', conductorOf);
+    try {
+      const count = (name: string): Promise<boolean> => counts(world, `${name}.merged_${name}`);
+      const ann = { id: 'a', number: 'n', name: 'Ann Lee', born: '2004-02-28', phone: '1' };
+      const other = { ...ann, id: 'b', name: 'Anna Roe', born: '2004-02-29' };
+      await world.put('one', ann);
+      await world.put('two', other);
+      await world.sync();
+      for (const name of ['one', 'two'] as const)
+        await world.put(name, { id: 'base', name: `Base ${name}`, phone: '2' });
+      await world.sync();
+      expect([await count('one'), await count('two')]).toEqual([true, true]);
+      const [question] = await world.questions();
+      if (question === undefined) throw new Error('nothing is asked');
+      const decided = await world.decide(question, { same: true });
+      expect([await count('one'), await count('two')]).toEqual([false, false]);
+      await world.sync();
+      expect([await count('one'), await count('two')]).toEqual([true, true]);
+      await world.put('two', { ...other, phone: '7' });
+      const later = await world.sync();
+      expect([await count('one'), await count('two')]).toEqual([true, true]);
+      expect(await world.people()).toContain('Ann Lee 2004-02-28 7 (one/a two/b)');
+      await world.rollback(later);
+      await world.rollback(decided);
+      expect([await count('one'), await count('two')]).toEqual([false, false]);
+    } finally {
+      await world.close();
+    }
   });
 
   it('are corrected by what runs by watermark and of other sources wrote', async () => {
@@ -360,9 +471,15 @@ describe('rows that are remembered by their text', () => {
     expect(await load.counts()).toBe(true);
   });
 
-  it('are what the run before left where one ends otherwise', async () => {
-    const load = await remembering('ended');
-    const before = await load.rows('select run_id from remembered_rows');
+  it.each([
+    ['and stored none', `id = '6'`],
+    ['and stored others', `id in ('1', '2', '3', '4')`],
+  ])('are what the run before left where one ends otherwise %s', async (stored, touched) => {
+    const code = stored === 'and stored none' ? 'ended' : 'ended_late';
+    const load = await remembering(code);
+    await load.set(`'touched'`, touched);
+    await load.sync();
+    const before = await load.rememberedBy();
     await load.set(`'second'`, `id = '5'`);
     const going = await load.activities.openRun({
       ...{
@@ -372,17 +489,18 @@ describe('rows that are remembered by their text', () => {
         actor: 'test',
         asOf: '2026-01-15',
       },
-      workflowId: 'ended',
+      workflowId: code,
     });
     if (!('opened' in going)) throw new Error('not opened');
     const plan = await load.activities.planExtract(going.opened);
     for (const partition of plan.partitions) await load.activities.extract(going.opened, partition);
-    expect(await load.rows('select distinct run_id from remembered_rows')).toHaveLength(2);
+    expect(await load.rememberedBy()).toHaveLength(code === 'ended' ? 1 : 2);
     await load.activities.closeRun(going.opened, 'failed');
-    expect(await load.rows('select run_id from remembered_rows')).toEqual(before);
+    expect(await load.rememberedBy()).toEqual(before);
     expect(await load.counts()).toBe(true);
     const run = await load.sync();
     expect(await load.read(run)).toEqual({ staged: 1, known: 199 });
+    expect(await load.due(5)).toBe('second');
     expect(await load.counts()).toBe(true);
   });
 
