@@ -68,11 +68,13 @@ export class KnownRows {
     this.count += 1;
   }
 
-  /** What became of images since the rows were remembered, as `addText` takes it; `-` instead of a hash: it is there no longer. */
-  correct(texts: readonly Buffer[]): void {
+  /** What became of images since the rows were remembered, as `addText` takes it; `-` instead of a hash: it is there no longer.
+   *  @returns how many have a row that was not among them */
+  correct(texts: readonly Buffer[]): number {
     const touched = new Set<number>();
     for (const text of texts) readImages(text, (id) => touched.add(id));
-    if (touched.size === 0) return;
+    const before = this.count;
+    if (touched.size === 0) return 0;
     for (const { ids } of this.blocks)
       for (let place = 0; place < ids.length; place += 1) if (touched.has(ids[place] ?? 0)) ids[place] = 0;
     for (const text of texts)
@@ -83,6 +85,7 @@ export class KnownRows {
         if (place < 0) this.add(id, hash);
         else this.setId(place, id);
       });
+    return this.count - before;
   }
 
   /** Whether a row is known, by what is hashed of it; it counts as seen from then on. @returns the id of its image, or 0 */
@@ -216,7 +219,7 @@ export class KnownRows {
 
 const none = new Uint32Array(rowLanes);
 
-/** Slots of an index for each row: when it is made, and at least. Nearly all rows are found without it. */
+/** Slots of an index for each row: when it is made, and at least. Most rows are found without it. */
 const room = 1.35;
 const leastRoom = 1.15;
 

@@ -12,10 +12,13 @@ import { writersSince } from './source-content.js';
 
 /** Of so many images that runs wrote since it is asked what became of them; of more, all are loaded. */
 export const mostTouched = 100_000;
-/** Where it was asked of a larger part of the rows than one of so many, they are remembered anew: each of them makes a group of lines that
- *  is looked at row by row, and writing all is what looking at a fiftieth costs. */
-const fewTouched = 50;
-/** And so after so many runs: what they wrote is looked through again by each read, though it be the same images each time. */
+/* When a read remembers anew what it reads. */
+/** Where one row of so many, or more, came since: each makes a group of lines that is looked at row by row, eight rows or so, and with
+ *  that many of them it takes as long as writing all. */
+const fewCame = 200;
+/** Before there are too many images to be asked of. */
+const manyTouched = mostTouched / 2;
+/** After so many runs: what they wrote is looked through by each read, though it be the same images each time. */
 const mostWriters = 10;
 
 /** Whether a run may go by what is remembered of a source, and remember it. A system that we write to, too, says what we told it, of which no
@@ -77,10 +80,11 @@ export const loadRemembered = async (
   }
   // A crash of the server empties the table.
   if (!readable || blocks !== remembered.blocks) return null;
-  known.correct(corrections.texts);
+  const came = known.correct(corrections.texts);
   if (known.size > mostKnown) return null;
-  const { writers } = remembered;
-  return { rows: known, remember: corrections.lines * fewTouched > known.size || writers.length >= mostWriters };
+  const remember =
+    came * fewCame > known.size || corrections.lines > manyTouched || remembered.writers.length >= mostWriters;
+  return { rows: known, remember };
 };
 
 /** What became of the images that these runs wrote or made; null where they are too many. */

@@ -259,23 +259,20 @@ describe('rows that are remembered by their text', () => {
     const load = await remembering('few');
     const by = await load.rememberedBy();
     expect(by).toHaveLength(1);
-    for (const id of [5, 6, 7]) {
-      await load.set(`'later'`, `id = '${String(id)}'`);
+    // To another text, back to the one that is remembered, and again to what came after it.
+    for (const due of ['later', '5', 'later']) {
+      await load.set(`'${due}'`, `id = '5'`);
       const run = await load.sync();
       expect(await load.read(run)).toEqual({ staged: 1, known: 199 });
+      expect(await load.countsOf(run)).toMatchObject({ changed: 1, unchanged: 199 });
       expect(await load.rememberedBy()).toEqual(by);
-      expect(await load.counts()).toBe(true);
-    }
-    // Back to the text that is remembered, and again to what came after it.
-    for (const due of ['5', 'later', '5']) {
-      await load.set(`'${due}'`, `id = '5'`);
-      expect(await load.countsOf(await load.sync())).toMatchObject({ changed: 1, unchanged: 199 });
       expect(await load.counts()).toBe(true);
       expect(await load.due(5)).toBe(due);
     }
+    await load.set(`'second'`, `id = '6'`);
     await load.take(`id = '150'`);
     await load.add(301, 303);
-    expect(await load.countsOf(await load.sync())).toMatchObject({ new: 3, missing: 1, unchanged: 199 });
+    expect(await load.countsOf(await load.sync())).toMatchObject({ changed: 1, new: 3, missing: 1, unchanged: 198 });
     expect(await load.rememberedBy()).toEqual(by);
     expect(await load.counts()).toBe(true);
     await load.set(`'once more'`, `id in ('9', '302')`);
@@ -285,16 +282,18 @@ describe('rows that are remembered by their text', () => {
     expect(await load.counts()).toBe(true);
     await load.set(`'at last'`, `id in ('10', '303')`);
     expect(await load.countsOf(await load.sync())).toMatchObject({ changed: 2, unchanged: 200 });
+    expect(await load.rememberedBy()).toEqual([anew]);
     expect(await load.counts()).toBe(true);
     expect(await Promise.all([5, 6, 9, 10, 301, 302, 303].map((id) => load.due(id)))).toEqual([
-      '5',
       'later',
+      'second',
       'once more',
       'at last',
       '301',
       'once more',
       'at last',
     ]);
+    expect(await load.due(150)).toBeUndefined();
   });
 
   it('are remembered anew after a number of runs, though these wrote the same image each time', async () => {
