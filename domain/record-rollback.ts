@@ -9,6 +9,7 @@ export type ImageRow = Readonly<Record<string, unknown>> & {
   readonly settled: readonly number[] | null;
   readonly published_version: number;
   readonly read_run: number | string | null;
+  readonly deleted_run?: number | string | null;
 };
 
 /** Everything the rollback of one golden record looks at. */
@@ -86,6 +87,9 @@ const rebased = (row: ImageRow, before: GoldenState | null, version: number, gro
   };
 };
 
+const readSince = ({ current, afterReadRun }: RollbackImage): boolean =>
+  current !== null && String(current.read_run ?? '') !== (afterReadRun ?? '');
+
 /** An image is set back unless its system was read with something else since. */
 const planImages = (
   input: RollbackInput,
@@ -101,8 +105,7 @@ const planImages = (
         ? [{ id: image.id, row: rebased(image.current, before, version, groups) }]
         : [];
     }
-    const readSince = image.current !== null && String(image.current.read_run ?? '') !== (image.afterReadRun ?? '');
-    if (readSince) return [];
+    if (readSince(image)) return [];
     if (image.before === null) return [{ id: image.id, row: null }];
     return [{ id: image.id, row: moved ? rebased(image.before, before, version, groups) : image.before }];
   });
@@ -127,6 +130,10 @@ export const planRecordRollback = (input: RollbackInput): RollbackPlan => {
   const after = input.after ?? (made ? asMade(current) : current);
   const version = current.version + 1;
   const restored = [...input.restorations];
+  // A record may not end under an image that stays.
+  const staysBehind = (image: RollbackImage): boolean =>
+    image.before !== undefined && readSince(image) && (image.current?.deleted_run ?? null) === null;
+  const joinedSince = input.joinedSince || (before === null && input.images.some(staysBehind));
   const plans = current.values.map((_, index) =>
     planGroupRollback(
       {
@@ -134,7 +141,7 @@ export const planRecordRollback = (input: RollbackInput): RollbackPlan => {
         after: groupAt(after, index),
         current: groupAt(current, index),
         questionSince: input.questionSince,
-        joinedSince: input.joinedSince,
+        joinedSince,
         restorations: restorationsAt(restored, index),
       },
       version,

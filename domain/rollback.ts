@@ -9,7 +9,7 @@ export interface GroupHistory {
   /** A question about the group was opened, changed or closed by a later run that was not itself undone, or the one that
    *  would open again cannot (`hasPartyChanged`). */
   readonly questionSince: boolean;
-  /** The run brought the record about, and other images have joined it since: it may not end under them. */
+  /** The run brought the record about, and other images have joined it since, or say something else: it may not end under them. */
   readonly joinedSince?: boolean;
   /** Versions that rollbacks wrote, each with the version that it set back to. So what was changed and changed back by an
    *  undo is not changed since. */

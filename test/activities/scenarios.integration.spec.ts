@@ -2,7 +2,7 @@ import { jest } from '@jest/globals';
 import { createDatabase } from '../harness/database.js';
 import { DatabaseWorld, DirectConductor, directActivities } from '../merge/database-world.js';
 import { MemoryWorld } from '../merge/memory-world.js';
-import { playStep, readScenarios, type Scenario, type Step } from '../merge/scenario.js';
+import { ABSENT, playStep, readScenarios, type Scenario, type Step } from '../merge/scenario.js';
 
 jest.setTimeout(120_000);
 
@@ -56,15 +56,12 @@ describe('merge scenarios on PostgreSQL', () => {
     ] satisfies Step[],
   });
 
-  it.each([
-    ['released', true],
-    ['discarded', false],
-  ])('a held row that is %s late writes over nothing that was not read', async (how, apply) => {
-    const scenario = saidOnceMore(apply);
+  /** Plays a history here and in memory: each step is seen alike. */
+  const expectAlike = async (scenario: Scenario, code: string): Promise<void> => {
     const world = await DatabaseWorld.open(
       scenario,
       database.url,
-      how,
+      code,
       (hub) => new DirectConductor(directActivities(hub)),
     );
     try {
@@ -77,5 +74,29 @@ describe('merge scenarios on PostgreSQL', () => {
     } finally {
       await world.close();
     }
+  };
+
+  it.each([
+    ['released', true],
+    ['discarded', false],
+  ])('a held row that is %s late writes over nothing that was not read', async (how, apply) => {
+    await expectAlike(saidOnceMore(apply), how);
+  });
+
+  it('a record does not end under a source that says something else since', async () => {
+    const steps: Step[] = [
+      { edit: { fin: null, sis: 'A' }, run: 'all' },
+      { edit: { fin: 'A', sis: ABSENT }, run: 'all' },
+      { edit: { fin: ABSENT, sis: 'A' }, run: 'all' },
+      { rollback: 1 },
+      { rollback: 0 },
+    ];
+    await expectAlike(
+      {
+        ...{ name: 'gone and back', strategy: 'three_way', priority: ['fin', 'sis'], authority: null, steps },
+        systems: { sis: ['source', 'target'], fin: ['source'] },
+      },
+      'back',
+    );
   });
 });

@@ -235,6 +235,23 @@ describe('laws of rollback', () => {
     await fc.assert(law, runs);
   });
 
+  it('a record does not end under a source that says something else since', async () => {
+    const scenario: Scenario = {
+      ...{ name: 'gone and back', strategy: 'three_way', priority: ['fin', 'sis'], authority: null, steps: [] },
+      systems: { sis: ['source', 'target'], fin: ['source'] },
+    };
+    const world = await replay(scenario, [
+      { edit: { fin: null, sis: 'A' }, run: 'all' },
+      { edit: { fin: 'A', sis: ABSENT }, run: 'all' },
+      { edit: { fin: ABSENT, sis: 'A' }, run: 'all' },
+      { rollback: 1 },
+    ]);
+    const before = world.inspect();
+    expect(before.images['sis']).toMatchObject({ live: true, raw: 'A' });
+    expect((await playStep(scenario, world, { rollback: 0 })).findings).toEqual(['kept_changed_since:golden']);
+    expect(world.inspect()).toEqual(before);
+  });
+
   it('a decision after reruns is the same as without them', async () => {
     const law = fc.asyncProperty(
       histories(),

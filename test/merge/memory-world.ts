@@ -554,8 +554,10 @@ export class MemoryWorld implements ScenarioWorld {
   /** Sources that say something of a record that this run brought about, and did not then. */
   private joinedSince({ before, after }: ChangeSet): boolean {
     if (before.exists || !after.exists) return false;
-    const lives = (store: Store, system: string): boolean => store.images.get(system)?.live === true;
-    return this.systems('source').some((system) => lives(this.store, system) && !lives(after, system));
+    const [now, then] = [statementsOf(this.store), statementsOf(after)];
+    return this.systems('source').some(
+      (system) => now.has(system) && now.get(system)?.value !== then.get(system)?.value,
+    );
   }
 
   /** Sets a target back from the last that a run wrote there to what it held before; false where it was edited since. */
