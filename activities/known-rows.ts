@@ -73,8 +73,8 @@ export class KnownRows {
   correct(texts: readonly Buffer[]): number {
     const touched = new Set<number>();
     for (const text of texts) readImages(text, (id) => touched.add(id));
-    const before = this.count;
     if (touched.size === 0) return 0;
+    const before = this.count;
     for (const { ids } of this.blocks)
       for (let place = 0; place < ids.length; place += 1) if (touched.has(ids[place] ?? 0)) ids[place] = 0;
     for (const text of texts)
@@ -148,7 +148,7 @@ export class KnownRows {
   private find(open: boolean): number {
     this.makeIndex();
     const { index, sought } = this;
-    for (let slot = slotOf(sought[0] ?? 0, index); ; slot = slot + 1 < index.length ? slot + 1 : 0) {
+    for (let slot = slotOf(sought[0] ?? 0, index); ; slot = slotAfter(slot, index)) {
       const place = (index[slot] ?? 0) - 1;
       if (place < 0 || (this.isAt(place) && (this.idAt(place) === 0) === open)) return place;
     }
@@ -168,7 +168,7 @@ export class KnownRows {
       const first = hashes[at] ?? 0;
       if (first === 0 && hashes[at + 1] === 0 && hashes[at + 2] === 0) continue;
       let slot = slotOf(first, index);
-      while (index[slot] !== 0) slot = slot + 1 < index.length ? slot + 1 : 0;
+      while (index[slot] !== 0) slot = slotAfter(slot, index);
       index[slot] = place + 1;
     }
   }
@@ -225,6 +225,8 @@ const leastRoom = 1.15;
 
 /** Where an index has what begins with a number, or after that. */
 const slotOf = (first: number, index: Uint32Array): number => Math.floor((first / 0x1_0000_0000) * index.length);
+
+const slotAfter = (slot: number, index: Uint32Array): number => (slot + 1 < index.length ? slot + 1 : 0);
 
 const powerOfTwo = (least: number): number => 2 ** Math.ceil(Math.log2(Math.max(least, 2)));
 

@@ -551,7 +551,7 @@ export class MemoryWorld implements ScenarioWorld {
     return hasPartyChanged(before.conflict?.candidates ?? [], statementsOf(after), statementsOf(store));
   }
 
-  /** Sources that say something of a record that this run brought about, and did not then. */
+  /** Whether sources say something of a record that this run brought about, and did not say it then. */
   private joinedSince({ before, after }: ChangeSet): boolean {
     if (before.exists || !after.exists) return false;
     const [now, then] = [statementsOf(this.store), statementsOf(after)];

@@ -31,6 +31,20 @@ export interface Scenario {
   readonly steps: readonly Step[];
 }
 
+/** A run makes a record; a source of it deletes its row and has it again, the other deletes its own. The run between is rolled back, and
+ *  then the first one. */
+export const goneAndBack: Scenario = {
+  ...{ name: 'gone and back', strategy: 'three_way', priority: ['fin', 'sis'], authority: null },
+  systems: { sis: ['source', 'target'], fin: ['source'] },
+  steps: [
+    { edit: { fin: null, sis: 'A' }, run: 'all' },
+    { edit: { fin: 'A', sis: ABSENT }, run: 'all' },
+    { edit: { fin: ABSENT, sis: 'A' }, run: 'all' },
+    { rollback: 1 },
+    { rollback: 0 },
+  ],
+};
+
 /** What a world that plays scenarios can do; the in-memory one and the one on PostgreSQL and Temporal both do. */
 export interface ScenarioWorld {
   edit(values: Readonly<Record<string, Value>>): Promise<void>;
