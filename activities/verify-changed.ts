@@ -3,36 +3,50 @@ import type { CopyTarget } from '../connectors/capabilities.js';
 import { keySeparator, type RawRow } from '../domain/rows.js';
 import { createSetDigest, sha256Octets } from '../platform/hash.js';
 import type { StepCounts } from './contract.js';
-import { oneAhead } from './lanes.js';
+import { inLanes } from './lanes.js';
 import { readChunks, type Chunk } from './lease.js';
 import { changedPart } from './publish-changed.js';
 import { RowLines } from './row-lines.js';
 import { isToldOnce, type Verifying } from './verifying.js';
 
+/** While one chunk is read there, the keys of another are asked for here. */
+const lanes = 2;
+
 /** Where all that a run told was told by chunks of changed rows (`publishChanged`), each of those has to stand as its digest says. Null where
  *  one does not, or something was told otherwise: then row by row. */
 export const verifyChanged = async (verifying: Verifying): Promise<StepCounts | null> => {
-  const { dependencies, run, connector, target } = verifying;
+  const { dependencies, run, connector } = verifying;
   const { copy } = connector;
   if (copy === undefined) return null;
   const chunks = await dependencies.hub.read(run.institutionId, (client) => chunksOf(client, verifying));
-  const lines = new RowLines(target.columns.length);
-  let verified = 0;
-  for await (const { chunk, text } of oneAhead(textsOf(verifying, copy, chunks))) {
-    const found = createSetDigest();
-    let rows = 0;
-    for (const bytes of text ?? []) {
-      for (let at = 0; at < bytes.length; rows += 1) {
-        const { json, next } = lines.read(bytes, at);
-        found.addOctets(sha256Octets(json));
-        at = next;
-      }
-    }
-    if (rows !== rowsOf(chunk) || found.hex() !== chunk.digest) return null;
-    verified += rows;
+  let [verified, stand] = [0, true];
+  await inLanes(chunks, lanes, async (chunk) => {
+    if (!stand) return;
+    if (await stands(verifying, copy, chunk)) verified += rowsOf(chunk);
+    else stand = false;
     dependencies.heartbeat();
+  });
+  return stand && verified > 0 ? { verified, differing: 0 } : null;
+};
+
+/** Whether the rows of a chunk stand in the target as it left them; false as well where they cannot be read by their keys. */
+const stands = async (
+  { dependencies, run, mapping, target }: Verifying,
+  copy: CopyTarget,
+  chunk: Chunk,
+): Promise<boolean> => {
+  const keys = await dependencies.hub.read(run.institutionId, (client) => keysOf(client, { run, mapping }, chunk));
+  const lines = new RowLines(target.columns.length);
+  const found = createSetDigest();
+  let rows = 0;
+  for (const bytes of (await copy.readText(target, keys)) ?? []) {
+    for (let at = 0; at < bytes.length; rows += 1) {
+      const { json, next } = lines.read(bytes, at);
+      found.addOctets(sha256Octets(json));
+      at = next;
+    }
   }
-  return verified === 0 ? null : { verified, differing: 0 };
+  return rows === rowsOf(chunk) && found.hex() === chunk.digest;
 };
 
 const rowsOf = ({ counts }: Chunk): number => Number(counts['rows']);
@@ -47,30 +61,6 @@ const chunksOf = async (client: PoolClient, verifying: Verifying): Promise<reado
   const told = chunks.reduce((sum, chunk) => sum + rowsOf(chunk), 0);
   return Number(written) + Number(already) === told ? chunks : [];
 };
-
-/** Keys of one chunk are asked for here while the rows of the one before it are read there. */
-async function* keysOfAll(
-  { dependencies, run, mapping }: Verifying,
-  chunks: readonly Chunk[],
-): AsyncGenerator<readonly [Chunk, readonly RawRow[]], void, undefined> {
-  for (const chunk of chunks)
-    yield [chunk, await dependencies.hub.read(run.institutionId, (client) => keysOf(client, { run, mapping }, chunk))];
-}
-
-interface ChunkText {
-  readonly chunk: Chunk;
-  /** Its rows as they stand; null: they can't be read so. */
-  readonly text: readonly Buffer[] | null;
-}
-
-async function* textsOf(
-  verifying: Verifying,
-  copy: CopyTarget,
-  chunks: readonly Chunk[],
-): AsyncGenerator<ChunkText, void, undefined> {
-  for await (const [chunk, keys] of oneAhead(keysOfAll(verifying, chunks)))
-    yield { chunk, text: await copy.readText(verifying.target, keys) };
-}
 
 /** The keys of a chunk by its entries, which lie beside each other. */
 const keysOf = async (

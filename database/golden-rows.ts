@@ -1,3 +1,4 @@
+import type { PoolClient } from 'pg';
 import type { GoldenState } from '../domain/record-merge.js';
 
 /** A golden record as queries give it. */
@@ -27,6 +28,11 @@ export const versionJson = jsonOf('v');
 export const lastWrittenBy = (alias: string, runs: string): string =>
   `(${alias}.updated_run <> ${alias}.created_run and ${alias}.updated_run ${runs}
     or ${alias}.updated_run = ${alias}.created_run and ${alias}.created_run ${runs})`;
+
+/** Has the index of who made records look at pages that were filled since it last did: until then each `lastWrittenBy` reads through them. */
+export const summarizeRecords = async (client: PoolClient): Promise<void> => {
+  await client.query('select summarize_records()');
+};
 
 /** The golden record as the core sees it. */
 export function readGolden(json: GoldenJson): GoldenState;

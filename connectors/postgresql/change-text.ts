@@ -4,7 +4,7 @@ import type { CopyTarget } from '../capabilities.js';
 import { isRowRefusal, sqlStateOf } from './errors.js';
 import type { Relation } from './relation.js';
 import type { PostgresSessions } from './sessions.js';
-import { planWrites, type WritePlan } from './write-plan.js';
+import type { PlanWrites, WritePlan } from './write-plan.js';
 
 /** Nothing is to be changed: the transaction is rolled back. */
 class NotChanged extends Error {}
@@ -21,12 +21,12 @@ const incoming = 'pg_temp.concord_incoming';
 /** All rows of a text in one transaction that sees one state of the target from its beginning: where somebody else changes one of the
  *  rows that were shown, the server refuses our change of it. */
 export const changeText =
-  (sessions: PostgresSessions): CopyTarget['changeText'] =>
+  (sessions: PostgresSessions, planWrites: PlanWrites): CopyTarget['changeText'] =>
   async (target, text, intend) => {
     try {
       return await sessions.transaction('target', `changing "${target.entity}"`, async (client) => {
         await client.query('set transaction isolation level repeatable read');
-        const plan = await planWrites(client, sessions.defaultSchema, target);
+        const plan = await planWrites(client, target);
         const isGenerated = plan.writable.length < plan.columns.length;
         if (isGenerated || valuesOf(plan).length === 0 || !(await isPlain(client, plan.relation))) return null;
         return await changeAll(client, plan, text, intend);

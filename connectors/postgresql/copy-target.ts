@@ -5,25 +5,28 @@ import { changeText } from './change-text.js';
 import { isRowRefusal, refusalOf } from './errors.js';
 import { readText } from './read-text.js';
 import type { PostgresSessions } from './sessions.js';
-import { copyRows, planWrites } from './write-plan.js';
+import { copyRows, planWritesOnce } from './write-plan.js';
 
-export const createCopyTarget = (sessions: PostgresSessions): CopyTarget => ({
-  async insertText(target: TargetEntity, text: AsyncIterable<Buffer>): Promise<number | null> {
-    return await sessions.transaction('target', `inserting into "${target.entity}"`, async (client) => {
-      const plan = await planWrites(client, sessions.defaultSchema, target);
-      if (plan.writable.length < plan.columns.length) return null;
-      await client.query('set constraints all immediate');
-      try {
-        return await copyIn(client, copyRows(plan), text);
-      } catch (error) {
-        if (!isRowRefusal(error)) throw error;
-        throw new SyncError(
-          'target_row_exists',
-          `"${plan.relation.entity}" refused a row of the bulk insert (${refusalOf(error)}); nothing was written`,
-        );
-      }
-    });
-  },
-  changeText: changeText(sessions),
-  readText: readText(sessions),
-});
+export const createCopyTarget = (sessions: PostgresSessions): CopyTarget => {
+  const plan = planWritesOnce(sessions.defaultSchema);
+  return {
+    async insertText(target: TargetEntity, text: AsyncIterable<Buffer>): Promise<number | null> {
+      return await sessions.transaction('target', `inserting into "${target.entity}"`, async (client) => {
+        const planned = await plan(client, target);
+        if (planned.writable.length < planned.columns.length) return null;
+        await client.query('set constraints all immediate');
+        try {
+          return await copyIn(client, copyRows(planned), text);
+        } catch (error) {
+          if (!isRowRefusal(error)) throw error;
+          throw new SyncError(
+            'target_row_exists',
+            `"${planned.relation.entity}" refused a row of the bulk insert (${refusalOf(error)}); nothing was written`,
+          );
+        }
+      });
+    },
+    changeText: changeText(sessions, plan),
+    readText: readText(sessions, plan),
+  };
+};

@@ -5,14 +5,14 @@ import type { RawRow } from '../../domain/rows.js';
 import type { CopyTarget } from '../capabilities.js';
 import { isRowRefusal } from './errors.js';
 import type { PostgresSessions } from './sessions.js';
-import { matchKey, planWrites, type WritePlan } from './write-plan.js';
+import { matchKey, type PlanWrites, type WritePlan } from './write-plan.js';
 
 /** Rows by their keys, as text. */
 export const readText =
-  (sessions: PostgresSessions): CopyTarget['readText'] =>
+  (sessions: PostgresSessions, planWrites: PlanWrites): CopyTarget['readText'] =>
   async (target, keys) =>
     await sessions.use('target', `reading "${target.entity}"`, async (client) => {
-      const query = copyOf(await planWrites(client, sessions.defaultSchema, target), keys);
+      const query = copyOf(await planWrites(client, target), keys);
       const text: Buffer[] = [];
       try {
         for await (const bytes of copyOutBytes(client, query)) text.push(bytes);

@@ -30,6 +30,19 @@ export const planWrites = async (
   return { relation, columns, key, writable };
 };
 
+export type PlanWrites = (client: ClientBase, target: TargetEntity) => Promise<WritePlan>;
+
+/** As `planWrites`, for those who go to the same target again and again: the catalogue is asked once of each. A table that changes meanwhile
+ *  makes the server refuse what no longer fits it. */
+export const planWritesOnce = (defaultSchema: string): PlanWrites => {
+  const plans = new WeakMap<TargetEntity, WritePlan>();
+  return async (client, target) => {
+    const plan = plans.get(target) ?? (await planWrites(client, defaultSchema, target));
+    plans.set(target, plan);
+    return plan;
+  };
+};
+
 /** Cells turned into one array parameter for each column, as `unnest` takes them. `n` is the place in the batch. */
 class Unnested {
   readonly values: unknown[] = [];

@@ -1,0 +1,1 @@
+drop function concord.summarize_records();
