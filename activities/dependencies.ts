@@ -13,6 +13,8 @@ export interface ActivityDependencies {
   readonly heartbeat: () => void;
   /** Fires when the run is cancelled or the attempt timed out. */
   readonly cancelled: () => AbortSignal | undefined;
+  /** Rows of a source are told apart in memory up to so many, by default 2,000,000. */
+  readonly mostKnown?: number;
   /** A place where fault tests may end the process. */
   readonly crashPoint: (name: string) => void;
 }

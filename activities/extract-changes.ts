@@ -5,7 +5,7 @@ import { CopySink } from '../platform/copy-sink.js';
 import { LineGroups } from '../platform/line-groups.js';
 import type { StepCounts } from './contract.js';
 import type { ActivityDependencies } from './dependencies.js';
-import { loadKnownRows } from './known-rows.js';
+import { loadKnownRows, mostKnown } from './known-rows.js';
 import { InTurn } from './lanes.js';
 import { fenced, recordChunk, type Lease } from './lease.js';
 import { RawChunk, type RawSite } from './raw-chunk.js';
@@ -33,13 +33,15 @@ export interface ComparedRead extends RawSite {
  *  text is what it was, no row is looked at; where groups of its lines are, none of those. An attempt begins anew, since what was seen is in
  *  memory only. Null where too much is known for that. */
 export const extractChanges = async (
-  { hub, heartbeat, cancelled, crashPoint }: ActivityDependencies,
+  { hub, heartbeat, cancelled, crashPoint, mostKnown: most = mostKnown }: ActivityDependencies,
   site: ComparedRead,
 ): Promise<StepCounts | null> => {
   const { run, mapping, lease, plan, reader, read } = site;
   const staging = stagingOf(run.runId);
   await fenced(hub, lease, async (client) => {
     await client.query(`delete from ${staging.raw(mapping.id)} where part = $1`, [read.ordinal]);
+    for (const table of site.atOnce ? [staging.canon, staging.problem] : [])
+      await client.query(`delete from ${table} where mapping_id = $1`, [mapping.id]);
     await client.query(`delete from run_chunks where run_id = $1 and step = 'extract' and part = $2`, [
       run.runId,
       lease.part,
@@ -61,10 +63,10 @@ export const extractChanges = async (
     crashPoint('extract');
     return { rows: known, rejected: 0 };
   }
-  const remembered = await hub.read(run.institutionId, (client) => loadRemembered(client, run, mapping, cancelled()));
+  const loading = { signal: cancelled(), most };
+  const remembered = await hub.read(run.institutionId, (client) => loadRemembered(client, run, mapping, loading));
   const known =
-    remembered?.rows ??
-    (await hub.read(run.institutionId, (client) => loadKnownRows(client, run, mapping, cancelled())));
+    remembered?.rows ?? (await hub.read(run.institutionId, (client) => loadKnownRows(client, run, mapping, loading)));
   if (known === null) return null;
 
   let [chunk, rows, staged, blocks] = [0, 0, 0, 0];
@@ -108,14 +110,14 @@ export const extractChanges = async (
     if (staged > mostTouched) text = null;
     crashPoint('extract');
   };
-  const filling = new RawChunk({
-    ...site,
-    isKnown: (json) => {
-      const id = known.see(json);
-      text?.addFrom(known.sought, 0, id);
-      return id !== 0;
-    },
-  });
+  const isKnown = (json: Buffer): boolean => {
+    const id = known.see(json);
+    text?.addFrom(known.sought, 0, id);
+    return id !== 0;
+  };
+  // One chunk is filled while the one before it is staged.
+  let [filling, other] = [new RawChunk({ ...site, isKnown }), new RawChunk({ ...site, isKnown })];
+  const sending = new InTurn();
   const groups = new LineGroups();
   const add = (group: Buffer): void => {
     const seen = byGroups ? known.seeGroup(group, text) : 0;
@@ -130,7 +132,11 @@ export const extractChanges = async (
       content.add(batch);
       if (byGroups) for (const group of groups.of(batch.text)) add(group);
       else add(batch.text);
-      if (filling.rows >= chunkRows) await stage(filling, false);
+      if (filling.rows >= chunkRows) {
+        const filled = filling;
+        await sending.next(() => stage(filled, false));
+        [filling, other] = [other, filling];
+      }
       await store();
     }
     add(groups.rest());
@@ -138,9 +144,10 @@ export const extractChanges = async (
     text?.endBlock();
     await store();
     await storing.done();
-    await stage(filling, true);
+    await sending.next(() => stage(filling, true));
+    await sending.done();
   } finally {
-    await storing.settled();
+    await Promise.all([storing.settled(), sending.settled()]);
   }
   return { rows, rejected: 0 };
 };

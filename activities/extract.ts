@@ -23,7 +23,7 @@ import { unreadPlan } from './staged-source.js';
 import { extractChanges } from './extract-changes.js';
 import { isKnown } from './known-source.js';
 import { InTurn } from './lanes.js';
-import { RawChunk } from './raw-chunk.js';
+import { RawChunk, type RawSite } from './raw-chunk.js';
 import { ContentReading } from './source-content.js';
 
 /** How one source is read in this run; kept in `run_chunks` so that every later step knows it. */
@@ -36,7 +36,7 @@ export interface SourcePlan {
   readonly upTo: string | null;
   readonly deliveryId: string | null;
   readonly deliveryDigest: string | null;
-  /** Its rows are standardized while they are read: nothing of the source is known, or most of what it gives is new or changed. */
+  /** Its rows are standardized while they are read: nothing of the source is known, or most of what is staged is new or changed. */
   readonly atOnce: boolean;
   /** Then: some of its rows may be known. (Not in plans that were made before there were such.) */
   readonly someKnown?: boolean;
@@ -212,16 +212,17 @@ export const createExtract = (dependencies: ActivityDependencies) => {
     const single = alone && !first && range.after === null && reader.readCopyText !== undefined;
     const partitions = await reader.planPartitions(requestOf(mapping, range), single ? 1 : options.wanted);
     const keysAreUnique = partitions.every((partition) => partition.keysAreUnique === true);
+    const compare = single && keysAreUnique;
     return {
       ...range,
       complete: complete && range.mode === 'full',
       scope,
       deliveryId: delivery?.id ?? null,
       deliveryDigest: delivery?.delivery.digest ?? null,
-      atOnce: first || (alone && range.after !== null),
+      atOnce: first || (alone && range.after !== null) || compare,
       someKnown: !first,
       once: first && keysAreUnique,
-      compare: single && keysAreUnique,
+      compare,
       partitions,
     };
   };
@@ -323,32 +324,39 @@ export const createExtract = (dependencies: ActivityDependencies) => {
       const source = context.source(mapping);
       const part = `${mapping.id}/${ref.ordinal}`;
       const lease = await takeLease(hub, run, 'extract', part);
-      const { plan, done } = await hub.read(run.institutionId, async (client) => ({
+      let { plan, done } = await hub.read(run.institutionId, async (client) => ({
         plan: await readSourcePlan(client, run.runId, mapping.id),
         done: await readChunks(client, run.runId, 'extract', part),
       }));
       const partition = plan.partitions.find(({ ordinal }) => ordinal === ref.ordinal);
       if (partition === undefined) throw new SyncError('internal', `partition ${part} was not planned`);
-      const last = done.at(-1);
-      let counts = { rows: sum(done, 'rows'), rejected: sum(done, 'rejected') };
-      if (last?.counts['last'] === true) return counts;
+      const soFar = { rows: sum(done, 'rows'), rejected: sum(done, 'rejected') };
+      if (done.at(-1)?.counts['last'] === true) return soFar;
       const connector = openConnector(mapping.system);
       try {
         const reader = await readerOf(connector, plan);
-        const site = {
+        const siteOf = ({ atOnce, once, someKnown }: SourcePlan): RawSite => ({
           ...{ run, context, mapping, source, partition: ref.ordinal },
-          ...{ atOnce: plan.atOnce, once: plan.once, keepsText: plan.someKnown === true },
-        };
+          ...{ atOnce, once, keepsText: someKnown === true },
+        });
         if (plan.compare) {
           const compared = await extractChanges(dependencies, {
-            ...site,
+            ...siteOf(plan),
             lease,
             plan: requestOf(mapping, plan),
             reader,
             read: partition,
           });
           if (compared !== null) return compared;
+          // From its beginning, and so does who tries again: too much is known for telling rows apart while they are read.
+          plan = { ...plan, atOnce: false, compare: false };
+          const part = String(mapping.id);
+          await fenced(hub, lease, (client) => recordChunk(client, { run, step: 'plan', part }, 0, { counts: plan }));
+          done = [];
         }
+        const site = siteOf(plan);
+        const last = done.at(-1);
+        let counts = done.length === 0 ? { rows: 0, rejected: 0 } : soFar;
         let chunk = (last?.chunk ?? -1) + 1;
         const stage = async (filled: RawChunk, isLast: boolean): Promise<void> => {
           const own = { rows: filled.rows, rejected: filled.rejected.length, last: isLast };

@@ -279,6 +279,13 @@ const laneOf = (text: Buffer, at: number, lane: number): number => {
 /** Beyond this the worker would need more memory than it is to have: all rows are staged then. */
 export const mostKnown = 2_000_000;
 
+/** How known rows are loaded. */
+export interface Loading {
+  readonly signal: AbortSignal | undefined;
+  /** At most so many. */
+  readonly most: number;
+}
+
 /** Images of a mapping that stand for rows of its source; those that this run took away as well, since it may start over. */
 const standing = (runId: bigint): string =>
   `i.main and i.raw_hash is not null and i.read_run is not null and (i.deleted_run is null or i.deleted_run = ${runId})`;
@@ -303,14 +310,14 @@ export const loadKnownRows = async (
   client: PoolClient,
   run: RunRef,
   mapping: MappingRef,
-  signal: AbortSignal | undefined,
+  { signal, most }: Loading,
 ): Promise<KnownRows | null> => {
   const runId = BigInt(run.runId);
   const known = new KnownRows();
   const sql = `copy (select i.id, ${knownHash(runId, mapping)} from record_images i
-    where i.mapping_id = ${mapping.id} and ${standing(runId)} limit ${mostKnown + 1}) to stdout`;
+    where i.mapping_id = ${mapping.id} and ${standing(runId)} limit ${most + 1}) to stdout`;
   // Most of the table: it is read as it lies, and by an index only where the mapping has few of its rows.
   await client.query('set local random_page_cost = 4');
   for await (const text of copyOutBytes(client, sql, { signal })) known.addText(text);
-  return known.size > mostKnown ? null : known;
+  return known.size > most ? null : known;
 };

@@ -2,7 +2,7 @@ import type { PoolClient } from 'pg';
 import type { RunRef } from '../domain/run.js';
 import { copyOutBytes, copyOutValues } from '../platform/copy.js';
 import type { MappingRef } from './context.js';
-import { KnownRows, mostKnown, touchedImages } from './known-rows.js';
+import { KnownRows, touchedImages, type Loading } from './known-rows.js';
 import { writersSince } from './source-content.js';
 
 /* Rows of a source are remembered by the text that they were read as (`RowsOfText`), so that the next reads need not look at those whose
@@ -62,7 +62,7 @@ export const loadRemembered = async (
   client: PoolClient,
   run: RunRef,
   mapping: MappingRef,
-  signal: AbortSignal | undefined,
+  { signal, most }: Loading,
 ): Promise<KnownSource | null> => {
   if (!mayRemember(run, mapping)) return null;
   const remembered = await inForce(client, run, mapping);
@@ -81,7 +81,7 @@ export const loadRemembered = async (
   // A crash of the server empties the table.
   if (!readable || blocks !== remembered.blocks) return null;
   const came = known.correct(corrections.texts);
-  if (known.size > mostKnown) return null;
+  if (known.size > most) return null;
   const remember =
     came * fewCame > known.size || corrections.lines > manyTouched || remembered.writers.length >= mostWriters;
   return { rows: known, remember };

@@ -1383,6 +1383,19 @@ CREATE OR REPLACE FUNCTION concord.shows_all()
  LANGUAGE sql
  STABLE
 AS $function$ select concord.shown_organisations() is null and concord.shown_class() is null $function$;
+CREATE OR REPLACE FUNCTION concord.summarize_records()
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'concord', 'pg_temp'
+ SET lock_timeout TO '100ms'
+AS $function$
+  begin
+    perform brin_summarize_new_values('concord.golden_records_created');
+  exception when lock_not_available then
+    null;
+  end
+  $function$;
 CREATE OR REPLACE FUNCTION concord.tell_changed_questions()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -1679,6 +1692,7 @@ grant execute on function concord.shown_organisations() to concord_api;
 grant execute on function concord.shown_organisations() to concord_worker;
 grant execute on function concord.shows_all() to concord_api;
 grant execute on function concord.shows_all() to concord_worker;
+grant execute on function concord.summarize_records() to concord_worker;
 grant execute on function concord.trigger_of(text) to concord_api;
 grant execute on function concord.trigger_of(text) to concord_worker;
 grant execute on function concord.undelivered_outbox(integer) to concord_api;

@@ -1,7 +1,8 @@
 import { jest } from '@jest/globals';
 import type pg from 'pg';
 import { ConfigurationCache } from '../../activities/context.js';
-import { loadKnownRows } from '../../activities/known-rows.js';
+import type { ActivityDependencies } from '../../activities/dependencies.js';
+import { loadKnownRows, mostKnown } from '../../activities/known-rows.js';
 import { loadRemembered } from '../../activities/remembered-rows.js';
 import { applyConfiguration, loadConfiguration } from '../../database/configuration-store.js';
 import type { Hub } from '../../database/hub.js';
@@ -84,10 +85,11 @@ const counts = async (
 ): Promise<boolean> => {
   const mapping = (await new ConfigurationCache(hub).of(institutionId)).mappingNamed(name);
   const asking: RunRef = { runId: '999999999', institutionId, jobId, kind: 'sync' };
+  const loading = { signal: undefined, most: mostKnown };
   return hub.read(institutionId, async (client) => {
-    const remembered = (await loadRemembered(client, asking, mapping, undefined))?.rows;
+    const remembered = (await loadRemembered(client, asking, mapping, loading))?.rows;
     if (remembered === undefined) return false;
-    const known = await loadKnownRows(client, asking, mapping, undefined);
+    const known = await loadKnownRows(client, asking, mapping, loading);
     const sorted = (ids: Iterable<number>): number[] => [...ids].sort((left, right) => left - right);
     expect(sorted(remembered.unseen())).toEqual(sorted(known?.unseen() ?? []));
     const { rows: ever } = await client.query<{ raw: string }>(
@@ -116,7 +118,8 @@ describe('rows that are remembered by their text', () => {
   });
   afterAll(() => close());
 
-  const open = async (code: string, both = false) => {
+  /** @param more what the activities work with otherwise than usual */
+  const open = async (code: string, both = false, more: Partial<ActivityDependencies> = {}) => {
     for (const name of ['one', 'two'])
       await systems.query(
         `create table public.${code}_${name} (id text primary key, number text, name text, due text, seen timestamptz default '2026-01-01 00:00:00Z')`,
@@ -134,7 +137,7 @@ describe('rows that are remembered by their text', () => {
       breaks -= 1;
       if (breaks === 0) throw new Interruption();
     };
-    const activities = directActivities(hub, { crashPoint });
+    const activities = directActivities(hub, { crashPoint, ...more });
     const { extract } = activities;
     activities.extract = async (...given) => {
       try {
@@ -517,6 +520,27 @@ describe('rows that are remembered by their text', () => {
     const next = await load.sync();
     expect(await load.read(next)).toEqual({ staged: 1, known: 6_199 });
     expect(await load.counts()).toBe(true);
+  });
+
+  it('are not told apart where too many are known: all are read, by attempts that go on after each other', async () => {
+    const load = await open('many', false, { mostKnown: 1_000 });
+    await load.add(1, 12_000);
+    await load.sync();
+    for (const [due, chunk] of [
+      ['second', 1],
+      ['third', 2],
+    ] as const) {
+      await load.set(`'${due}'`, `id in ('7', '11000')`);
+      await load.take(`id = '${String(100 + chunk)}'`);
+      load.breakOffAt(chunk);
+      const run = await load.sync();
+      expect(await load.countsOf(run)).toEqual(
+        expect.objectContaining({ extracted: 12_000 - chunk, changed: 2, missing: 1, unchanged: 11_998 - chunk }),
+      );
+      expect(await load.rows(`select 1 from run_chunks where run_id = ${run} and step = 'extract'`)).toHaveLength(3);
+      expect(await Promise.all([load.due(7), load.due(11_000)])).toEqual([due, due]);
+      expect(await load.rememberedBy()).toEqual([]);
+    }
   });
 
   it('are forgotten by a crash of the server, after which images are compared', async () => {
