@@ -123,7 +123,13 @@ describe('a first load', () => {
   afterAll(() => close());
 
   /** `key`: what the source declares of its ids. */
-  const open = async (code: string, job: Partial<JobDefinition> = {}, key = 'primary key') => {
+  /** @param more what the activities work with otherwise than usual */
+  const open = async (
+    code: string,
+    job: Partial<JobDefinition> = {},
+    key = 'primary key',
+    more: Partial<ActivityDependencies> = {},
+  ) => {
     await systems.query(
       `create table public.${code}_from (id text ${key}, number text, name text, born date, due numeric(8,2), active boolean, seen timestamptz, secret text)`,
     );
@@ -139,7 +145,7 @@ describe('a first load', () => {
     const counting: Partial<ActivityDependencies> = {
       openConnector: ({ kind, settings }) => counted(createConnector(kind, settings), calls, afterwards),
     };
-    const conductor = new DirectConductor(directActivities(hub, counting));
+    const conductor = new DirectConductor(directActivities(hub, { ...counting, ...more }));
     return {
       institutionId,
       ...{ calls, afterwards },
@@ -475,9 +481,14 @@ describe('a first load', () => {
     expect(await load.target()).toHaveLength(20);
   });
 
-  it('and what follows it come to the same by a watermark as by reading all', async () => {
-    const outcome = async (code: string, reading: 'watermark' | 'full'): Promise<unknown> => {
-      const load = await open(code, { reading });
+  it('and what follows it come to the same by a watermark as by reading all, be rows told apart or all staged', async () => {
+    const outcome = async (
+      code: string,
+      reading: 'watermark' | 'full',
+      read: { readonly atOnce: boolean; readonly compare: boolean },
+    ): Promise<unknown> => {
+      const most = read.atOnce ? {} : { mostKnown: 5 };
+      const load = await open(code, { reading }, 'primary key', most);
       await load.configure({ watermark: { column: 'seen' } });
       await load.add(1, 20);
       await load.sync();
@@ -493,10 +504,10 @@ describe('a first load', () => {
       await change('due = 98', ['4'], '2026-02-02Z');
       await change(`name = 'Another'`, ['5'], '2026-02-02Z');
       const second = await load.sync();
-      const plans = await load.hub<{ atOnce: string }>(
-        `select counts ->> 'atOnce' as "atOnce" from run_chunks where step = 'plan' and part <> '' and run_id in (${first}, ${second})`,
+      const plans = await load.hub(
+        `select counts -> 'atOnce' as "atOnce", counts -> 'compare' as compare from run_chunks where step = 'plan' and part <> '' and run_id in (${first}, ${second})`,
       );
-      expect(plans.map(({ atOnce }) => atOnce)).toEqual(Array(2).fill(String(reading === 'watermark')));
+      expect(plans).toEqual([read, read]);
       return {
         runs: await load.hub(
           `select counts -> 'rows' #- '{extracted}' #- '{unchanged}' as rows, counts -> 'summary' as summary from sync_runs order by id`,
@@ -513,8 +524,9 @@ describe('a first load', () => {
         target: await load.target(),
       };
     };
-    const byWatermark = await outcome('since', 'watermark');
-    expect(byWatermark).toEqual(await outcome('whole', 'full'));
+    const byWatermark = await outcome('since', 'watermark', { atOnce: true, compare: false });
+    expect(await outcome('apart', 'full', { atOnce: true, compare: true })).toEqual(byWatermark);
+    expect(await outcome('whole', 'full', { atOnce: false, compare: false })).toEqual(byWatermark);
     expect(byWatermark).toMatchObject({
       runs: [
         { rows: { new: 20 } },
