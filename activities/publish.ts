@@ -312,6 +312,23 @@ const rangeOf = (cursor: string): GoldenRange => {
 
 const keyCellsOf = (keyText: string): RawRow => keyText.split(keySeparator);
 
+const keyOfAnother = 'another record is told under this key';
+
+/** Changes of records that would come under the key of another one's row. They are refused: whoever has the row already keeps it,
+ *  and of several that are new the first gets it. */
+const secondOfTheirKey = (changes: readonly TargetChange[]): ReadonlySet<TargetChange> => {
+  const rows = changes.filter(({ row }) => row !== null);
+  const isHolder = ({ image, keyText }: TargetChange): boolean => image?.[1] === keyText;
+  const taken = new Set(rows.filter(isHolder).map(({ keyText }) => keyText));
+  const second = new Set<TargetChange>();
+  for (const change of rows) {
+    if (isHolder(change)) continue;
+    if (taken.has(change.keyText)) second.add(change);
+    taken.add(change.keyText);
+  }
+  return second;
+};
+
 interface RowSite {
   readonly rows: RowTarget;
   readonly spelling: RowSpelling;
@@ -333,7 +350,9 @@ const writePage = async (
   const there = await rows.readRows(target, keys.map(keyCellsOf));
   const known = await knownByFormerColumns(publishing, rows, changes, there);
   const freed = new Set<string>();
+  const second = secondOfTheirKey(known);
   const compared = known.map((change) => {
+    if (second.has(change)) return { change, status: 'refused' as const, actual: null, reason: keyOfAnother };
     const one = comparedWith(publishing, change, { there, freed, spelling });
     // What is taken away makes room for the changes that follow.
     if ('write' in one) for (const { key, after } of one.write) if (after === null) freed.add(keyOf(key) ?? '');
