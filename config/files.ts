@@ -84,6 +84,17 @@ const parseFile = (file: string, text: string): ReadFile => {
     const nodes = isSeq(node) ? node.items : [node];
     return nodes.map((one) => ({ file, lines, document, node: one }));
   });
+  const strange = items.filter(({ node }) => !isMap(node) && !isAlias(node));
+  if (strange.length > 0) {
+    const line = (node: unknown): number => lineOf(node, lines) ?? 1;
+    return {
+      items: [],
+      problems: strange.map(({ node }) => ({
+        ...{ file, line: line(node), reason: 'there are no members here' },
+        remedy: 'write what is configured as lines of `name: value`',
+      })),
+    };
+  }
   if (items.length > 0) return { items, problems };
   return { items, problems: [{ file, line: 1, reason: 'the file is empty', remedy: 'fill it or remove it' }] };
 };
@@ -201,6 +212,11 @@ export const readConfigurationFolder = async (folder: string): Promise<Configura
     problems.push(...inside.others.map((file) => unexpected(file, 'files end in .yaml or .yml')));
     await read(member, inside.files);
   }
+  if (problems.length === 0 && [...items.values()].every((list) => list.length === 0))
+    problems.push({
+      ...{ file: institutionFile, line: 1, reason: 'the folder holds no configuration' },
+      remedy: `name the folder that holds ${institutionFile}, ${Object.keys(folders).join(', ')}`,
+    });
   return together(items, problems, true);
 };
 

@@ -43,8 +43,20 @@ const checkCondition = (condition: Condition | undefined, columns: readonly stri
   if (condition !== undefined) for (const field of fieldsOf(condition)) checkColumn(columns, field, at);
 };
 
-const checkField = (field: FieldMapping, attribute: AttributeDefinition | null, site: SourceSite, at: Place): void => {
+const checkField = (
+  field: FieldMapping,
+  attribute: AttributeDefinition | null,
+  site: SourceSite,
+  at: Place,
+  isWholeList = false,
+): void => {
   const { columns } = site.source;
+  if (field.separator !== undefined && !isWholeList) {
+    at.child('separator').note(
+      'a separator divides the cell that a multi-valued group of one attribute is mapped to, and does nothing here',
+      'leave it out',
+    );
+  }
   if (field.from !== undefined) checkColumn(columns, field.from, at.child('from'));
   (field.fromAll ?? []).forEach((column, index) => checkColumn(columns, column, at.child('fromAll').child(index)));
   checkSteps(field.steps, { ...site.context, codeTable: attribute?.codeTable ?? null }, at.child('steps'));
@@ -55,9 +67,11 @@ const checkElement = (
   group: GroupDefinition,
   site: SourceSite,
   at: Place,
+  isWhole = false,
 ): void => {
   if (isFieldMapping(mapped)) {
-    checkField(mapped, group.attributes[0] ?? null, site, at);
+    const isWholeList = isWhole && group.multiValued === true && group.attributes.length === 1;
+    checkField(mapped, group.attributes[0] ?? null, site, at, isWholeList);
     return;
   }
   for (const [name, field] of Object.entries(mapped)) {
@@ -75,7 +89,7 @@ const checkGroups = (template: RecordTemplate, entityType: EntityTypeDefinition,
     if (group === undefined)
       place.note(`entity type ${entityType.name} has no group ${name}`, 'name one of its groups');
     else if (isFieldList(mapped)) mapped.forEach((one, index) => checkElement(one, group, site, place.child(index)));
-    else checkElement(mapped, group, site, place);
+    else checkElement(mapped, group, site, place, true);
   }
 };
 

@@ -7,7 +7,7 @@ import type { EntityTypeDefinition } from './entity-type.js';
 import { SyncError } from './errors.js';
 import type { CodeTableDefinition, Configuration, JobDefinition, SystemDefinition } from './job-definition.js';
 import type { MappingDefinition } from './mapping-definition.js';
-import { openSecret } from './secrets.js';
+import { isSecretName, openSecret, secretPrefix } from './secrets.js';
 import { checkVisibility } from './visibility.js';
 import { memberOf, Place, type Reader, type ShapeProblem } from './shape.js';
 
@@ -64,14 +64,17 @@ const checkUnique = <T extends { readonly name: string }>(placed: Placed<T>, wha
 
 /** Secrets come from the environment of the workers: a setting names the variable and never holds the secret itself. */
 const checkSecrets = (value: unknown, name: string, at: Place): void => {
-  const remedy = 'write { env: NAME } and set that variable where the workers run';
+  const remedy = `write { env: ${secretPrefix}… } and set that variable where the workers run`;
   if (typeof value === 'string') {
     const reason = openSecret(name, value);
     if (reason !== null) at.note(reason, remedy);
   } else if (Array.isArray(value)) {
     value.forEach((item: unknown, index) => checkSecrets(item, name, at.child(index)));
-  } else if (typeof value === 'object' && value !== null && typeof memberOf(value, 'env') !== 'string') {
-    for (const [member, inner] of Object.entries(value)) checkSecrets(inner, member, at.child(member));
+  } else if (typeof value === 'object' && value !== null) {
+    const variable = memberOf(value, 'env');
+    if (typeof variable !== 'string') {
+      for (const [member, inner] of Object.entries(value)) checkSecrets(inner, member, at.child(member));
+    } else if (!isSecretName(variable)) at.child('env').note(`${variable} may not be read by a setting`, remedy);
   }
 };
 

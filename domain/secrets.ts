@@ -9,3 +9,9 @@ export const openSecret = (name: string, value: string): string | null => {
   if (urlWithPassword.test(value)) return 'the address holds a password';
   return secretName.test(name) ? `${name} is a secret and stands here openly` : null;
 };
+
+/** How the names of variables begin that a setting may name; as in `config/env.ts`, which reads them. */
+export const secretPrefix = 'CONCORD_SECRET_';
+
+/** Whether a setting may name this variable: whoever writes configuration must not be able to read the rest of the environment. */
+export const isSecretName = (name: string): boolean => name.startsWith(secretPrefix);

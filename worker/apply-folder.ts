@@ -9,6 +9,7 @@ import { createHub } from '../database/hub.js';
 import type { Hub } from '../database/hub.js';
 import { judgeConfiguration } from '../domain/configuration.js';
 import { SyncError } from '../domain/errors.js';
+import { isSecretName } from '../domain/secrets.js';
 import type { Configuration } from '../domain/job-definition.js';
 import { resolveSecrets } from './secrets.js';
 
@@ -85,6 +86,8 @@ function settingsProblems({ document, locate }: ConfigurationFiles, unset: Set<s
 
 function problemsOf(kind: string, settings: Readonly<Record<string, unknown>>, unset: Set<string>): readonly string[] {
   const read = (name: string): string => {
+    // Told with the rest of the configuration.
+    if (!isSecretName(name)) return unknownSecret;
     const secret = readSecret(name);
     if (secret === null) unset.add(name);
     return secret ?? unknownSecret;

@@ -1,7 +1,7 @@
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { readConfigurationFolder, type FileProblem } from '../../config/files.js';
+import { readConfigurationFile, readConfigurationFolder, type FileProblem } from '../../config/files.js';
 import { judgeConfiguration } from '../../domain/configuration.js';
 
 let folder = '';
@@ -104,6 +104,29 @@ describe('a folder of configuration', () => {
       'mapping',
     ]);
     expect(problems.find(({ file }) => file === 'jobs/d.yaml')?.line).toBe(2);
+  });
+
+  it('tells where there are words and no members, in a folder or in a file alone', async () => {
+    await write({ ...small, 'jobs/all.yaml': 'all\n', 'jobs/list.yaml': '- name: all\n- sis.things\n' });
+    const alone = join(folder, 'jobs/all.yaml');
+    const found = [
+      ...(await readConfigurationFolder(folder)).problems,
+      ...(await readConfigurationFile(alone)).problems,
+    ];
+    expect(found.map(({ file, line, reason }) => `${file}:${String(line)} ${reason}`)).toEqual([
+      'jobs/all.yaml:1 there are no members here',
+      'jobs/list.yaml:2 there are no members here',
+      'all.yaml:1 there are no members here',
+    ]);
+  });
+
+  it('tells that a folder holds no configuration, which would otherwise leave out everything', async () => {
+    await write({ 'README.md': 'notes' });
+    await mkdir(join(folder, 'jobs'));
+    const { problems } = await readConfigurationFolder(folder);
+    expect(problems).toMatchObject([
+      { file: 'institution.yaml', line: 1, reason: 'the folder holds no configuration' },
+    ]);
   });
 
   it('names the file that is missing', async () => {

@@ -57,7 +57,7 @@ const target: Plain = {
 const whole: Plain = {
   institution: { code: 'x', name: 'X', timeZone: 'Europe/Zurich' },
   systems: [
-    { name: 'sis', kind: 'postgresql', settings: { url: { env: 'SIS_URL' } } },
+    { name: 'sis', kind: 'postgresql', settings: { url: { env: 'CONCORD_SECRET_SIS_URL' } } },
     { name: 'dir', kind: 'csv', settings: {} },
   ],
   entityTypes: [role, person],
@@ -224,6 +224,22 @@ describe('a configuration', () => {
       '/codeTables/0/entries/1',
       { concept: 'male', codes: { sis: ['F'] } },
       '/codeTables/0/entries/1/codes/sis a code also means female',
+    ],
+    [
+      '/mappings/0/source/records/0/identifiers/ssn/separator',
+      '-',
+      '/mappings/0/source/records/0/identifiers/ssn/separator a separator divides the cell',
+    ],
+    [
+      '/mappings/0/source/records/0/groups/title/separator',
+      ';',
+      '/mappings/0/source/records/0/groups/title/separator a separator divides the cell',
+    ],
+    ['/systems/0/settings/url/env', 'SIS_URL', '/systems/0/settings/url/env SIS_URL may not be read by a setting'],
+    [
+      '/systems/0/settings/webhook',
+      { env: 'PATH' },
+      '/systems/0/settings/webhook/env PATH may not be read by a setting',
     ],
     ['/jobs/0/sources/0', 'dir.people', '/jobs/0/sources/0 mapping dir.people has no source'],
     ['/jobs/0/targets/0', 'dir.peple', '/jobs/0/targets/0 there is no mapping dir.peple'],
