@@ -42,9 +42,9 @@ export const requireMatch = (
 
 /** The same for a state that has no number. @throws Problem precondition_required, precondition_failed */
 export const requireTag = (request: HttpRequest, state: string, detail: string): void => {
-  const sent = headerOf(request, 'if-match');
+  const sent = tagHeaderOf(request, 'If-Match');
   const current = { extensions: { currentEtag: `"${state}"` }, headers: { etag: `"${state}"` } };
-  if (sent === null) throw new Problem('precondition_required', 'Send If-Match with the ETag that you read.', current);
+  if (sent === null) throw new Problem('precondition_required', say('precondition_required.send'), current);
   if (!tagsOf(sent).includes(`"${state}"`) && sent.trim() !== '*')
     throw new Problem('precondition_failed', detail, current);
 };

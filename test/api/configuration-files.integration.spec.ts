@@ -241,6 +241,7 @@ describe('over HTTP', () => {
       status: 412,
       body: { currentEtag: seen.headers.get('etag') },
     });
+    expect(await post('configuration/apply', body, { 'if-match': '0'.repeat(256) })).toMatchObject({ status: 400 });
     const done = await post('configuration/apply', body, { 'if-match': seen.headers.get('etag') ?? '' });
     expect(done).toMatchObject({ status: 200, body: { changes: [{ name: 'x' }] } });
     expect(done.headers.get('etag')).not.toBe(seen.headers.get('etag'));
