@@ -73,6 +73,11 @@ export interface RunFailure {
   readonly detail: string;
 }
 
+/** A target that could not be told, and why. */
+export interface DelayedTarget extends RunFailure {
+  readonly name: string;
+}
+
 /** Work that waits for the review of a job. */
 export interface ReviewWork {
   /** Batches to carry out, oldest first. */
@@ -100,6 +105,7 @@ export interface SyncActivities {
     run: RunRef,
     outcome: 'completed' | 'cancelled' | 'failed' | 'rolled_back',
     failure?: RunFailure,
+    delayed?: readonly DelayedTarget[],
   ): Promise<RunSummary>;
 
   // extract … guard: staging only

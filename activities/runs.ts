@@ -1,9 +1,17 @@
 import type { PoolClient } from 'pg';
 import { lastWrittenBy } from '../database/golden-rows.js';
 import { dropStagingTables } from '../database/staging.js';
-import { SyncError } from '../domain/errors.js';
+import { SyncError, systemProblems } from '../domain/errors.js';
 import { balances, type EndState, type RowCounts, type RunRef } from '../domain/run.js';
-import type { OpenedRun, OpenRunInput, ReviewWork, RunFailure, RunSummary, TargetRef } from './contract.js';
+import type {
+  DelayedTarget,
+  OpenedRun,
+  OpenRunInput,
+  ReviewWork,
+  RunFailure,
+  RunSummary,
+  TargetRef,
+} from './contract.js';
 import type { InstitutionContext } from './context.js';
 import type { ActivityDependencies } from './dependencies.js';
 import { readSourcePlans } from './extract.js';
@@ -149,6 +157,34 @@ const indexWords = async (client: PoolClient, run: RunRef): Promise<void> => {
   await client.query(`select pg_notify('concord_outbox', '')`);
 };
 
+/** Targets that were not told stay pending; why is told once, as of sources that were not read. */
+const noteDelayed = async (client: PoolClient, run: RunRef, delayed: readonly DelayedTarget[]): Promise<void> => {
+  if (delayed.length === 0) return;
+  await client.query(
+    `insert into findings (institution_id, run_id, kind, mapping_id, system_id, detail)
+     select m.institution_id, $2, d.kind, m.id, m.system_id, d.detail
+     from unnest($3::text[], $4::text[], $5::text[]) as d (name, kind, detail)
+       join cross_system_mappings m on m.institution_id = $1 and m.name = d.name`,
+    [
+      ...[run.institutionId, run.runId],
+      delayed.map(({ name }) => name),
+      delayed.map(({ code }) => code),
+      delayed.map(({ detail }) => detail),
+    ],
+  );
+};
+
+/** Sources and targets that the run had to go without, each with its first reason: said with the run. */
+const readUnusable = async (client: PoolClient, run: RunRef): Promise<unknown> => {
+  const { rows } = await client.query<object>(
+    `select m.name, f.kind as code, (array_agg(f.detail order by f.id))[1] as detail
+     from findings f join cross_system_mappings m on m.id = f.mapping_id
+     where f.run_id = $1 and f.kind = any ($2) group by 1, 2 order by min(f.id)`,
+    [run.runId, systemProblems],
+  );
+  return rows;
+};
+
 export const createRuns = ({ hub, configurations }: ActivityDependencies) => ({
   /** Claims the job for this workflow, or names the run that holds it. Opening the same workflow again gives the same run. */
   async openRun(input: OpenRunInput & { readonly workflowId: string }): Promise<OpenedRun> {
@@ -223,6 +259,7 @@ export const createRuns = ({ hub, configurations }: ActivityDependencies) => ({
     run: RunRef,
     outcome: 'completed' | 'cancelled' | 'failed' | 'rolled_back',
     failure?: RunFailure,
+    delayed: readonly DelayedTarget[] = [],
   ): Promise<RunSummary> {
     const context = await configurations.of(run.institutionId);
     return hub.transaction(run.institutionId, async (client) => {
@@ -255,6 +292,7 @@ export const createRuns = ({ hub, configurations }: ActivityDependencies) => ({
           run.runId,
           outcome === 'rolled_back',
         ]);
+      await noteDelayed(client, run, delayed);
       const summary = await summarize(client, run);
       const state: EndState =
         completed && (summary.questions > 0 || summary.held > 0) ? 'completed_with_questions' : outcome;
@@ -266,7 +304,7 @@ export const createRuns = ({ hub, configurations }: ActivityDependencies) => ({
         [
           run.runId,
           state,
-          JSON.stringify({ rows: counts, summary: told }),
+          JSON.stringify({ rows: counts, summary: told, unusable: await readUnusable(client, run) }),
           failure?.code ?? null,
           failure?.detail ?? null,
         ],

@@ -47,6 +47,11 @@ export const errorCodes = {
 export type Actor = 'secretary' | 'operator' | 'nobody';
 export type ErrorCode = keyof typeof errorCodes;
 
+/** The errors that a system is to blame for and somebody has to mend. */
+export const systemProblems: readonly ErrorCode[] = (Object.keys(errorCodes) as ErrorCode[]).filter(
+  (code) => /^(source|target|delivery)_/.test(code) && errorCodes[code].actor !== 'nobody',
+);
+
 /** An error with a code from the manual. `message` never carries personal data; `cause` keeps what was caught. */
 export class SyncError extends Error {
   readonly code: ErrorCode;

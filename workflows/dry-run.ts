@@ -21,7 +21,8 @@ export async function dryRun(input: DryRunInput): Promise<RunResult> {
       await applyTypes(run, await prepare(run));
       await publishTo(run, await steps.books.listTargets(ref));
       await post(run, plan.posted);
-      await steps.work.notePlan(ref, [...progress.dropped, ...progress.delayed]);
+      const { dropped, delayed } = progress.leftOut();
+      await steps.work.notePlan(ref, [...dropped, ...delayed]);
     });
   });
 }

@@ -1,5 +1,5 @@
 import { isCancellation } from '@temporalio/workflow';
-import type { PreparedRun, TargetRef } from '../activities/contract.js';
+import type { PreparedRun, RunFailure, TargetRef } from '../activities/contract.js';
 import { failureOf } from './failures.js';
 import { inParallel } from './parallel.js';
 import { withStaging } from './run-frame.js';
@@ -46,11 +46,14 @@ async function eachTarget(
   await run.progress.begin(step);
   await inParallel([...bySystem(targets).values()], systemsAtOnce, async (ofOneSystem) => {
     for (const [index, target] of ofOneSystem.entries()) {
-      const code = await reach(run, target, step);
-      if (code === null) reached.add(target);
-      else run.progress.delayed.push({ name: target.name, code });
-      if (code === 'target_unreachable') {
-        run.progress.delayed.push(...ofOneSystem.slice(index + 1).map(({ name }) => ({ name, code })));
+      const failure = await reach(run, target, step);
+      if (failure === null) {
+        reached.add(target);
+        continue;
+      }
+      run.progress.delayed.push({ name: target.name, ...failure });
+      if (failure.code === 'target_unreachable') {
+        run.progress.delayed.push(...ofOneSystem.slice(index + 1).map(({ name }) => ({ name, ...failure })));
         return;
       }
     }
@@ -58,8 +61,8 @@ async function eachTarget(
   return reached;
 }
 
-/* null, or the code for which the target is left to a later run. */
-async function reach(run: RunAtWork, target: TargetRef, step: 'publish' | 'verify'): Promise<string | null> {
+/* null, or why the target is left to a later run. */
+async function reach(run: RunAtWork, target: TargetRef, step: 'publish' | 'verify'): Promise<RunFailure | null> {
   const call = run.steps.telling[step];
   try {
     const summary = `${step} ${target.name}`;
@@ -67,9 +70,9 @@ async function reach(run: RunAtWork, target: TargetRef, step: 'publish' | 'verif
     run.progress.count(step, counts);
     return null;
   } catch (error) {
-    const { code } = failureOf(error);
-    if (isCancellation(error) || !code.startsWith('target_')) throw error;
-    return code;
+    const failure = failureOf(error);
+    if (isCancellation(error) || !failure.code.startsWith('target_')) throw error;
+    return failure;
   }
 }
 

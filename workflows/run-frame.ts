@@ -121,15 +121,14 @@ type Outcome = Parameters<Steps['books']['closeRun']>[1];
 
 async function close(run: RunAtWork, outcome: Outcome, failure?: RunFailure): Promise<RunSummary> {
   run.progress.closes();
-  const summary = await run.steps.books.closeRun(run.ref, outcome, failure);
+  const summary = await run.steps.books.closeRun(run.ref, outcome, failure, run.progress.delayed);
   run.progress.ended(summary);
   await tidy(run.steps, run.ref);
   return summary;
 }
 
 function resultOf(run: RunAtWork, summary: RunSummary, failure?: RunFailure): RunResult {
-  const { dropped, delayed } = run.progress;
-  return { ...summary, runId: run.ref.runId, dropped, delayed, ...(failure === undefined ? {} : { failure }) };
+  return { ...summary, runId: run.ref.runId, ...run.progress.leftOut(), ...(failure === undefined ? {} : { failure }) };
 }
 
 function skipped(progress: RunProgressKeeper, occupiedBy: string): RunResult {

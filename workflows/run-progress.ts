@@ -8,7 +8,7 @@ import {
   workflowInfo,
 } from '@temporalio/workflow';
 import type { SearchAttributePair } from '@temporalio/common';
-import type { RunSummary, StepCounts } from '../activities/contract.js';
+import type { DelayedTarget, RunSummary, StepCounts } from '../activities/contract.js';
 import type { RunState, Step } from '../domain/run.js';
 import { cancelRun, pause, progress, resume } from './messages.js';
 import type { LeftOut, RunProgress } from './messages.js';
@@ -37,7 +37,7 @@ export class RunProgressKeeper {
   private readonly counts: Record<string, number> = {};
   private readonly scope = new CancellationScope({ cancellable: true });
   dropped: LeftOut[] = [];
-  delayed: LeftOut[] = [];
+  delayed: DelayedTarget[] = [];
 
   constructor(private readonly task: string) {
     setHandler(progress, () => this.snapshot());
@@ -134,8 +134,12 @@ export class RunProgressKeeper {
       paused: this.paused,
       cancelling: this.cancelling,
       counts: { ...this.counts },
-      dropped: [...this.dropped],
-      delayed: [...this.delayed],
+      ...this.leftOut(),
     };
+  }
+
+  /** What this run goes without, by names and codes. */
+  leftOut(): { readonly dropped: readonly LeftOut[]; readonly delayed: readonly LeftOut[] } {
+    return { dropped: [...this.dropped], delayed: this.delayed.map(({ name, code }) => ({ name, code })) };
   }
 }

@@ -4,7 +4,7 @@ import { dispositions } from '../../domain/run.js';
 import { linkTo } from '../common/base-path.js';
 import { effectOf } from './cancellation.js';
 import type { FindingGroupRow, FindingRow, RunRow } from './run.queries.js';
-import { runWords } from './run-words.js';
+import { runWords, type UnusableMapping } from './run-words.js';
 import type { BalanceView, FindingGroupView, FindingView, RunItemView, RunPlanView, RunView } from './run.view.js';
 import type { Plain } from '../common/plain-type.js';
 
@@ -26,6 +26,7 @@ export const toRunItem = (row: RunRow): Plain<RunItemView> => ({
     held: row.held,
     rejected: row.rejected,
     rolledBackBy: row.rolled_back_by,
+    unusable: unusableOf(row.counts),
   }),
   openQuestions: row.open_questions,
   held: row.held,
@@ -83,6 +84,10 @@ const linksOf = (row: RunRow): Record<string, string> => {
     ...(row.finished_at === null || row.kind === 'dry_run' ? {} : { rollbackPreview: `${self}/rollback/preview` }),
   };
 };
+
+/* Written by the worker as it is said. */
+const unusableOf = ({ unusable }: RunRow['counts']): readonly UnusableMapping[] =>
+  Array.isArray(unusable) ? (unusable as UnusableMapping[]) : [];
 
 /** The sums of invariant I1, where the run has counted its rows. */
 const balanceOf = ({ rows }: Readonly<Record<string, unknown>>): Plain<BalanceView> | null => {

@@ -17,6 +17,15 @@ export interface RunFacts {
   readonly held: number;
   readonly rejected: number;
   readonly rolledBackBy: string | null;
+  readonly unusable: readonly UnusableMapping[];
+}
+
+/** A source that could not be read or a target that could not be written in a run. */
+export interface UnusableMapping {
+  readonly name: string;
+  readonly code: string;
+  /** In words, without personal data. */
+  readonly detail: string;
 }
 
 const kinds: Readonly<Record<RunKind, string>> = {
@@ -90,11 +99,28 @@ const completed = (what: string, run: RunFacts): RunWords => {
     counted(run.held, 'held change waits', 'held changes wait'),
   ].filter((text) => text !== null);
   const aside = counted(run.rejected, 'record was set aside', 'records were set aside');
+  const happened = `${what} is done.${aside === null ? '' : ` ${aside}, with reasons.`}`;
+  const waits = open.length === 0 ? null : `${open.join(' and ')} for the secretary.`;
+  if (run.unusable.length > 0) {
+    return {
+      happened: `${happened} It went on without ${listed(run.unusable)}.`,
+      means: 'The other systems are as far as they can be without.',
+      next: [...(waits === null ? [] : [waits]), remedies(run.unusable)].join(' '),
+    };
+  }
   return {
-    happened: `${what} is done.${aside === null ? '' : ` ${aside}, with reasons.`}`,
-    means: open.length === 0 ? 'The systems agree.' : 'Everything that raises no question is published.',
-    next: open.length === 0 ? nobody : `${open.join(' and ')} for the secretary.`,
+    happened,
+    means: waits === null ? 'The systems agree.' : 'Everything that raises no question is published.',
+    next: waits ?? nobody,
   };
+};
+
+const listed = (unusable: readonly UnusableMapping[]): string =>
+  unusable.map(({ name, code, detail }) => `${name} (${code}${detail === '' ? '' : `: ${detail}`})`).join('; ');
+
+const remedies = (unusable: readonly UnusableMapping[]): string => {
+  const actors = new Set(unusable.map(({ code }) => (isCode(code) ? errorCodes[code].actor : 'operator')));
+  return [...[...actors].map((actor) => `The ${actor} acts.`), 'The next run tries again.'].join(' ');
 };
 
 const planned = (what: string): RunWords => ({
@@ -104,7 +130,9 @@ const planned = (what: string): RunWords => ({
 });
 
 const failed = (what: string, run: RunFacts): RunWords => ({
-  happened: `${what} failed${run.errorCode === null ? '' : ` (${run.errorCode})`}.`,
+  happened: `${what} failed${run.errorCode === null ? '' : ` (${run.errorCode})`}.${
+    run.unusable.length === 0 ? '' : ` It could not use ${listed(run.unusable)}.`
+  }`,
   means: run.applyStarted ? 'What it had written before stands until it is rolled back.' : 'It changed nothing.',
   next: remedy(run.errorCode),
 });

@@ -19,11 +19,6 @@ export interface OverviewFacts {
 
 type Health = 'ok' | 'attention' | 'failing' | 'never_run';
 
-/** The errors that a system is to blame for. */
-export const systemProblems: readonly ErrorCode[] = (Object.keys(errorCodes) as ErrorCode[]).filter((code) =>
-  /^(source|target|delivery)_/.test(code),
-);
-
 /** The state of everything, from rows that were read at one moment. Pure. */
 export const overviewOf = (facts: OverviewFacts): Plain<OverviewView> => {
   const systems = facts.configuration.systems.map((system) => systemOf(system, facts));

@@ -273,6 +273,24 @@ describe('looking at runs', () => {
     expect(await api.get(`runs/${torn}`)).toMatchObject({ body: { balance: { balances: false } } });
   });
 
+  test('one that went on without a system says so, why, and who acts', async () => {
+    const unusable = [{ name: 'hr.staff', code: 'source_unreachable', detail: 'listing the incoming folder: ENOENT' }];
+    const run = await world.run({ counts: { unusable } });
+    expect((await api.get(`runs/${run}`)).body).toMatchObject({
+      state: 'completed',
+      words: {
+        happened:
+          'The synchronization is done. It went on without hr.staff (source_unreachable: listing the incoming folder: ENOENT).',
+        means: 'The other systems are as far as they can be without.',
+        next: 'The operator acts. The next run tries again.',
+      },
+    });
+    const none = await world.run({ state: 'failed', error: 'source_unreachable', counts: { unusable } });
+    expect((await api.get(`runs/${none}`)).body).toMatchObject({
+      words: { happened: expect.stringContaining('It could not use hr.staff (source_unreachable: listing') },
+    });
+  });
+
   test('a failed one names its error and who acts', async () => {
     const run = await world.run({ state: 'failed', error: 'source_schema_changed' });
     expect(await api.get(`runs/${run}`)).toMatchObject({

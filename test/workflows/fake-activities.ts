@@ -29,7 +29,8 @@ export function fakeActivities(scripted: Partial<WorkflowActivities> = {}): Fake
   const defaults: WorkflowActivities = {
     openRun: ({ kind, jobId, institutionId }) =>
       tell('openRun', kind, { opened: { runId: '7', institutionId, jobId, kind } }),
-    closeRun: (_run, outcome) => tell('closeRun', outcome, summaryOf(outcome)),
+    closeRun: (_run, outcome, _failure, delayed = []) =>
+      tell('closeRun', [outcome, ...delayed.map(({ name }) => name)].join(' without '), summaryOf(outcome)),
     planExtract: () => tell('planExtract', '', { partitions: partitions(3), posted: [], dropped: [] }),
     extract: (_run, partition) => tell('extract', `${partition.name}/${partition.ordinal}`, done),
     planLive: () =>

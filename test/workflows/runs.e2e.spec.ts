@@ -164,6 +164,7 @@ describe('a sync run', () => {
       { name: 'finance.account', code: 'target_unreachable' },
     ]);
     expect(ofStep(calls, 'verify')).toEqual(['verify(academic.people)']);
+    expect(calls).toContain('closeRun(completed without finance.person without finance.account)');
   });
 
   test('extracts again where its staging was lost, before and after it applied', async () => {
@@ -255,7 +256,11 @@ describe('a dry run', () => {
     expect(calls.slice(0, 3)).toEqual(['openRun(dry_run)', 'copyStores', 'planExtract']);
     expect(ofStep(calls, 'apply')).toHaveLength(2);
     expect(ofStep(calls, 'verify')).toEqual([]);
-    expect(calls.slice(-3)).toEqual(['notePlan(finance.account)', 'closeRun(completed)', 'dropStaging']);
+    expect(calls.slice(-3)).toEqual([
+      'notePlan(finance.account)',
+      'closeRun(completed without finance.account)',
+      'dropStaging',
+    ]);
   });
 
   test('begins with a new copy where its copy was lost', async () => {
