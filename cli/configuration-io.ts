@@ -1,3 +1,4 @@
+import { ApiRefusal, isProblem } from '../client/client.js';
 import type { Call, Outcome } from './command.js';
 import type { CommandIo, ConfigurationReply } from './configuration-command.js';
 import type { ExitCode } from './exit-codes.js';
@@ -24,7 +25,9 @@ export function configurationIo(call: Call): KeptIo {
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     });
     const text = await reply.text();
-    return { status: reply.status, body: text === '' ? null : (JSON.parse(text) as unknown) };
+    const answer = text === '' ? null : (JSON.parse(text) as unknown);
+    if (reply.status === 401 && isProblem(answer)) throw new ApiRefusal(reply.status, answer, path);
+    return { status: reply.status, body: answer };
   };
   return {
     ...{ written, complaints },

@@ -32,7 +32,6 @@ export const wrongUsage = (message: string, remedy?: string): Failure =>
 
 /* What the caller can do, by problem code, where the detail of the problem does not say it. */
 const remedies: Readonly<Record<string, string>> = {
-  unauthenticated: 'Send a key that is valid: --key, CONCORD_API_KEY, or `concord login` once.',
   forbidden: 'Use a key of a role that may (`concord roles`), such as another --profile.',
   not_found: 'Look the id up in the list: `concord jobs`, `runs`, `conflicts`, `held`.',
   conflict_changed: 'Look at it again (`concord conflicts show` or `held show`), then decide on its new version.',
@@ -57,7 +56,7 @@ const exitCodeOf = (status: number): ExitCode => {
 /** Anything that was thrown, as a failure. A defect of ours keeps its stack. */
 export function failureOf(thrown: unknown, serverUrl: string): Failure {
   if (thrown instanceof Failure) return thrown;
-  if (thrown instanceof ApiRefusal) return failureOfReply(thrown);
+  if (thrown instanceof ApiRefusal) return failureOfReply(thrown, serverUrl);
   if (reasonOf(thrown).endsWith('fetch failed')) {
     return new Failure(exitCodes.failed, 'server_unreachable', `Concord does not answer at ${serverUrl}.`, {
       remedy: 'Start it (`concord up`), or name where it is: --url, CONCORD_URL or `concord login`.',
@@ -70,12 +69,16 @@ export function failureOf(thrown: unknown, serverUrl: string): Failure {
   return new Failure(exitCodes.failed, 'internal', reasonOf(thrown), { cause: thrown });
 }
 
-function failureOfReply({ status, problem, message }: ApiRefusal): Failure {
+function failureOfReply({ status, problem, message }: ApiRefusal, serverUrl: string): Failure {
   if (problem === null)
     return new Failure(exitCodes.failed, 'not_concord', `${message}: that was no answer of Concord.`, {
       remedy: 'Check --url: it is the address of the API without a path.',
     });
-  const remedy = remedies[problem.code];
+  // A kept key goes with the address that it was kept with, where another platform may answer by now.
+  const remedy =
+    problem.code === 'unauthenticated'
+      ? `Asked at ${serverUrl}: name another address (--url, CONCORD_URL) or send a key that is valid there: --key, CONCORD_API_KEY, or \`concord login\` once.`
+      : remedies[problem.code];
   const parts = (problem.errors ?? []).map(({ pointer, detail }) => `${pointer}: ${detail}`);
   return new Failure(exitCodeOf(status), problem.code, problem.detail, {
     ...(remedy === undefined ? {} : { remedy }),

@@ -55,6 +55,9 @@ const borderless = Object.fromEntries(
   ].map((part) => [part, '']),
 );
 
+/* Between the cells of a key of several columns; a bar stands for it where people read or type such a key. */
+const keySeparator = '\u001f';
+
 /** Rows under their headings, in columns; `none` where there are no rows. */
 export function tableOf(
   paint: Paint,
@@ -68,7 +71,9 @@ export function tableOf(
     chars: { ...borderless, middle: '  ' },
     style: { head: [], border: [], 'padding-left': 0, 'padding-right': 0, compact: true },
   });
-  table.push(...rows.map((row) => row.map((cell) => (cell === null ? '' : String(cell)))));
+  table.push(
+    ...rows.map((row) => row.map((cell) => (cell === null ? '' : String(cell).replaceAll(keySeparator, '|')))),
+  );
   return withoutTrailingSpaces(table.toString());
 }
 

@@ -92,5 +92,6 @@ export const allOf = async <Item>(
   return items;
 };
 
-const isProblem = (body: unknown): body is Schemas['ProblemView'] =>
+/** Whether a reply is a problem document of ours. */
+export const isProblem = (body: unknown): body is Schemas['ProblemView'] =>
   typeof body === 'object' && body !== null && 'code' in body && 'detail' in body;

@@ -22,6 +22,9 @@ export interface RejectedRow {
 /** The separator of a key of several columns; it may not occur in a key cell. */
 export const keySeparator = '\u001f';
 
+/** A key as people read and type it: with bars between the cells. */
+export const keyInWords = (key: string): string => key.replaceAll(keySeparator, '|');
+
 /** The text of a key: its cells joined by the unit separator. A key with a null cell is no key and gives `null`. */
 export const keyOf = (cells: RawRow): string | null => {
   if (cells.some((cell) => cell === null || cell === '')) return null;

@@ -1,6 +1,7 @@
 import { sightOf, type Role } from '../../domain/access.js';
 import { EMPTY, fromStated } from '../../domain/canonical.js';
 import type { EntityTypeDefinition, GroupDefinition } from '../../domain/entity-type.js';
+import { keyInWords } from '../../domain/rows.js';
 import { compileSearch } from '../../domain/search.js';
 import type { RunKind } from '../../domain/run.js';
 import type { GoldenGroupView } from './golden.view.js';
@@ -138,10 +139,10 @@ const inWords = ({ stated, from, version, since, sticky }: Told): string => {
 
 const whence = (from: OriginRow | null, since: VersionRow | null): string => {
   if (since?.kind === 'rollback')
-    return `${from === null ? 'Set back' : `From ${from.system} (record ${from.source_key}), set back`} by a rollback of ${actorInWords(since.actor)}`;
+    return `${from === null ? 'Set back' : `From ${from.system} (record ${keyInWords(from.source_key)}), set back`} by a rollback of ${actorInWords(since.actor)}`;
   const decided =
     since?.kind === 'decision' ? `${from === null ? 'D' : ', d'}ecided by ${actorInWords(since.actor)}` : '';
-  if (from !== null) return `From ${from.system} (record ${from.source_key})${decided}`;
+  if (from !== null) return `From ${from.system} (record ${keyInWords(from.source_key)})${decided}`;
   return decided === '' ? 'What remained when the system that said it withdrew' : decided;
 };
 

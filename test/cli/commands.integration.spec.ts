@@ -57,6 +57,13 @@ describe('looking', () => {
     expect((await plain.run('runs', { terminal: true })).out).not.toContain('\u001b[');
   });
 
+  test('keys of several columns with bars between their cells', async () => {
+    await world.setAside(run, { key: 'ZH\u001f12' });
+    await world.image(run, golden, { key: 'ZH1\u001f2' });
+    expect((await steward.run(`rejected ${run}`)).out).toMatch(/ ZH\|12 /);
+    expect((await steward.run(`person show ${golden}`)).out).toMatch(/ ZH1\|2$/m);
+  });
+
   test('a run in words with its counts', async () => {
     const shown = await steward.run(`run show ${run}`);
     expect(shown).toMatchObject({ exitCode: 0, err: '' });
@@ -287,7 +294,14 @@ describe('what goes wrong', () => {
     const keyless = await concord(null).run('jobs');
     expect(keyless).toMatchObject({ exitCode: 5 });
     expect(keyless.err).toContain('concord login');
-    expect(await concord('concord_live_nobody_nothing').run('jobs')).toMatchObject({ exitCode: 5 });
+    const folder = mkdtempSync(join(tmpdir(), 'concord-'));
+    writeFileSync(join(folder, 'institution.yaml'), 'code: x\nname: X\ntimeZone: UTC\n');
+    for (const line of ['jobs', `diff ${folder}`]) {
+      const strange = await concord('concord_live_nobody_nothing').run(line);
+      expect(strange).toMatchObject({ exitCode: 5, err: expect.stringContaining('[unauthenticated]') });
+      expect(strange.err).toContain(`Asked at ${api.url}: `);
+    }
+    rmSync(folder, { recursive: true });
     const blind = await operator.run('conflicts');
     expect(blind).toMatchObject({ exitCode: 5 });
     expect(blind.err).toContain('secretary');
