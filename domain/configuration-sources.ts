@@ -35,7 +35,7 @@ interface SourceSite {
 export const checkSteps = (steps: readonly StandardizerStep[] | undefined, context: StepContext, at: Place): void =>
   (steps ?? []).forEach((step, index) => {
     for (const problem of stepProblems(step, context)) {
-      at.child(index).note(problem, 'see the standardizers and their options');
+      at.child(index).note(problem, 'mend this step; docs/guide/settings-and-steps.md lists them with their options');
     }
   });
 

@@ -79,7 +79,7 @@ function settingsProblems({ document, locate }: ConfigurationFiles, unset: Set<s
     return problemsOf(kind, settings, unset).map((reason) => ({
       ...locate(`${at}${settingOf(reason)}`),
       reason,
-      remedy: 'mend this setting; the page of its kind of system names them all',
+      remedy: 'mend this setting; docs/guide/settings-and-steps.md lists them',
     }));
   });
 }

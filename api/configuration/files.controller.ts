@@ -152,7 +152,7 @@ const problemsOfSettings = ({ systems = [] }: GivenConfiguration): Plain<Configu
     settingsProblems(system as object).map(({ pointer, detail }) => ({
       pointer: `/systems/${index}${pointer}`,
       reason: detail,
-      remedy: 'mend this setting; the page of its kind of system names them all',
+      remedy: 'mend this setting; docs/guide/settings-and-steps.md lists them',
     })),
   );
 
