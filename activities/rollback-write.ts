@@ -183,7 +183,7 @@ export const finishRollback = async (client: PoolClient, run: RunRef, runId: str
   const { rows } = await client.query<{ kind: string }>('select kind from sync_runs where id = $1', [runId]);
   const undoesUndo = rows[0]?.kind === 'rollback';
   await restoreQuestions(client, run, runId, table, own);
-  if (undoesUndo) await takeBackUndo(client, runId);
+  if (undoesUndo) await takeBackUndo(client, run, runId);
   else if (!own) await rememberInputs(client, run, runId, table);
   await client.query(
     `update held_changes set state = 'held', version = version + 1, decided_by = null, decided_at = null, batch_id = null, settle_run_id = null
@@ -298,18 +298,67 @@ const rememberInputs = async (client: PoolClient, run: RunRef, runId: string, ta
   );
 };
 
-/** Undoing an undo: its inputs may come again, its question closes, what it rolled back stands again. */
-const takeBackUndo = async (client: PoolClient, runId: string): Promise<void> => {
-  await client.query('delete from rolled_back_inputs where rollback_run_id = $1', [runId]);
+/** Undoing an undo: its inputs may come again, its question closes, what it rolled back stands again. What an undo did so to others
+ *  is noted, and set back where that undo is undone in its turn. */
+const takeBackUndo = async (client: PoolClient, run: RunRef, runId: string): Promise<void> => {
+  await remarkRuns(client, run, runId);
+  await exchangeInputs(client, run, runId);
   await client.query(
     `update held_changes h set state = 'withdrawn' where h.state = 'held' and h.cause = 'rolled_back_input'
        and not exists (select 1 from held_rows r join rolled_back_inputs b on b.mapping_id = r.mapping_id and b.source_key = r.source_key where r.held_id = h.id)`,
   );
+};
+
+/* A run that rolls itself back leaves no change set of its own about it. */
+const isAnother = '$1::bigint <> $2::bigint';
+
+/** Runs that the undo counts as rolled back stand again; those that it made stand are rolled back again. */
+const remarkRuns = async (client: PoolClient, run: RunRef, runId: string): Promise<void> => {
   await client.query(
-    `update deliveries d set state = 'accepted' from sync_runs r where r.rolled_back_by = $1 and d.run_id = r.id and d.state = 'rolled_back'`,
-    [runId],
+    `with marks as (
+       select r.id, r.rolled_back_by as before, null::bigint as after from sync_runs r where r.rolled_back_by = $1
+       union
+       select r.id, r.rolled_back_by, (e.before ->> 'by')::bigint from change_set_entries e join sync_runs r on r.id = e.row_id
+       where e.run_id = $1 and e.kind = 'input' and e.mapping_id = 0 and r.rolled_back_by is not distinct from (e.after ->> 'by')::bigint
+     ), noted as (
+       insert into change_set_entries (run_id, kind, row_id, institution_id, before, after, outcome)
+       select $2, 'input', m.id, $3, jsonb_build_object('by', m.before), jsonb_build_object('by', m.after), 'written'
+       from marks m where ${isAnother} on conflict do nothing
+     ), given as (
+       update deliveries d set state = case when m.after is null then 'accepted' else 'rolled_back' end from marks m
+       where d.run_id = m.id and d.state = case when m.after is null then 'rolled_back' else 'accepted' end
+     )
+     update sync_runs r set rolled_back_by = m.after from marks m where r.id = m.id`,
+    [runId, run.runId, run.institutionId],
   );
-  await client.query('update sync_runs set rolled_back_by = null where rolled_back_by = $1', [runId]);
+};
+
+/** Inputs that the undo remembered, or let be remembered again, are forgotten; those that it forgot are remembered again. */
+const exchangeInputs = async (client: PoolClient, run: RunRef, runId: string): Promise<void> => {
+  const parameters = [runId, run.runId, run.institutionId];
+  await client.query(
+    `with gone as (
+       delete from rolled_back_inputs where (mapping_id, source_key, raw_hash) in (
+         select mapping_id, source_key, raw_hash from rolled_back_inputs where rollback_run_id = $1
+         union all
+         select e.mapping_id, e.after ->> 'source_key', (e.after ->> 'raw_hash')::uuid from change_set_entries e
+         where e.run_id = $1 and e.kind = 'input' and e.mapping_id <> 0 and e.after is not null)
+       returning *
+     )
+     insert into change_set_entries (run_id, kind, mapping_id, row_id, institution_id, before, outcome)
+     select $2, 'input', g.mapping_id, row_number() over (), $3, to_jsonb(g), 'written' from gone g where ${isAnother} on conflict do nothing`,
+    parameters,
+  );
+  await client.query(
+    `with come as (
+       insert into rolled_back_inputs select b.* from change_set_entries e cross join lateral jsonb_populate_record(null::rolled_back_inputs, e.before) b
+       where e.run_id = $1 and e.kind = 'input' and e.mapping_id <> 0 and e.before is not null
+       on conflict do nothing returning *
+     )
+     insert into change_set_entries (run_id, kind, mapping_id, row_id, institution_id, after, outcome)
+     select $2, 'input', c.mapping_id, -row_number() over (), $3, to_jsonb(c), 'written' from come c where ${isAnother} on conflict do nothing`,
+    parameters,
+  );
 };
 
 const restoreWatermarks = async (client: PoolClient, runId: string): Promise<void> => {
