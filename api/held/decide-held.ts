@@ -113,9 +113,10 @@ export const toHeldChange = (row: HeldRow): Plain<HeldChangeView> => {
   };
 };
 
+/* The share is rounded up, as the guard's reason says it. */
 const inWords = (row: HeldRow): string => {
   const [rows, base] = [Number(row.row_count), Number(row.base_count)];
-  const share = base === 0 ? '' : ` of ${base} records (${((100 * rows) / base).toFixed(1)}%)`;
+  const share = base === 0 ? '' : ` of ${base} records (${(Math.ceil((1_000 * rows) / base) / 10).toFixed(1)}%)`;
   const who = row.mapping ?? 'The job';
   const count = `${rows}${share === '' ? ` record${rows === 1 ? '' : 's'}` : share}`;
   switch (row.cause) {
