@@ -7,7 +7,7 @@ import type { InstitutionContext, MappingRef } from './context.js';
 import type { ActivityDependencies } from './dependencies.js';
 import { readSourcePlans, type SourcePlan } from './extract.js';
 import { mayBeBare, noteBare, restoreRows } from './bare-rows.js';
-import { imageTypes } from './known-source.js';
+import { imageTypes, stoodBefore } from './known-source.js';
 import { fenced, readChunks, recordChunk, takeLease } from './lease.js';
 import { addFinding } from './problems.js';
 import { addStanding, findStanding } from './standing.js';
@@ -142,6 +142,7 @@ const insertMissing = (
   plan: SourcePlan,
   recipientClasses: readonly string[],
   unseen: boolean,
+  stood: string,
 ): Promise<unknown> => {
   const staging = stagingOf(run.runId);
   const images = unseen ? `${staging.unseen(mapping.id)} u join record_images i on i.id = u.id` : 'record_images i';
@@ -149,7 +150,7 @@ const insertMissing = (
     `insert into ${staging.delta(mapping.id)} (key, class, hash)
      select i.source_key, 'm', i.raw_hash from ${images}
      where i.mapping_id = $1 and i.main and i.raw_hash is not null and (i.deleted_run is null or i.deleted_run = $2)
-       and i.read_run is not null
+       and ${stood}
        and ($3::jsonb = '{}' or i.scope_key::jsonb @> $3::jsonb)
        and not exists (select 1 from ${staging.raw(mapping.id)} r where r.key = i.source_key)
        and not exists (select 1 from rejected_records x where x.run_id = $2 and x.mapping_id = $1 and x.source_key = i.source_key)
@@ -168,12 +169,13 @@ const insertGone = async (
   mapping: MappingRef,
   subjectKey: string,
   recipientClasses: readonly string[],
+  stood: string,
 ): Promise<void> => {
   const staging = stagingOf(run.runId);
   await client.query(
     `insert into ${staging.delta(mapping.id)} (key, class, hash)
      select i.source_key, 'm', i.raw_hash from record_images i
-     where i.mapping_id = $1 and i.main and i.raw_hash is not null and (i.deleted_run is null or i.deleted_run = $2) and i.read_run is not null
+     where i.mapping_id = $1 and i.main and i.raw_hash is not null and (i.deleted_run is null or i.deleted_run = $2) and ${stood}
        and i.golden_id in (${recordsOf('$3')})
        and not exists (select 1 from ${staging.raw(mapping.id)} r where r.key = i.source_key)
        and not exists (
@@ -216,9 +218,10 @@ export const createDiff = ({ hub, configurations, heartbeat, cancelled, crashPoi
     if (bare > 0) await noteBare(client, run, mapping, bare);
     else if (once > 0) await restoreRows(client, run, mapping);
     await recreateDelta(client, run.runId, mapping.id);
+    const stood = stoodBefore(run, context, mapping, plan.deliveryId !== null);
     const live = await one(
       client,
-      'select count(*) as count from (select 1 from record_images where mapping_id = $1 and main and deleted_run is null and read_run is not null limit 1) x',
+      `select count(*) as count from (select 1 from record_images i where i.mapping_id = $1 and i.main and i.deleted_run is null and ${stood} limit 1) x`,
       [mapping.id],
     );
     if (found === 0 && plan.complete && Object.keys(plan.scope).length === 0 && live > 0) return null;
@@ -234,11 +237,11 @@ export const createDiff = ({ hub, configurations, heartbeat, cancelled, crashPoi
     if (mostChanged) await findStanding(client, run, mapping, staging.raw(mapping.id));
     await insertChanges(client, run, mapping, mostChanged);
     if (plan.complete) {
-      await insertMissing(client, run, mapping, plan, recipientClasses, known !== null);
+      await insertMissing(client, run, mapping, plan, recipientClasses, known !== null, stood);
       await spareUnreadable(client, run, mapping);
     }
     const { subjectKey } = run;
-    if (subjectKey !== undefined) await insertGone(client, run, mapping, subjectKey, recipientClasses);
+    if (subjectKey !== undefined) await insertGone(client, run, mapping, subjectKey, recipientClasses, stood);
     const rejoined =
       subjectKey === undefined
         ? (await rejoinWaiting(client, run, mapping)) + (await stageStale(client, run, mapping, plan, rejoinedPart))

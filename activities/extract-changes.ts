@@ -36,7 +36,7 @@ export const extractChanges = async (
   { hub, heartbeat, cancelled, crashPoint, mostKnown: most = mostKnown }: ActivityDependencies,
   site: ComparedRead,
 ): Promise<StepCounts | null> => {
-  const { run, mapping, lease, plan, reader, read } = site;
+  const { run, context, mapping, lease, plan, reader, read } = site;
   const staging = stagingOf(run.runId);
   await fenced(hub, lease, async (client) => {
     await client.query(`delete from ${staging.raw(mapping.id)} where part = $1`, [read.ordinal]);
@@ -66,7 +66,8 @@ export const extractChanges = async (
   const loading = { signal: cancelled(), most };
   const remembered = await hub.read(run.institutionId, (client) => loadRemembered(client, run, mapping, loading));
   const known =
-    remembered?.rows ?? (await hub.read(run.institutionId, (client) => loadKnownRows(client, run, mapping, loading)));
+    remembered?.rows ??
+    (await hub.read(run.institutionId, (client) => loadKnownRows(client, run, context, mapping, loading)));
   if (known === null) return null;
 
   let [chunk, rows, staged, blocks] = [0, 0, 0, 0];

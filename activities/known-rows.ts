@@ -3,7 +3,8 @@ import type { RunRef } from '../domain/run.js';
 import { copyOutBytes } from '../platform/copy.js';
 import { GrowingNumbers } from '../platform/growing-numbers.js';
 import { hashLanes } from '../platform/hash.js';
-import type { MappingRef } from './context.js';
+import type { InstitutionContext, MappingRef } from './context.js';
+import { isOfSource } from './known-source.js';
 import { blockRows, digestLanes, readBlock, rowLanes, type RowsOfText } from './rows-of-text.js';
 
 /** Rows as they come: hashes, and ids of images, negative where the row was seen, 0 where no image is known to have it. A hash of
@@ -287,13 +288,13 @@ export interface Loading {
 }
 
 /** Images of a mapping that stand for rows of its source; those that this run took away as well, since it may start over. */
-const standing = (runId: bigint): string =>
-  `i.main and i.raw_hash is not null and i.read_run is not null and (i.deleted_run is null or i.deleted_run = ${runId})`;
+const standing = (runId: bigint, ofSource: string): string =>
+  `i.main and i.raw_hash is not null and ${ofSource} and (i.deleted_run is null or i.deleted_run = ${runId})`;
 
 /** The hash by which the row of an image is known again: none where it was read under a version of its mapping that derived otherwise, or
  *  by this very run. */
 const knownHash = (runId: bigint, mapping: MappingRef): string =>
-  `case when i.mapping_version >= ${mapping.derivedSince} and i.deleted_run is null and i.read_run <> ${runId} then i.raw_hash end`;
+  `case when i.mapping_version >= ${mapping.derivedSince} and i.deleted_run is null and i.read_run is distinct from ${runId} then i.raw_hash end`;
 
 /** What became of images that runs wrote, as `KnownRows.correct` takes it; a line more than `most` where there are more.
  *  @param touched a query of their ids */
@@ -301,7 +302,7 @@ export const touchedImages = (run: RunRef, mapping: MappingRef, touched: string,
   const runId = BigInt(run.runId);
   return `with touched as materialized (select id from (${touched}) x limit ${most + 1})
     select t.id, case when i.id is null then '-' else (${knownHash(runId, mapping)})::text end
-    from touched t left join record_images i on i.id = t.id and i.mapping_id = ${mapping.id} and ${standing(runId)}`;
+    from touched t left join record_images i on i.id = t.id and i.mapping_id = ${mapping.id} and ${standing(runId, 'i.read_run is not null')}`;
 };
 
 /** The live rows of a mapping, those that were read under a version of it that derived otherwise or by this very run (which starts over)
@@ -309,13 +310,14 @@ export const touchedImages = (run: RunRef, mapping: MappingRef, touched: string,
 export const loadKnownRows = async (
   client: PoolClient,
   run: RunRef,
+  context: InstitutionContext,
   mapping: MappingRef,
   { signal, most }: Loading,
 ): Promise<KnownRows | null> => {
   const runId = BigInt(run.runId);
   const known = new KnownRows();
   const sql = `copy (select i.id, ${knownHash(runId, mapping)} from record_images i
-    where i.mapping_id = ${mapping.id} and ${standing(runId)} limit ${most + 1}) to stdout`;
+    where i.mapping_id = ${mapping.id} and ${standing(runId, isOfSource(context, mapping))} limit ${most + 1}) to stdout`;
   // Most of the table: it is read as it lies, and by an index only where the mapping has few of its rows.
   await client.query('set local random_page_cost = 4');
   for await (const text of copyOutBytes(client, sql, { signal })) known.addText(text);

@@ -8,6 +8,7 @@ import type { InstitutionContext, MappingRef } from './context.js';
 import type { ActivityDependencies } from './dependencies.js';
 import { recordsOf } from './diff.js';
 import { requestOf, resetReading, retried, type SourcePlan } from './extract.js';
+import { isOfSource } from './known-source.js';
 import { fenced, readChunks, recordChunk, takeLease, type Lease } from './lease.js';
 import { addFinding } from './problems.js';
 import { RawChunk } from './raw-chunk.js';
@@ -29,15 +30,14 @@ export const createLive = (dependencies: ActivityDependencies) => {
   /** The rows in which we know the person, by source. */
   const askedOf = (run: RunRef, context: InstitutionContext, subjectKey: string): Promise<Asked[]> =>
     hub.read(run.institutionId, async (client) => {
+      const read = [...new Set(context.readSources)].map((name) => context.mappingNamed(name));
+      const ofSources = read.map((one) => `i.mapping_id = ${one.id} and ${isOfSource(context, one)}`);
       const { rows } = await client.query<{ mapping: number; keys: string[] }>(
-        `select mapping_id as mapping, array_agg(distinct source_key) as keys from record_images
-         where golden_id in (${recordsOf('$1')}) and read_run is not null group by mapping_id order by mapping_id`,
+        `select i.mapping_id as mapping, array_agg(distinct i.source_key) as keys from record_images i
+         where i.golden_id in (${recordsOf('$1')}) and (${ofSources.join(' or ') || 'false'}) group by 1 order by 1`,
         [subjectKey],
       );
-      const read = new Set(context.readSources);
-      return rows
-        .map(({ mapping, keys }) => ({ mapping: context.mapping(mapping), keys }))
-        .filter(({ mapping }) => read.has(mapping.definition.name));
+      return rows.map(({ mapping, keys }) => ({ mapping: context.mapping(mapping), keys }));
     });
 
   const stage = async (

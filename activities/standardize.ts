@@ -24,6 +24,7 @@ import { readSourcePlans } from './extract.js';
 import { rejoinedPart } from './diff.js';
 import { recordDispositions } from './dispositions.js';
 import { hasApart, holdOtherPersons, withdrawApart } from './identity.js';
+import { isOfSource } from './known-source.js';
 import { fenced, readChunks, recordChunk, takeLease, type Lease } from './lease.js';
 import { findBrokenSetRules } from './set-rules.js';
 import { recogniseCorrected } from './stage-replay.js';
@@ -31,14 +32,19 @@ import { restoreRaw } from './staged-source.js';
 import { areStanding, findStanding } from './standing.js';
 
 /** Records of images that a row no longer makes (or whose row is missing) are withdrawn. */
-const withdrawAbsent = async (client: PoolClient, run: RunRef, mapping: MappingRef): Promise<void> => {
+const withdrawAbsent = async (
+  client: PoolClient,
+  run: RunRef,
+  context: InstitutionContext,
+  mapping: MappingRef,
+): Promise<void> => {
   const staging = stagingOf(run.runId);
   await client.query(
     `insert into ${staging.canon} (mapping_id, entity_type_id, key, sub_key, main, op, values, hash)
      select $1, i.entity_type_id, i.key, i.sub_key, i.main, 'd', '{}', case when i.main then r.hash end
      from ${staging.delta(mapping.id)} d join ${staging.standing(mapping.id)} i on i.key = d.key
      left join ${staging.raw(mapping.id)} r on r.key = i.key
-     where d.class in ('c', 'm') and i.deleted_run is null and i.read_run is not null
+     where d.class in ('c', 'm') and i.deleted_run is null and ${isOfSource(context, mapping)}
        and not exists (select 1 from ${staging.canon} c where c.mapping_id = $1 and c.key = i.key
                          and c.entity_type_id = i.entity_type_id and c.sub_key = i.sub_key)
        and not exists (select 1 from ${staging.problem} p where p.mapping_id = $1 and p.key = i.key and p.kind in ('rejected', 'held'))`,
@@ -287,7 +293,7 @@ export const standardizeStaged = async (
         if (!(await areStanding(client, run, [mapping.id])))
           await findStanding(client, run, mapping, staging.delta(mapping.id));
         if (!(await hasApart(client, run))) await holdOtherPersons(client, run, context, mapping);
-        await withdrawAbsent(client, run, mapping);
+        await withdrawAbsent(client, run, context, mapping);
         await withdrawApart(client, run, mapping);
       }
       const logged = await readChunks(client, run.runId, 'standardize', '');

@@ -83,13 +83,14 @@ const counts = async (
   { hub, institutionId, jobId }: { readonly hub: Hub; readonly institutionId: number; readonly jobId: number },
   name: string,
 ): Promise<boolean> => {
-  const mapping = (await new ConfigurationCache(hub).of(institutionId)).mappingNamed(name);
+  const context = await new ConfigurationCache(hub).of(institutionId);
+  const mapping = context.mappingNamed(name);
   const asking: RunRef = { runId: '999999999', institutionId, jobId, kind: 'sync' };
   const loading = { signal: undefined, most: mostKnown };
   return hub.read(institutionId, async (client) => {
     const remembered = (await loadRemembered(client, asking, mapping, loading))?.rows;
     if (remembered === undefined) return false;
-    const known = await loadKnownRows(client, asking, mapping, loading);
+    const known = await loadKnownRows(client, asking, context, mapping, loading);
     const sorted = (ids: Iterable<number>): number[] => [...ids].sort((left, right) => left - right);
     expect(sorted(remembered.unseen())).toEqual(sorted(known?.unseen() ?? []));
     const { rows: ever } = await client.query<{ raw: string }>(
