@@ -132,19 +132,37 @@ export const statementsAfter = (
 const sameStatement = (left: Statement | undefined, right: Statement | undefined): boolean =>
   left?.value === right?.value && left?.state === right?.state && left?.settled === right?.settled;
 
+/** Whether a row of a system that we write to, seen for the first time (or again), is to be told something: what golden says and it does
+ *  not, unless it is asked about, or left by policy. */
+const lacksGolden = (
+  id: string,
+  statements: readonly Statement[],
+  plans: readonly GroupPlan[],
+  next: GoldenState,
+): boolean =>
+  statements.some(({ value, state }, index) => {
+    const golden = next.values[index] ?? null;
+    const isLeft = plans[index]?.findings.some(
+      ({ image, finding }) => image === id && finding !== 'ranked_at_first_sight',
+    );
+    return golden !== null && value !== golden && state !== 'open' && isLeft !== true;
+  });
+
 const planImage = (
   id: string,
   image: ImageState | undefined,
   incoming: IncomingState | undefined,
   plans: readonly GroupPlan[],
-  version: number,
+  next: GoldenState,
 ): PlannedImage | null => {
   const before = image === undefined || image.deleted ? null : image.statements;
   if (incoming?.values === null) return { id, statements: [], deleted: true, untold: false, effect: true };
   if (incoming === undefined && before === null) return null;
-  const statements = statementsAfter(id, before, plans, version);
+  const statements = statementsAfter(id, before, plans, next.version);
   const effect = before === null || statements.some((one, index) => one.value !== (before[index]?.value ?? null));
-  const untold = plans.some((plan) => plan.statements.some((one) => one.image === id && one.settle === 'never'));
+  const told = before !== null || incoming?.target !== true || !lacksGolden(id, statements, plans, next);
+  const untold =
+    !told || plans.some((plan) => plan.statements.some((one) => one.image === id && one.settle === 'never'));
   const touched = before === null || statements.some((one, index) => !sameStatement(one, before[index]));
   return incoming !== undefined || touched ? { id, statements, deleted: false, untold, effect } : null;
 };
@@ -212,6 +230,7 @@ export const planRecord = (
     golden.status !== 'active' ||
     plans.some((plan) => plan.golden !== null || plan.endsOverride);
   const version = golden === null ? 1 : changed ? golden.version + 1 : golden.version;
+  const next = nextGolden(golden, plans, version, ends);
   const ids = [...new Set([...images.map(({ id }) => id), ...incoming.map(({ id }) => id)])];
   const planned = ids.map((id) =>
     planImage(
@@ -219,14 +238,14 @@ export const planRecord = (
       images.find((image) => image.id === id),
       incoming.find((one) => one.id === id),
       plans,
-      version,
+      next,
     ),
   );
   const questions = ends
     ? plans.flatMap((_, group) => (wasOpen(images, group) ? [{ group, candidates: null, base: null }] : []))
     : questionsOf(golden, images, plans);
   return {
-    golden: nextGolden(golden, plans, version, ends),
+    golden: next,
     changed,
     images: planned.filter((image): image is PlannedImage => image !== null),
     questions,
