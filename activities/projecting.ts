@@ -73,9 +73,11 @@ export class TargetJudge {
     // A row that a person deleted in a system that we read is not created there again.
     if (this.shared && candidate.image?.[11] === true) return quiet;
     const statements = image === null ? null : statementsOf(image);
-    const desired = golden.values.map((value, index) =>
-      desiredValue({ value, version: 0, origin: null, sticky: false }, statements?.[index] ?? null),
-    );
+    // Where golden says nothing there is nothing to tell: a system that we read keeps what it says itself.
+    const desired = golden.values.map((value, index) => {
+      const stored = statements?.[index] ?? null;
+      return desiredValue({ value, version: 0, origin: null, sticky: false }, stored) ?? stored?.value ?? null;
+    });
     const ended = golden.status !== 'active';
     // What became part of another record is told with that one: a row of its own would stand for nobody.
     const keeps = golden.status !== 'merged' && (this.target.target.onEnd ?? this.endDefault()) === 'keep';

@@ -447,6 +447,8 @@ const tellOne = async (
   const before = await currentStatements(context, mapping, image, null, type.definition.groups.length);
   const statements = before.map((statement, index): Statement => {
     if (!compiled.rootGroups.includes(index)) return statement;
+    // It was told nothing of this group.
+    if (image !== null && (golden.values[index] ?? null) === null) return statement;
     if ((stated?.values[index] ?? null) === null) {
       // The row says nothing of it now: an edit that brings the old value back must count as a change.
       const emptied = (golden.values[index] ?? EMPTY) === EMPTY && statement.state !== 'open';
