@@ -113,7 +113,8 @@ const imagesOf = async (client: PoolClient, run: RunRef): Promise<string> => {
   return `(${parts.join(' union all ')})`;
 };
 
-/** The crosswalk: records whose image is known. An image withdrawn by an earlier run is known too and comes back. */
+/** The crosswalk: records whose image is known. An image withdrawn by an earlier run is known too and comes back; where its record ended with
+ *  it, another one may stand for the same by now: it is found as for a new one, and is the former one (`former`) where there is none. */
 const joinCrosswalk = async (
   client: PoolClient,
   run: RunRef,
@@ -128,9 +129,12 @@ const joinCrosswalk = async (
   const apart = (await hasApart(client, run))
     ? `c.op = 'u' and exists (select 1 from ${apartTable(run)} a where a.mapping_id = c.mapping_id and a.key = c.key)`
     : 'false';
+  const returns = `(c.op = 'u' and i.deleted_run is not null
+    and exists (select 1 from golden_records g where g.id = i.golden_id and g.status = 'ended'))`;
   await client.query(
     `create temp table known on commit drop as
-     select c.ord, c.op, c.mapping_id, c.key, i.id as image_id, case when not (${apart}) then i.golden_id end as golden_id,
+     select c.ord, c.op, c.mapping_id, c.key, i.id as image_id, case when not (${apart}) and not ${returns} then i.golden_id end as golden_id,
+       case when not (${apart}) and ${returns} then i.golden_id end as former,
        i.deleted_run is null and i.match_hash is distinct from ${matchHashOf(type, 'c')} as rematched
      from ${staging.canon} c
      left join ${await imagesOf(client, run)} i on i.mapping_id = c.mapping_id and i.entity_type_id = c.entity_type_id
@@ -307,8 +311,8 @@ const assign = async (
   if (!linked) {
     await client.query(
       `insert into ${table} (ord, op, image_id, new_image, golden_id, new_golden, lone, rival)
-       select ord, op, coalesce(image_id, nextval('image_ids')), image_id is null, coalesce(golden_id, nextval('golden_ids')),
-         golden_id is null, golden_id is null and image_id is null, null from known order by ord`,
+       select ord, op, coalesce(image_id, nextval('image_ids')), image_id is null, coalesce(golden_id, former, nextval('golden_ids')),
+         golden_id is null and former is null, golden_id is null and image_id is null, null from known order by ord`,
     );
     return;
   }
@@ -319,8 +323,9 @@ const assign = async (
   );
   await client.query(
     `create temp table clusters on commit drop as
-     select x.label, coalesce(min(c.golden_id), nextval('golden_ids')) as golden_id, min(c.golden_id) is null as is_new, min(x.size) as size
-     from (select coalesce(l.label, k.ord) as label, count(*) as size from known k left join labels l on l.ord = k.ord
+     select x.label, coalesce(min(c.golden_id), min(x.former), nextval('golden_ids')) as golden_id,
+       min(c.golden_id) is null and min(x.former) is null as is_new, min(x.size) as size
+     from (select coalesce(l.label, k.ord) as label, count(*) as size, min(k.former) as former from known k left join labels l on l.ord = k.ord
            where k.golden_id is null group by 1 order by 1) x
      left join chosen c on c.label = x.label group by x.label`,
   );

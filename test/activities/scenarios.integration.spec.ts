@@ -2,7 +2,7 @@ import { jest } from '@jest/globals';
 import { createDatabase } from '../harness/database.js';
 import { DatabaseWorld, DirectConductor, directActivities } from '../merge/database-world.js';
 import { MemoryWorld } from '../merge/memory-world.js';
-import { goneAndBack, playStep, readScenarios, type Scenario, type Step } from '../merge/scenario.js';
+import { ABSENT, goneAndBack, playStep, readScenarios, type Scenario, type Step } from '../merge/scenario.js';
 
 jest.setTimeout(120_000);
 
@@ -81,6 +81,48 @@ describe('merge scenarios on PostgreSQL', () => {
     ['discarded', false],
   ])('a held row that is %s late writes over nothing that was not read', async (how, apply) => {
     await expectAlike(saidOnceMore(apply), how);
+  });
+
+  const plain: Omit<Scenario, 'steps'> = {
+    ...{ name: 'found by random histories', strategy: 'three_way', priority: ['sis', 'hr'], authority: null },
+    systems: { sis: ['source'], hr: ['source', 'target'] },
+  };
+
+  it('a row that we created and its people deleted is gone, and not created again', async () => {
+    const steps: Step[] = [
+      { edit: { sis: 'A' }, run: 'all' },
+      { edit: { hr: ABSENT }, run: 'all' },
+      { edit: { sis: 'B' }, run: 'all' },
+    ];
+    await expectAlike({ ...plain, steps }, 'deleted');
+  });
+
+  it('a row that comes again below golden is told it, though golden stays', async () => {
+    const steps: Step[] = [
+      { edit: { sis: 'B' }, run: 'all' },
+      { edit: { hr: ABSENT }, run: 'all' },
+      { edit: { hr: 'A' }, run: 'all' },
+    ];
+    await expectAlike({ ...plain, steps }, 'again');
+  });
+
+  it('a system that may not speak keeps what it says where golden says nothing', async () => {
+    const steps: Step[] = [{ edit: { sis: 'A' }, run: 'all' }, { run: 'all' }];
+    const systems: Scenario['systems'] = { sis: ['source', 'target'], hr: ['source'] };
+    await expectAlike({ ...plain, priority: ['hr'], authority: ['hr'], systems, steps }, 'silent');
+  });
+
+  it('a row that comes back is of the record that has its key now', async () => {
+    const systems: Scenario['systems'] = { sis: ['source'], hr: ['source'] };
+    const gone: Step[] = [
+      { edit: { sis: 'A' }, run: 'all' },
+      { edit: { sis: ABSENT }, run: 'all' },
+    ];
+    const differing: Step = { edit: { sis: 'B', hr: 'C' }, run: 'all' };
+    const together: Step[] = [...gone, { edit: { sis: 'A', hr: 'A' }, run: 'all' }, differing];
+    await expectAlike({ ...plain, systems, steps: together }, 'together');
+    const later: Step[] = [...gone, { edit: { hr: 'A' }, run: 'all' }, { edit: { sis: 'A' }, run: 'all' }, differing];
+    await expectAlike({ ...plain, systems, steps: later }, 'later');
   });
 
   it('a record does not end under a source that says something else since', async () => {
