@@ -9,7 +9,7 @@ import type { InstitutionContext, MappingRef } from './context.js';
 import type { ActivityDependencies } from './dependencies.js';
 import { bareRows } from './bare-rows.js';
 import { missingHash } from './diff.js';
-import { readSourcePlans } from './extract.js';
+import { readSourcePlans, type SourcePlan } from './extract.js';
 import { fenced, readChunks, recordChunk, takeLease } from './lease.js';
 import { addFinding } from './problems.js';
 import { restoreRaw } from './staged-source.js';
@@ -26,6 +26,8 @@ export interface Held {
   readonly base: number;
   /** A query of the rows: mapping_id, key, operation, raw, hash, scope, known (the hash of what we hold instead). */
   readonly rows: string;
+  /** A query of rows of the same question that this run did not read, as `rows`: they go on being held. */
+  readonly unread: string;
 }
 
 const operationCase = `case d.class when 'n' then 'insert' when 'c' then 'update' else 'delete' end`;
@@ -34,6 +36,36 @@ const rowsOf = (run: RunRef, mappingId: number, where: string): string => {
   const staging = stagingOf(run.runId);
   return `select ${mappingId} as mapping_id, d.key, ${operationCase} as operation, r.raw, r.hash, r.scope, d.hash as known
     from ${staging.delta(mappingId)} d left join ${staging.raw(mappingId)} r on r.key = d.key where ${where}`;
+};
+
+const isWhole = (plan: SourcePlan | undefined): boolean =>
+  plan?.complete === true && Object.keys(plan.scope).length === 0;
+
+/** Rows that are held by now and that this run did not read: of sources that it did not reach, and those that a read of what is new (or of
+ *  a part) did not bring. They stand as they stood. */
+const unreadRows = (
+  run: RunRef,
+  plans: ReadonlyMap<number, SourcePlan>,
+  mappingIds: readonly number[],
+  { cause, operation, mapping }: Pick<Held, 'cause' | 'operation' | 'mapping'>,
+): string => {
+  const staging = stagingOf(run.runId);
+  const notAmong = (table: string): string => `not exists (select 1 from ${table} x where x.key = r.source_key)`;
+  const unread = mappingIds.flatMap((id) =>
+    isWhole(plans.get(id))
+      ? []
+      : [`r.mapping_id = ${id} and ${notAmong(staging.raw(id))} and ${notAmong(staging.delta(id))}`],
+  );
+  const stands =
+    cause === 'rolled_back_input'
+      ? `and exists (select 1 from rolled_back_inputs b where b.mapping_id = r.mapping_id and b.source_key = r.source_key
+           and b.raw_hash = coalesce(r.raw_hash, '${missingHash}') and not b.discarded)`
+      : '';
+  return `select r.mapping_id, r.source_key as key, r.operation, r.raw, r.raw_hash as hash, r.scope_key as scope, r.known_hash as known
+    from held_rows r join held_changes h on h.id = r.held_id
+    where h.state = 'held' and h.job_id is not distinct from ${run.jobId ?? 'null'} and h.cause = '${cause}' and h.operation = '${operation}'
+      and h.mapping_id is not distinct from ${mapping?.id ?? 'null'} ${stands}
+      and (${[`r.mapping_id <> all ('{${mappingIds.join(',')}}'::integer[])`, ...unread].join(' or ')})`;
 };
 
 const rolledBackRows = (run: RunRef, mappingId: number): string =>
@@ -55,21 +87,29 @@ const dropDiscarded = async (client: PoolClient, run: RunRef, mappingId: number)
   return rowCount ?? 0;
 };
 
+/** How many rows leave the run, and how many are held with those that were before and that it did not read. */
+interface Kept {
+  readonly left: number;
+  readonly held: number;
+}
+
 /** Keeps rows in logged tables as one held change. The same question is never asked twice while its inputs stand, and one that
  *  a person discarded is not asked again. `held_now` holds the keys until the transaction ends. */
-export const keepHeld = async (client: PoolClient, run: RunRef, held: Held): Promise<number> => {
+const keepHeld = async (client: PoolClient, run: RunRef, held: Held): Promise<Kept> => {
   await client.query('drop table if exists held_now');
-  await client.query(`create temp table held_now on commit drop as ${held.rows}`);
+  const { rowCount: count } = await client.query(`create temp table held_now on commit drop as ${held.rows}`);
+  await client.query(`insert into held_now ${held.unread}`);
   const { rows } = await client.query<{ count: string; hash: string | null }>(
     `select count(*), md5(string_agg(mapping_id || key || operation || coalesce(hash::text, ''), ',' order by mapping_id, key collate "C"))::uuid as hash from held_now`,
   );
-  const count = Number(rows[0]?.count ?? 0);
+  const kept = { left: count ?? 0, held: Number(rows[0]?.count ?? 0) };
   const hash = rows[0]?.hash ?? null;
   for (const mappingId of await keptElsewhere(client)) await restoreRaw(client, run, { table: 'held_now', mappingId });
   // A run that reads one person asks nothing that a run over whole sources asks: there these rows are held again.
-  if (count > 0 && run.subjectKey !== undefined) await leaveToSync(client, run, held, count);
-  else if (count > 0 && hash !== null) await ask(client, run, held, count, hash);
-  return count;
+  if (run.subjectKey !== undefined) {
+    if (kept.left > 0) await leaveToSync(client, run, held, kept.left);
+  } else if (kept.held > 0 && hash !== null) await ask(client, run, held, kept.held, hash);
+  return kept;
 };
 
 /** Mappings of held rows whose text is kept with their canonical records. */
@@ -88,16 +128,16 @@ const leaveToSync = (client: PoolClient, run: RunRef, held: Held, count: number)
     detail: `${count} rows were left out (${held.reason}); the next run over the whole source holds them`,
   });
 
-/** Holds rows and takes them out of the run. Returns how many left it. */
-const hold = async (client: PoolClient, run: RunRef, held: Held, mappingIds: readonly number[]): Promise<number> => {
-  const count = await keepHeld(client, run, held);
+/** Holds rows and takes them out of the run. */
+const hold = async (client: PoolClient, run: RunRef, held: Held, mappingIds: readonly number[]): Promise<Kept> => {
+  const kept = await keepHeld(client, run, held);
   for (const mappingId of mappingIds) {
     await client.query(
       `delete from ${stagingOf(run.runId).delta(mappingId)} d using held_now h where h.mapping_id = $1 and d.key = h.key`,
       [mappingId],
     );
   }
-  return count;
+  return kept;
 };
 
 const ask = async (client: PoolClient, run: RunRef, held: Held, count: number, hash: string): Promise<void> => {
@@ -168,10 +208,11 @@ const changeHeld = async (
   return id;
 };
 
-/** What was held and is not over any more, though its source was read, is withdrawn: the input no longer stands. */
+/** What was held and is not over any more, though its source was read as a whole, is withdrawn: the input no longer stands. */
 const withdraw = async (
   client: PoolClient,
   run: RunRef,
+  plans: ReadonlyMap<number, SourcePlan>,
   mappingIds: readonly number[],
   heldNow: readonly Held[],
 ): Promise<void> => {
@@ -179,7 +220,7 @@ const withdraw = async (
   await client.query(
     `update held_changes set state = 'withdrawn' where state = 'held' and cause = 'limit' and mapping_id = any ($1)
        and not (cause || '/' || operation || '/' || mapping_id = any ($2))`,
-    [mappingIds, kept],
+    [mappingIds.filter((id) => isWhole(plans.get(id))), kept],
   );
   if (kept.includes('rolled_back_input/any/0')) return;
   await client.query(
@@ -204,6 +245,7 @@ export const createGuard = ({ hub, configurations, heartbeat, crashPoint }: Acti
     run: RunRef,
     context: InstitutionContext,
     mapping: MappingRef,
+    plans: ReadonlyMap<number, SourcePlan>,
   ): Promise<Held[]> => {
     const limits = context.job(run.jobId ?? 0).definition.limits ?? [];
     const entityType = context.mainType(mapping).definition.name;
@@ -230,6 +272,7 @@ export const createGuard = ({ hub, configurations, heartbeat, crashPoint }: Acti
       reason,
       base: live,
       rows: rowsOf(run, mapping.id, `d.class = '${classOf[operation]}'`),
+      unread: unreadRows(run, plans, [mapping.id], { cause: 'limit', operation, mapping }),
     }));
   };
 
@@ -255,9 +298,9 @@ export const createGuard = ({ hub, configurations, heartbeat, crashPoint }: Acti
           const holding: Held[] = [];
           const counts: Record<string, number> = { held: 0, heldNew: 0, heldChanged: 0, heldMissing: 0 };
           const take = async (held: Held, of: readonly number[]): Promise<void> => {
-            const left = await hold(client, run, held, of);
-            counts['held'] = (counts['held'] ?? 0) + left;
-            if (left > 0) holding.push(held);
+            const kept = await hold(client, run, held, of);
+            counts['held'] = (counts['held'] ?? 0) + kept.left;
+            if (kept.held > 0) holding.push(held);
           };
           await checkDeltas(client, run, mappings);
           if (await anyRolledBack(client, ids)) {
@@ -272,16 +315,17 @@ export const createGuard = ({ hub, configurations, heartbeat, crashPoint }: Acti
                 reason: 'this input was applied before and rolled back',
                 base: 0,
                 rows: rolledBack,
+                unread: unreadRows(run, plans, ids, { cause: 'rolled_back_input', operation: 'any', mapping: null }),
               },
               ids,
             );
           }
           for (const mapping of mappings) {
             heartbeat();
-            for (const held of await judgeSource(client, run, context, mapping)) await take(held, [mapping.id]);
+            for (const held of await judgeSource(client, run, context, mapping, plans)) await take(held, [mapping.id]);
             crashPoint('guard');
           }
-          if (run.subjectKey === undefined) await withdraw(client, run, ids, holding);
+          if (run.subjectKey === undefined) await withdraw(client, run, plans, ids, holding);
           for (const mapping of mappings) {
             const left = await countsOf(client, run, mapping);
             await recordChunk(client, { ...lease, part: String(mapping.id) }, 0, { counts: left });
