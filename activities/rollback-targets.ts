@@ -329,6 +329,15 @@ const rememberPure = async (
     'delete from record_images where mapping_id = $1 and created_run = $2 and deleted_run = $3 and golden_id = any ($4::bigint[])',
     [mapping.id, runId, run.runId, set.map(({ id }) => id)],
   );
+  // What the run told of records that it did not change had waited to be told, and waits again.
+  await client.query(
+    `insert into target_due (golden_id, mapping_id, due, institution_id, subject_key)
+     select g.id, $1, r.as_of, g.institution_id, g.subject_key from golden_records g join sync_runs r on r.id = $2
+     where g.id = any ($4::bigint[]) and g.created_run <> $3
+       and not exists (select 1 from change_set_entries e where e.run_id = $3 and e.kind = 'golden' and e.row_id = g.id)
+     on conflict do nothing`,
+    [mapping.id, run.runId, runId, set.filter(({ untold }) => !untold).map(({ id }) => id)],
+  );
 };
 
 /** A target that we read too is restored with its image; where its edit was kept it was not told, so the edit will be concurrent. */

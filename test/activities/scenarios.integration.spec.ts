@@ -112,6 +112,18 @@ describe('merge scenarios on PostgreSQL', () => {
     await expectAlike({ ...plain, priority: ['hr'], authority: ['hr'], systems, steps }, 'silent');
   });
 
+  it('what a run told late, and a rollback took back, is told again', async () => {
+    const systems: Scenario['systems'] = { sis: ['source'], hr: ['target'] };
+    const steps: Step[] = [
+      { edit: { sis: 'A' }, run: 'all' },
+      { edit: { sis: 'B', hr: 'C' }, run: 'all' },
+      { run: 'all' },
+      { rollback: 2 },
+      { run: 'all' },
+    ];
+    await expectAlike({ ...plain, systems, steps }, 'late');
+  });
+
   it('a row that comes back is of the record that has its key now', async () => {
     const systems: Scenario['systems'] = { sis: ['source'], hr: ['source'] };
     const gone: Step[] = [
