@@ -137,6 +137,9 @@ const checkJob = (job: JobDefinition, scope: ConfigurationScope, at: Place): voi
     if (limit.entityType !== undefined) checkName(scope, 'entityTypes', limit.entityType, place.child('entityType'));
     if (limit.absolute === undefined && limit.percent === undefined)
       place.note('the limit limits nothing', 'add absolute or percent');
+    // Of records that are there; twice as many more may come.
+    if (limit.operation !== 'insert' && (limit.percent ?? 0) > 100)
+      place.child('percent').note(`no ${limit.operation} is of more than all records`, 'write at most 100');
   });
   if (
     job.schedule !== undefined &&

@@ -244,6 +244,11 @@ describe('a configuration', () => {
     ['/jobs/0/sources/0', 'dir.people', '/jobs/0/sources/0 mapping dir.people has no source'],
     ['/jobs/0/targets/0', 'dir.peple', '/jobs/0/targets/0 there is no mapping dir.peple'],
     ['/jobs/0/limits/0', { operation: 'delete' }, '/jobs/0/limits/0 the limit limits nothing'],
+    [
+      '/jobs/0/limits/0',
+      { operation: 'delete', percent: 110 },
+      '/jobs/0/limits/0/percent no delete is of more than all records',
+    ],
     ['/jobs/0/schedule', { timeZone: 'UTC' }, '/jobs/0/schedule a schedule has one rhythm'],
   ])('%s = %j is refused', (path, value, expected) => {
     const problems = problemsAt(path, value);
