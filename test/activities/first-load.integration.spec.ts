@@ -525,7 +525,7 @@ describe('a first load', () => {
       };
     };
     const byWatermark = await outcome('since', 'watermark', { atOnce: true, compare: false });
-    expect(await outcome('apart', 'full', { atOnce: true, compare: true })).toEqual(byWatermark);
+    expect(await outcome('compared', 'full', { atOnce: true, compare: true })).toEqual(byWatermark);
     expect(await outcome('whole', 'full', { atOnce: false, compare: false })).toEqual(byWatermark);
     expect(byWatermark).toMatchObject({
       runs: [
