@@ -6,7 +6,7 @@ import { LineGroups } from '../platform/line-groups.js';
 import type { StepCounts } from './contract.js';
 import type { ActivityDependencies } from './dependencies.js';
 import { loadKnownRows, mostKnown } from './known-rows.js';
-import { InTurn } from './lanes.js';
+import { FilledInTurn, InTurn } from './lanes.js';
 import { fenced, recordChunk, type Lease } from './lease.js';
 import { RawChunk, type RawSite } from './raw-chunk.js';
 import {
@@ -116,15 +116,13 @@ export const extractChanges = async (
     text?.addFrom(known.sought, 0, id);
     return id !== 0;
   };
-  // One chunk is filled while the one before it is staged.
-  let [filling, other] = [new RawChunk({ ...site, isKnown }), new RawChunk({ ...site, isKnown })];
-  const sending = new InTurn();
+  const chunks = new FilledInTurn(new RawChunk({ ...site, isKnown }), new RawChunk({ ...site, isKnown }), stage);
   const groups = new LineGroups();
   const add = (group: Buffer): void => {
     const seen = byGroups ? known.seeGroup(group, text) : 0;
-    filling.known += seen;
+    chunks.filling.known += seen;
     if (seen > 0 || group.length === 0) return;
-    filling.addText(group);
+    chunks.filling.addText(group);
     text?.endGroup(known.soughtGroup);
   };
   try {
@@ -133,11 +131,7 @@ export const extractChanges = async (
       content.add(batch);
       if (byGroups) for (const group of groups.of(batch.text)) add(group);
       else add(batch.text);
-      if (filling.rows >= chunkRows) {
-        const filled = filling;
-        await sending.next(() => stage(filled, false));
-        [filling, other] = [other, filling];
-      }
+      if (chunks.filling.rows >= chunkRows) await chunks.next();
       await store();
     }
     add(groups.rest());
@@ -145,10 +139,9 @@ export const extractChanges = async (
     text?.endBlock();
     await store();
     await storing.done();
-    await sending.next(() => stage(filling, true));
-    await sending.done();
+    await chunks.end();
   } finally {
-    await Promise.all([storing.settled(), sending.settled()]);
+    await Promise.all([storing.settled(), chunks.settled()]);
   }
   return { rows, rejected: 0 };
 };

@@ -22,7 +22,7 @@ import { needsRemap } from './remap.js';
 import { unreadPlan } from './staged-source.js';
 import { extractChanges } from './extract-changes.js';
 import { isKnown } from './known-source.js';
-import { InTurn } from './lanes.js';
+import { FilledInTurn } from './lanes.js';
 import { RawChunk, type RawSite } from './raw-chunk.js';
 import { ContentReading } from './source-content.js';
 
@@ -379,17 +379,12 @@ export const createExtract = (dependencies: ActivityDependencies) => {
         const request = requestOf(mapping, plan);
         const [after, signal] = [last?.cursor ?? null, cancelled() ?? new AbortController().signal];
         const batches = readBatches(reader, request, partition, after, signal);
-        // One chunk is filled while the one before it is staged.
-        let [filling, other] = [new RawChunk(site), new RawChunk(site)];
+        const chunks = new FilledInTurn(new RawChunk(site), new RawChunk(site), stage);
         const content = last === undefined ? new ContentReading(mapping, partition) : null;
-        const staging = new InTurn();
         try {
           const stageIfFull = async (cursor: string): Promise<void> => {
-            filling.cursor = cursor;
-            if (filling.rows < chunkRows) return;
-            const filled = filling;
-            await staging.next(() => stage(filled, false));
-            [filling, other] = [other, filling];
+            chunks.filling.cursor = cursor;
+            if (chunks.filling.rows >= chunkRows) await chunks.next();
           };
           for await (const batch of batches) {
             heartbeat();
@@ -397,22 +392,21 @@ export const createExtract = (dependencies: ActivityDependencies) => {
               content?.add(batch);
               let end = 0;
               for (const piece of piecesOf(batch.text, pieceSize)) {
-                filling.addText(piece);
+                chunks.filling.addText(piece);
                 end += piece.length;
                 await stageIfFull(batch.cursorAt(end));
                 await nextTurn();
               }
             } else {
-              for (const row of batch.rows) filling.add(row);
-              filling.rejected.push(...batch.rejected);
+              for (const row of batch.rows) chunks.filling.add(row);
+              chunks.filling.rejected.push(...batch.rejected);
               await stageIfFull(batch.cursor);
             }
           }
           // The last one always comes, be it empty: it says that nothing follows.
-          await staging.next(() => stage(filling, true));
-          await staging.done();
+          await chunks.end();
         } finally {
-          await staging.settled();
+          await chunks.settled();
         }
         return counts;
       } finally {

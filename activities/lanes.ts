@@ -45,6 +45,36 @@ export class InTurn {
   }
 }
 
+/** Two of a kind: one is filled while what the other was filled with is worked at. Work is done in turn. */
+export class FilledInTurn<T> {
+  private readonly turn = new InTurn();
+
+  /** @param work what is done with each, before it is filled again; the last one is told apart */
+  constructor(
+    public filling: T,
+    private other: T,
+    private readonly work: (filled: T, isLast: boolean) => Promise<void>,
+  ) {}
+
+  /** @throws what the work before threw */
+  async next(): Promise<void> {
+    const filled = this.filling;
+    await this.turn.next(() => this.work(filled, false));
+    [this.filling, this.other] = [this.other, filled];
+  }
+
+  /** What was filled last, be it empty: nothing follows. @throws what any work threw */
+  async end(): Promise<void> {
+    await this.turn.next(() => this.work(this.filling, true));
+    await this.turn.done();
+  }
+
+  /** Waits for what is at work, whatever becomes of it. */
+  settled(): Promise<void> {
+    return this.turn.settled();
+  }
+}
+
 /** Begins to make each item while the one before it is worked at. Whoever leaves early waits for the one that is being made. */
 export async function* oneAhead<T>(items: AsyncIterable<T>): AsyncGenerator<T, void, undefined> {
   const source = items[Symbol.asyncIterator]();

@@ -1,4 +1,5 @@
 import { boundRoles, memberRoles, type MemberRole } from './access.js';
+import { isSecretName, secretPrefix } from './secrets.js';
 import { flag, list, object, optional, Place, reader, required, text, word, type ShapeProblem } from './shape.js';
 
 /* Who somebody is by the word of another: an OpenID provider says claims of a person or a machine, and rules make grants of them. */
@@ -144,8 +145,8 @@ const secretShape = object<{ readonly env: string }>({ env: required(text) });
 
 const secretReader = reader<{ readonly env: string }>(secretShape.schema, (value, at) => {
   const secret = secretShape(value, at);
-  if (secret === null || secret.env.startsWith('CONCORD_SECRET_')) return secret;
-  return at.note('this is no secret’s name', 'name a variable that begins with CONCORD_SECRET_');
+  if (secret === null || isSecretName(secret.env)) return secret;
+  return at.note('this is no secret’s name', `name a variable that begins with ${secretPrefix}`);
 });
 
 const providerShape = object<ProviderSettings>({

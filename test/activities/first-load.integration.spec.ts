@@ -122,8 +122,8 @@ describe('a first load', () => {
   });
   afterAll(() => close());
 
-  /** `key`: what the source declares of its ids. */
-  /** @param more what the activities work with otherwise than usual */
+  /** @param key what the source declares of its ids
+   *  @param more what the activities work with otherwise than usual */
   const open = async (
     code: string,
     job: Partial<JobDefinition> = {},

@@ -1,4 +1,4 @@
-import { InTurn, inLanes, oneAhead } from '../../activities/lanes.js';
+import { FilledInTurn, InTurn, inLanes, oneAhead } from '../../activities/lanes.js';
 
 /** A promise and what settles it. */
 const open = () => {
@@ -37,6 +37,29 @@ describe('work in lanes', () => {
     other.resolve();
     await expect(all).rejects.toThrow('broken');
     expect([begun, over]).toEqual([['failing', 'other'], true]);
+  });
+});
+
+describe('what is filled in turn', () => {
+  it('is one of two: the other is worked at meanwhile', async () => {
+    const gates = [open(), open(), open()];
+    const done: string[] = [];
+    const chunks = new FilledInTurn<string[]>([], [], async (filled, isLast) => {
+      await gates[done.length]?.promise;
+      done.push(`${filled.splice(0).join('')}${isLast ? '.' : ''}`);
+    });
+    chunks.filling.push('a');
+    await chunks.next();
+    chunks.filling.push('b');
+    expect(done).toEqual([]);
+    gates[0]?.resolve();
+    await chunks.next();
+    chunks.filling.push('c');
+    expect(done).toEqual(['a']);
+    gates[1]?.resolve();
+    gates[2]?.resolve();
+    await chunks.end();
+    expect(done).toEqual(['a', 'b', 'c.']);
   });
 });
 
