@@ -23,11 +23,38 @@ export async function indexNames(hub: Hub, institutionId: number, options: Index
   const { entityTypes } = await loadConfiguration(hub, institutionId);
   return await hub.bulk(institutionId, async (reading) => {
     await reading.query('select pg_advisory_xact_lock($1, 0)', [institutionId]);
+    const statistics = new WordStatistics(hub, institutionId);
     let looked = 0;
-    for (const type of entityTypes) looked += await indexType(hub, reading, institutionId, type, options);
-    if (looked >= batchSize) await hub.transaction(institutionId, (client) => client.query('analyze golden_words'));
+    for (const type of entityTypes)
+      looked += await indexType(hub, reading, institutionId, type, { ...options, statistics });
+    if (looked >= batchSize) await statistics.gather();
     return looked;
   });
+}
+
+/** As long as the statistics know no words, PostgreSQL looks for those of a batch among all that were written so far. */
+class WordStatistics {
+  private gathered = false;
+
+  constructor(
+    private readonly hub: Hub,
+    private readonly institutionId: number,
+  ) {}
+
+  gather(): Promise<unknown> {
+    this.gathered = true;
+    return this.hub.transaction(this.institutionId, (client) => client.query('analyze golden_words'));
+  }
+
+  /** After a whole batch: statistics, where there never were any. */
+  async gatherFirst(): Promise<void> {
+    if (this.gathered) return;
+    this.gathered = true;
+    const known = await this.hub.read(this.institutionId, (client) =>
+      client.query(`select from pg_class where oid = 'golden_words'::regclass and reltuples >= ${String(batchSize)}`),
+    );
+    if (known.rowCount === 0) await this.gather();
+  }
 }
 
 async function indexType(
@@ -35,7 +62,7 @@ async function indexType(
   reading: PoolClient,
   institutionId: number,
   type: LoadedConfiguration['entityTypes'][number],
-  { runId, alive, signal }: IndexOptions,
+  { runId, alive, signal, statistics }: IndexOptions & { readonly statistics: WordStatistics },
 ): Promise<number> {
   const paths = compileSearch(type.definition);
   if (paths.length === 0 || type.definition.kind === 'posted') return 0;
@@ -64,7 +91,10 @@ async function indexType(
       }
     }
     looked += rows.length;
-    if (words.ids.length >= batchSize) await write();
+    if (words.ids.length >= batchSize) {
+      await write();
+      await statistics.gatherFirst();
+    }
   }
   await write();
   return looked;

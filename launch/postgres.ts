@@ -13,6 +13,7 @@ import type { ServerProcess } from './server-process.js';
 
 export const documentedPostgresPort = 54329;
 const startSeconds = 180;
+const mebibyte = 1024 ** 2;
 const gibibyte = 1024 ** 3;
 
 export interface PostgresOptions {
@@ -103,7 +104,7 @@ function settingFlags(over: Readonly<Record<string, string>>): string[] {
   const settings: Record<string, string> = {
     listen_addresses: '127.0.0.1',
     unix_socket_directories: '',
-    shared_buffers: memoryOfMachine() >= 4 * gibibyte ? '1GB' : '256MB',
+    shared_buffers: `${String(sharedBuffersFor(memoryOfMachine()) / mebibyte)}MB`,
     // Two connections that load side by side would wait for each other to write out what does not fit.
     wal_buffers: memoryOfMachine() >= 4 * gibibyte ? '128MB' : '16MB',
     max_wal_size: '8GB',
@@ -117,6 +118,13 @@ function settingFlags(over: Readonly<Record<string, string>>): string[] {
     ...over,
   };
   return Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
+}
+
+/** Of so much memory a quarter, from 4 GiB of it on and up to 4 GiB, in whole MiB: what a large first load writes is then not put out of
+ *  the server's memory by the backends that load. Source: PostgreSQL's manual, "Resource Consumption". All in bytes. */
+export function sharedBuffersFor(memory: number): number {
+  if (memory < 4 * gibibyte) return gibibyte / 4;
+  return Math.min(4 * gibibyte, Math.floor(memory / 4 / mebibyte) * mebibyte);
 }
 
 /* A container may have less than its machine. */
