@@ -301,6 +301,11 @@ const tellPure = async (
        where t.mapping_id = $1 and t.source_key = k.key and t.sub_key = '' and t.deleted_run is not null and t.id <> k.id`,
       [mapping.id, ...columnsOf(renamed, [({ change }) => change.image?.[0] ?? null, ({ change }) => change.keyText])],
     );
+    // Rows that follow one another under a key are told in one statement, which must not meet the key of the row before.
+    await client.query(`update record_images set source_key = $2 || id where id = any ($1::bigint[])`, [
+      renamed.map(({ change }) => change.image?.[0] ?? null),
+      keySeparator.repeat(2),
+    ]);
   }
   await tellImages(
     client,

@@ -3,9 +3,10 @@ import type { RowTarget, RowWrite, TargetEntity } from '../connectors/capabiliti
 import type { Hub } from '../database/hub.js';
 import { stagingOf } from '../database/staging.js';
 import { SyncError } from '../domain/errors.js';
-import { keyOf, keySeparator, type RawRow } from '../domain/rows.js';
+import { keySeparator, type RawRow } from '../domain/rows.js';
 import { spelledRow, type RowSpelling } from '../domain/spelling.js';
 import type { RunRef } from '../domain/run.js';
+import { encodeTextArray } from '../platform/copy-sink.js';
 import { checkCandidates, collectCandidates, hasBaseline, noteProjected, pendingRuns } from './candidates.js';
 import type { StepCounts, TargetRef } from './contract.js';
 import { readRun, type MappingRef } from './context.js';
@@ -143,6 +144,7 @@ const finishTarget = async (
     mapping.id,
     asOf,
   ]);
+  if (counts.refused > 0) await lookAgainAtRefused(client, publishing);
   const begun = await client.query(
     `insert into watermarks (mapping_id, kind, institution_id, value, run_id) values ($1, 'baseline', $2, $3, $4) on conflict (mapping_id, kind) do nothing`,
     [mapping.id, run.institutionId, asOf, run.runId],
@@ -156,6 +158,17 @@ const finishTarget = async (
   );
   await recordChunk(client, { ...lease, part: `${mapping.id}/counts` }, 0, { counts: total });
 };
+
+/** Records that were refused and have no row yet are looked at in every run, as are rows of which something is untold. */
+const lookAgainAtRefused = (client: PoolClient, { run, mapping, asOf }: Publishing): Promise<unknown> =>
+  client.query(
+    `insert into target_due (golden_id, mapping_id, due, institution_id, subject_key)
+     select distinct f.golden_id, f.mapping_id, $3::date, f.institution_id, f.subject_key from findings f
+     where f.run_id = $1 and f.mapping_id = $2 and f.kind = 'target_refused' and f.golden_id is not null
+       and not exists (select 1 from record_images i where i.golden_id = f.golden_id and i.mapping_id = f.mapping_id and i.deleted_run is null)
+     on conflict do nothing`,
+    [run.runId, mapping.id, asOf],
+  );
 
 const none = (): PublishCounts => ({ written: 0, already: 0, differs: 0, refused: 0, withheld: 0 });
 
@@ -212,11 +225,12 @@ const publishRows = async (publishing: Publishing, fresh: FreshPublish): Promise
   const pages = changePages(publishing, { size: bulk ? bulkPage : pageSize, merged, done }, counts);
   // What came of one page is noted while the next is judged and written; where rows make room for others, one page after the other.
   const noting = new InTurn();
+  let before = noKeys;
   try {
     for await (const changes of isDone ? [] : merged || bulk ? pages : oneAhead(pages)) {
       dependencies.heartbeat();
       const inserts = changes.every(({ image, row }) => image === null && row !== null);
-      if (bulk && inserts) {
+      if (bulk && inserts && (await areAlone(publishing, changes, before))) {
         const done = await insertBulk(publishing, rows, changes, chunk);
         chunk += 1;
         if (done) {
@@ -226,13 +240,10 @@ const publishRows = async (publishing: Publishing, fresh: FreshPublish): Promise
         bulk = false;
       }
       for (let from = 0; from < changes.length; from += pageSize) {
-        const note = await writePage(
-          publishing,
-          { rows, spelling, begun },
-          changes.slice(from, from + pageSize),
-          counts,
-        );
-        await noting.next(note);
+        const page = changes.slice(from, from + pageSize);
+        const told = await writePage(publishing, { rows, spelling, begun, before }, page, counts);
+        before = told.keys;
+        await noting.next(told.note);
         if (merged) await noting.done();
       }
       dependencies.crashPoint('publish');
@@ -314,19 +325,50 @@ const keyCellsOf = (keyText: string): RawRow => keyText.split(keySeparator);
 
 const keyOfAnother = 'another record is told under this key';
 
-/** Changes of records that would come under the key of another one's row. They are refused: whoever has the row already keeps it,
- *  and of several that are new the first gets it. */
-const secondOfTheirKey = (changes: readonly TargetChange[]): ReadonlySet<TargetChange> => {
-  const rows = changes.filter(({ row }) => row !== null);
-  const isHolder = ({ image, keyText }: TargetChange): boolean => image?.[1] === keyText;
-  const taken = new Set(rows.filter(isHolder).map(({ keyText }) => keyText));
-  const second = new Set<TargetChange>();
-  for (const change of rows) {
-    if (isHolder(change)) continue;
-    if (taken.has(change.keyText)) second.add(change);
-    taken.add(change.keyText);
-  }
-  return second;
+/** Keys that came to be held and were let go of by a page, of which images may not tell yet. */
+interface PageKeys {
+  readonly taken: ReadonlySet<string>;
+  readonly freed: ReadonlySet<string>;
+}
+
+const noKeys: PageKeys = { taken: new Set(), freed: new Set() };
+
+/** Whether a record comes under a key that its row does not have yet. */
+const isComing = ({ image, keyText, row }: TargetChange): boolean => row !== null && image?.[1] !== keyText;
+
+const isLeaving = ({ image, keyText, row }: TargetChange): boolean =>
+  image !== null && (row === null || image[1] !== keyText);
+
+/** Of the keys that records come under, those of another one's row. */
+const heldKeys = async (
+  { dependencies: { hub }, run, context, mapping }: Publishing,
+  changes: readonly TargetChange[],
+  before: PageKeys,
+): Promise<Set<string>> => {
+  const keys = changes.filter(isComing).map(({ keyText }) => keyText);
+  if (keys.length === 0) return new Set();
+  const { rows } = await hub.read(run.institutionId, (client) =>
+    client.query<{ key: string }>(
+      `select source_key as key from record_images
+       where mapping_id = $1 and entity_type_id = $2 and sub_key = '' and deleted_run is null and source_key = any ($3::text[])`,
+      [mapping.id, context.entityTypeNamed(context.target(mapping).root).id, encodeTextArray(keys)],
+    ),
+  );
+  const noted = rows.map(({ key }) => key).filter((key) => !before.freed.has(key));
+  return new Set([...noted, ...keys.filter((key) => before.taken.has(key))]);
+};
+
+/** Whether each record comes under a key that is no other one's. */
+const areAlone = async (publishing: Publishing, changes: readonly TargetChange[], before: PageKeys): Promise<boolean> =>
+  new Set(changes.map(({ keyText }) => keyText)).size === changes.length &&
+  (await heldKeys(publishing, changes, before)).size === 0;
+
+const keysOfPage = (told: readonly TargetOutcome[]): PageKeys => {
+  const done = told.filter(({ status }) => status === 'written' || status === 'already').map(({ change }) => change);
+  return {
+    taken: new Set(done.filter(isComing).map(({ keyText }) => keyText)),
+    freed: new Set(done.filter(isLeaving).map(({ image }) => image?.[1] ?? '')),
+  };
 };
 
 interface RowSite {
@@ -334,15 +376,18 @@ interface RowSite {
   readonly spelling: RowSpelling;
   /** Chunks that an earlier attempt may have brought. */
   readonly begun: readonly GoldenRange[];
+  /** Of the page before. */
+  readonly before: PageKeys;
 }
 
-/** Writes changes: intent, then the target. @returns what notes the outcome */
+/** Writes changes: intent, then the target. A record that would come under the key of another one's row is refused: whoever has the
+ *  row keeps it, and of several that are new the first gets it. @returns what notes the outcome */
 const writePage = async (
   publishing: Publishing,
-  { rows, spelling, begun }: RowSite,
+  { rows, spelling, begun, before }: RowSite,
   changes: readonly TargetChange[],
   counts: PublishCounts,
-): Promise<() => Promise<void>> => {
+): Promise<{ readonly note: () => Promise<void>; readonly keys: PageKeys }> => {
   const { dependencies, lease, run, mapping, target, context } = publishing;
   const keys = [
     ...new Set(changes.flatMap(({ keyText, image }) => (image === null ? [keyText] : [keyText, image[1]]))),
@@ -350,12 +395,19 @@ const writePage = async (
   const there = await rows.readRows(target, keys.map(keyCellsOf));
   const known = await knownByFormerColumns(publishing, rows, changes, there);
   const freed = new Set<string>();
-  const second = secondOfTheirKey(known);
+  const held = await heldKeys(publishing, known, before);
   const compared = known.map((change) => {
-    if (second.has(change)) return { change, status: 'refused' as const, actual: null, reason: keyOfAnother };
+    if (isComing(change)) {
+      if (held.has(change.keyText)) return { change, status: 'refused' as const, actual: null, reason: keyOfAnother };
+      held.add(change.keyText);
+    }
     const one = comparedWith(publishing, change, { there, freed, spelling });
     // What is taken away makes room for the changes that follow.
-    if ('write' in one) for (const { key, after } of one.write) if (after === null) freed.add(keyOf(key) ?? '');
+    if ('write' in one && isLeaving(change)) {
+      const key = change.image?.[1] ?? '';
+      freed.add(key);
+      held.delete(key);
+    }
     return one;
   });
   const toWrite = compared.filter((one): one is Extract<Compared, { write: unknown }> => 'write' in one);
@@ -384,8 +436,11 @@ const writePage = async (
   });
   for (const { status } of told) counts[status === 'origin_differs' ? 'differs' : status] += 1;
   const standing = await readBack(rows, target, told);
-  return () =>
-    fenced(dependencies.hub, lease, (client) => recordOutcome(client, { run, mapping, context }, standing, true));
+  return {
+    note: () =>
+      fenced(dependencies.hub, lease, (client) => recordOutcome(client, { run, mapping, context }, standing, true)),
+    keys: keysOfPage(told),
+  };
 };
 
 /** A row as it will stand: as the target prints it, where that is known (`1.5` is `1.50` there). Its entry is right from the beginning
@@ -442,7 +497,7 @@ const comparedWith = (
 ): Compared => {
   const { judge, baseline } = publishing;
   const oldKey = change.image?.[1] ?? change.keyText;
-  const actual = there.get(oldKey) ?? null;
+  const actual = freed.has(oldKey) ? null : (there.get(oldKey) ?? null);
   const known = actual === null ? null : hashOfRow(actual);
   if (change.row !== null && oldKey === change.keyText && known !== null && known === change.rowHash) {
     return { change, status: 'already', actual };

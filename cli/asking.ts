@@ -123,9 +123,12 @@ async function runOfWorkflow(api: ConcordClient, workflowId: string): Promise<st
   return items[0]?.id ?? null;
 }
 
-/** What a script is told of a run that is over. */
-export function exitCodeOfRun(run: Pick<Run, 'state' | 'openQuestions' | 'held'>): ExitCode {
+/** What a script is told of a run that is over. A system that was left out counts for more than questions, which wait anyway. Records that
+ *  were set aside are told with the run, and are no reason to act on it. */
+export function exitCodeOfRun(run: Pick<Run, 'state' | 'openQuestions' | 'held' | 'heldBefore' | 'counts'>): ExitCode {
   if (run.state === 'skipped') return exitCodes.stale;
   if (!['completed', 'completed_with_questions'].includes(run.state)) return exitCodes.failed;
-  return run.openQuestions + run.held > 0 ? exitCodes.decision : exitCodes.ok;
+  const { unusable } = run.counts;
+  if (Array.isArray(unusable) && unusable.length > 0) return exitCodes.partial;
+  return run.openQuestions + run.held + run.heldBefore > 0 ? exitCodes.decision : exitCodes.ok;
 }

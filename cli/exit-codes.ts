@@ -11,6 +11,8 @@ export const exitCodes = {
   stale: 4,
   /** No key, one that is not valid, or one whose role does not admit this. */
   access: 5,
+  /** It is done, but without a system that could not be used; the rest is as it would be without that. */
+  partial: 6,
 } as const;
 
 export type ExitCode = (typeof exitCodes)[keyof typeof exitCodes];
@@ -23,4 +25,5 @@ export const exitCodeWords: readonly (readonly [ExitCode, string])[] = [
   [exitCodes.decision, 'a person has to decide'],
   [exitCodes.stale, 'changed or busy meanwhile: look again'],
   [exitCodes.access, 'no valid key, or not with its role'],
+  [exitCodes.partial, 'done without a system that could not be used'],
 ];

@@ -54,6 +54,7 @@ export function runText(run: Schemas['RunView'], paint: Paint): string {
       ['sums balance', run.balance === null ? null : run.balance.balances ? 'yes' : paint.red('no')],
       ['questions', run.openQuestions === 0 ? null : `${String(run.openQuestions)}: concord conflicts --run ${run.id}`],
       ['held', run.held === 0 ? null : `${String(run.held)}: concord held --run ${run.id}`],
+      ['held before', run.heldBefore === 0 ? null : `${String(run.heldBefore)}: concord held`],
       ['set aside', run.rejected === 0 ? null : `${String(run.rejected)}: concord rejected ${run.id}`],
       [
         'error',

@@ -7771,6 +7771,11 @@ export interface components {
              */
             held: number;
             /**
+             * @description Of a run of a job: held changes of earlier runs of the job that are still held.
+             * @example 0
+             */
+            heldBefore: number;
+            /**
              * @description Records that it set aside.
              * @example 12
              */
@@ -7941,6 +7946,11 @@ export interface components {
              * @example 1
              */
             held: number;
+            /**
+             * @description Of a run of a job: held changes of earlier runs of the job that are still held.
+             * @example 0
+             */
+            heldBefore: number;
             /**
              * @description Records that it set aside.
              * @example 12
@@ -25621,6 +25631,7 @@ export interface operations {
                      *           },
                      *           "openQuestions": 3,
                      *           "held": 1,
+                     *           "heldBefore": 0,
                      *           "rejected": 12,
                      *           "rolledBackBy": null,
                      *           "startedAt": "2026-11-20T07:10:00.000Z",
@@ -25738,6 +25749,7 @@ export interface operations {
                      *       },
                      *       "openQuestions": 3,
                      *       "held": 1,
+                     *       "heldBefore": 0,
                      *       "rejected": 12,
                      *       "rolledBackBy": null,
                      *       "startedAt": "2026-11-20T07:10:00.000Z",

@@ -195,7 +195,8 @@ export interface RowTarget {
 /** Takes rows that are encoded already, so that a posted type need not keep its rows as objects until they are written. */
 export interface CopyTarget {
   /** As `RowTarget.insertRows`; `text` is COPY text (`platform/copy-text.ts`) in the order of `TargetEntity.columns`. Null, and
-   *  nothing written, where the target computes one of the columns itself: `insertRows` leaves those out.
+   *  nothing written, where the target computes one of the columns itself (`insertRows` leaves those out), or would take two rows of
+   *  one key (whoever inserts objects sees to that).
    *  @throws SyncError target_row_exists */
   insertText(target: TargetEntity, text: AsyncIterable<Buffer>): Promise<number | null>;
   /** Rows that are there become those of `text` (as for `insertText`), found by their keys, which stay: all of them in one transaction,

@@ -15,6 +15,8 @@ export interface RunFacts {
   readonly applyStarted: boolean;
   readonly openQuestions: number;
   readonly held: number;
+  /** Held changes of earlier runs of its job that are still held. */
+  readonly heldBefore: number;
   readonly rejected: number;
   readonly rolledBackBy: string | null;
   readonly unusable: readonly UnusableMapping[];
@@ -97,6 +99,7 @@ const completed = (what: string, run: RunFacts): RunWords => {
   const open = [
     counted(run.openQuestions, 'question waits', 'questions wait'),
     counted(run.held, 'held change waits', 'held changes wait'),
+    counted(run.heldBefore, 'held change of an earlier run waits', 'held changes of earlier runs wait'),
   ].filter((text) => text !== null);
   const aside = counted(run.rejected, 'record was set aside', 'records were set aside');
   const happened = `${what} is done.${aside === null ? '' : ` ${aside}, with reasons.`}`;

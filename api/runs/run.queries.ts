@@ -29,6 +29,7 @@ export interface RunRow {
   readonly finished_at: Date | null;
   readonly open_questions: number;
   readonly held: number;
+  readonly held_before: number;
   readonly rejected: number;
 }
 
@@ -38,6 +39,8 @@ const selectRuns = `
     r.cancelled_by, r.cancelled_at, r.cancel_reason, coalesce(j.definition ->> 'onFailure' = 'hold', false) as holds,
     (select count(*)::int from concord.sync_conflict_resolutions q where q.opened_run = r.id and q.state = 'open') as open_questions,
     (select count(*)::int from concord.held_changes h where h.run_id = r.id and h.state = 'held') as held,
+    (select count(*)::int from concord.held_changes h
+     where r.kind = 'sync' and h.job_id = r.job_id and h.run_id < r.id and h.state = 'held') as held_before,
     (select count(*)::int from concord.rejected_records x where x.run_id = r.id and x.kind = 'rejected') as rejected
   from concord.sync_runs r left join concord.synchronization_jobs j on j.id = r.job_id
     left join concord.sync_runs u on u.id = r.rolled_back_by`;

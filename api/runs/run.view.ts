@@ -135,6 +135,12 @@ export class RunItemView {
   @Count({ description: 'Held changes of it that are still held.', example: 1 })
   held: number;
 
+  @Count({
+    description: 'Of a run of a job: held changes of earlier runs of the job that are still held.',
+    example: 0,
+  })
+  heldBefore: number;
+
   @Count({ description: 'Records that it set aside.', example: 12 })
   rejected: number;
 

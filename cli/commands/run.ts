@@ -30,7 +30,8 @@ export const run: Command = {
     {
       name: 'watch',
       short: 'w',
-      description: 'follow it to its end; the exit code tells how it ended (3: questions or held changes wait)',
+      description:
+        'follow it to its end; the exit code tells how it ended (3: questions or held changes wait, 6: it went on without a system)',
     },
     {
       name: 'dry-run',

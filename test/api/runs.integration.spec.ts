@@ -291,6 +291,22 @@ describe('looking at runs', () => {
     });
   });
 
+  test('one whose rows are held by an earlier question says that this waits, until it is decided', async () => {
+    const earlier = await world.run();
+    const held = await world.held(earlier);
+    const run = await world.run();
+    expect((await api.get(`runs/${run}`)).body).toMatchObject({
+      ...{ held: 0, heldBefore: 1 },
+      words: {
+        means: 'Everything that raises no question is published.',
+        next: '1 held change of an earlier run waits for the secretary.',
+      },
+    });
+    expect((await api.get(`runs/${earlier}`)).body).toMatchObject({ held: 1, heldBefore: 0 });
+    await api.owner.query(`update held_changes set state = 'discarded' where id = $1`, [held]);
+    expect((await api.get(`runs/${run}`)).body).toMatchObject({ heldBefore: 0, words: { next: 'Nobody has to act.' } });
+  });
+
   test('a failed one names its error and who acts', async () => {
     const run = await world.run({ state: 'failed', error: 'source_schema_changed' });
     expect(await api.get(`runs/${run}`)).toMatchObject({

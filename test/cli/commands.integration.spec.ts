@@ -79,8 +79,31 @@ describe('looking', () => {
     expect(await steward.run(`run show ${run} --watch -q`)).toMatchObject({ exitCode: 3, err: '' });
     const quiet = await world.run();
     expect(await steward.run(`run show ${quiet} --watch`)).toMatchObject({ exitCode: 0 });
+    const aside = await world.run();
+    await world.rejected(aside);
+    expect(await steward.run(`run show ${aside} --watch`)).toMatchObject({ exitCode: 0 });
     const failed = await world.run({ state: 'failed', error: 'source_unreachable' });
     expect(await steward.run(`run show ${failed} --watch`)).toMatchObject({ exitCode: 1 });
+  });
+
+  test('6 where a run went on without a system, be there questions or not', async () => {
+    const unusable = [{ name: 'hr.staff', code: 'source_unreachable', detail: 'ENOENT' }];
+    const without = await world.run({ counts: { unusable } });
+    const shown = await steward.run(`run show ${without} --watch`);
+    expect(shown).toMatchObject({ exitCode: 6 });
+    expect(shown.out).toContain('It went on without hr.staff (source_unreachable: ENOENT).');
+    await world.question(without, golden);
+    expect(await steward.run(`run show ${without} --watch`)).toMatchObject({ exitCode: 6 });
+  });
+
+  test('3 also where the change that holds rows back is that of an earlier run', async () => {
+    const held = await world.held(run);
+    const later = await world.run();
+    const shown = await steward.run(`run show ${later} --watch`);
+    expect(shown).toMatchObject({ exitCode: 3 });
+    expect(shown.out).toMatch(/held before +1: concord held/);
+    await api.owner.query(`update held_changes set state = 'discarded' where id = $1`, [held]);
+    expect(await steward.run(`run show ${later} --watch`)).toMatchObject({ exitCode: 0 });
   });
 
   test('a list is followed over its pages up to the limit', async () => {
