@@ -1,5 +1,5 @@
 import type { PoolClient } from 'pg';
-import type { RowTarget, TargetEntity } from '../connectors/capabilities.js';
+import type { RowOutcome, RowTarget, RowWrite, TargetEntity } from '../connectors/capabilities.js';
 import { withIdentifiers } from '../database/image-rows.js';
 import { movedRows, restrictedRow } from '../database/rollback-records.js';
 import { SyncError } from '../domain/errors.js';
@@ -9,7 +9,7 @@ import { fenced } from './lease.js';
 import { hashOfRow } from './projecting.js';
 import { setBackFile } from './rollback-file.js';
 import { freeWhenApart } from './rollback-restricted.js';
-import { isBefore, type Cells, type SetBack, type SetBackOutcome, type TargetRollback } from './rollback-set-back.js';
+import type { Cells, SetBack, SetBackOutcome, TargetRollback } from './rollback-set-back.js';
 import { holdingTarget } from './target-lock.js';
 
 const pageSize = 2_000;
@@ -41,12 +41,32 @@ const setBackTarget = async (
     await fenced(dependencies.hub, rolling.lease, (client) => recordSetBack(client, rolling, outcomes));
     dependencies.heartbeat();
   };
-  const pages = pagesToSetBack(dependencies, rolling, compiled.target.rollback === 'impossible', record);
+  const impossible = compiled.target.rollback === 'impossible';
   try {
     if (connector.rows !== undefined) {
-      for await (const page of pages) await record(await setBackRows(connector.rows, target, page));
+      for (const which of setBackOrder) {
+        // A row whose former key still holds another row of the run waits for that one, which may lie on another page.
+        for (let [waited, waiting] = [Infinity, 0]; ; [waited, waiting] = [waiting, 0]) {
+          for await (const page of pagesOf(dependencies, rolling, which, impossible, record)) {
+            const outcomes = await setBackRows(connector.rows, target, page);
+            waiting += page.length - outcomes.length;
+            await record(outcomes);
+          }
+          if (waiting === 0) break;
+          if (waiting < waited) continue;
+          for await (const page of pagesOf(dependencies, rolling, which, impossible, record))
+            await record(await leftAsTheyAre(connector.rows, target, page));
+          break;
+        }
+      }
     } else if (connector.file !== undefined) {
-      for await (const outcomes of setBackFile(dependencies, rolling, connector.file, target, pages))
+      for await (const outcomes of setBackFile(
+        dependencies,
+        rolling,
+        connector.file,
+        target,
+        pagesToSetBack(dependencies, rolling, impossible, record),
+      ))
         await record(outcomes);
     } else {
       throw new SyncError('configuration_invalid', 'the system takes neither rows nor files');
@@ -57,6 +77,9 @@ const setBackTarget = async (
   }
 };
 
+/** What the run wrote goes first: a row that it took away may have stood where it wrote. */
+const setBackOrder = ['written', 'taken'] as const;
+
 /** Pages of rows that can be set back; those that cannot are recorded on the way. */
 async function* pagesToSetBack(
   dependencies: ActivityDependencies,
@@ -64,14 +87,13 @@ async function* pagesToSetBack(
   impossible: boolean,
   record: (outcomes: readonly SetBackOutcome[]) => Promise<void>,
 ): AsyncGenerator<readonly SetBack[], void, undefined> {
-  // What the run wrote goes first: a row that it took away may have stood where it wrote.
-  for (const which of ['written', 'taken'] as const) yield* pagesOf(dependencies, rolling, which, impossible, record);
+  for (const which of setBackOrder) yield* pagesOf(dependencies, rolling, which, impossible, record);
 }
 
 async function* pagesOf(
   dependencies: ActivityDependencies,
   rolling: TargetRollback,
-  which: 'written' | 'taken',
+  which: (typeof setBackOrder)[number],
   impossible: boolean,
   record: (outcomes: readonly SetBackOutcome[]) => Promise<void>,
 ): AsyncGenerator<readonly SetBack[], void, undefined> {
@@ -97,7 +119,7 @@ async function* pagesOf(
 const readPage = async (
   { hub }: ActivityDependencies,
   rolling: TargetRollback,
-  which: 'written' | 'taken',
+  which: (typeof setBackOrder)[number],
   after: string,
 ): Promise<SetBack[]> => {
   const { run, runId, mapping, table } = rolling;
@@ -140,57 +162,116 @@ const readPage = async (
 
 const keyCells = (key: string): RawRow => key.split(keySeparator);
 
+const keysOf = (page: readonly SetBack[]): RawRow[] =>
+  [...new Set(page.flatMap(({ wrote, before }) => [wrote?.key, before?.key]))]
+    .filter((key): key is string => key !== undefined)
+    .map(keyCells);
+
+const hashAt = (there: ReadonlyMap<string, RawRow>, key: string): string | null => {
+  const row = there.get(key);
+  return row === undefined ? null : hashOfRow(row);
+};
+
+/** The key that a row has to come back to, where the run took it from there. */
+const formerKey = ({ wrote, before }: SetBack): string | null =>
+  wrote !== null && before !== null && wrote.key !== before.key ? before.key : null;
+
+/** Those that can be set back together: where a row comes back to its former key, nobody stands who does not leave with them. */
+const withoutWaiting = (leaving: readonly SetBack[], there: ReadonlyMap<string, RawRow>): ReadonlySet<SetBack> => {
+  let ready = leaving;
+  for (;;) {
+    const freed = new Set(
+      ready
+        .filter((one) => one.wrote !== null && (one.before === null || formerKey(one) !== null))
+        .map(({ wrote }) => wrote?.key ?? ''),
+    );
+    const left = ready.filter((one) => {
+      const key = formerKey(one);
+      return key === null || freed.has(key) || !there.has(key);
+    });
+    if (left.length === ready.length) return new Set(ready);
+    ready = left;
+  }
+};
+
+/** Sets rows back. One that has to wait for another row of the run to leave its former key has no outcome. */
 const setBackRows = async (
   rows: RowTarget,
   target: TargetEntity,
   page: readonly SetBack[],
 ): Promise<SetBackOutcome[]> => {
-  const keys = [
-    ...new Set(
-      page.flatMap(({ wrote, before }) => [wrote?.key, before?.key]).filter((key): key is string => key !== undefined),
-    ),
-  ];
-  const there = await rows.readRows(target, keys.map(keyCells));
+  const there = await rows.readRows(target, keysOf(page));
   const judged = page.map((one) => {
-    const actual = there.get(one.wrote?.key ?? one.before?.key ?? '') ?? null;
-    const stands = (actual === null ? null : hashOfRow(actual)) === one.wroteHash;
-    return { one, actual, stands };
+    const key = one.wrote?.key ?? one.before?.key ?? '';
+    return { one, actual: there.get(key) ?? null, stands: hashAt(there, key) === one.wroteHash };
   });
   const standing = judged.filter(({ stands }) => stands);
-  const writes = standing.map(({ one, actual }) => writesOf(one, actual, there));
-  const outcomes = await rows.writeRows(target, writes.flat());
-  let at = 0;
-  const statuses = new Map(
-    standing.map(({ one }, index) => {
-      const own = outcomes.slice(at, at + (writes[index]?.length ?? 0)).map(({ status }) => status);
-      at += own.length;
-      return [one, own.find((status) => status === 'refused' || status === 'origin_differs') ?? own.at(-1)] as const;
-    }),
+  const ready = withoutWaiting(
+    standing.map(({ one }) => one),
+    there,
   );
-  return judged.map(({ one, actual, stands }) => {
-    if (!stands) return { one, actual, outcome: isBefore(one, actual) ? 'reversed' : 'kept' };
+  const moves = standing
+    .filter(({ one }) => ready.has(one))
+    .map(({ one, actual }) => ({ one, ...writesOf(one, actual) }));
+  // All that leave make room for those that come.
+  const writes = [
+    ...moves.flatMap(({ one, away }) => away.map((write) => ({ one, write }))),
+    ...moves.flatMap(({ one, back }) => back.map((write) => ({ one, write }))),
+  ];
+  const outcomes = await rows.writeRows(
+    target,
+    writes.map(({ write }) => write),
+  );
+  const statuses = new Map<SetBack, RowOutcome['status']>();
+  for (const [place, { one }] of writes.entries()) {
+    const status = outcomes[place]?.status ?? 'refused';
+    const isDone = (statuses.get(one) ?? 'written') === 'written' || statuses.get(one) === 'already';
+    if (isDone) statuses.set(one, status);
+  }
+  return judged.flatMap(({ one, actual, stands }): SetBackOutcome[] => {
+    if (!stands) return [{ one, actual, outcome: wasSetBack(one, page, there) ? 'reversed' : 'kept' }];
+    if (!ready.has(one)) return [];
     const status = statuses.get(one);
-    return {
-      one,
-      actual,
-      outcome: status === 'written' || status === 'already' ? 'reversed' : status === 'refused' ? 'failed' : 'kept',
-    };
+    const outcome =
+      status === 'written' || status === 'already' ? 'reversed' : status === 'refused' ? 'failed' : 'kept';
+    return [{ one, actual, outcome }];
   });
 };
 
+/** Rows that wait for nobody who would still leave: another one stands where they came from. */
+const leftAsTheyAre = async (
+  rows: RowTarget,
+  target: TargetEntity,
+  page: readonly SetBack[],
+): Promise<SetBackOutcome[]> => {
+  const there = await rows.readRows(target, keysOf(page));
+  return page.map((one) => ({ one, actual: there.get(one.wrote?.key ?? '') ?? null, outcome: 'failed' }));
+};
+
+/** An intent that was never carried out, or a row that an earlier attempt set back, and perhaps another one where it had stood. */
+const wasSetBack = (one: SetBack, page: readonly SetBack[], there: ReadonlyMap<string, RawRow>): boolean => {
+  if (one.before !== null) return hashAt(there, one.before.key) === hashOfRow(one.before.row);
+  const key = one.wrote?.key ?? '';
+  const actual = hashAt(there, key);
+  return (
+    actual === null ||
+    page.some((other) => formerKey(other) === key && other.before !== null && hashOfRow(other.before.row) === actual)
+  );
+};
+
+interface Moves {
+  readonly away: RowWrite[];
+  readonly back: RowWrite[];
+}
+
 /** The writes that set one row back. One whose key the run changed is taken away under the new key and put back under the former. */
-const writesOf = (
-  { wrote, before }: SetBack,
-  actual: RawRow | null,
-  there: ReadonlyMap<string, RawRow>,
-): { key: RawRow; before: RawRow | null; after: RawRow | null }[] => {
+const writesOf = ({ wrote, before }: SetBack, actual: RawRow | null): Moves => {
   const key = keyCells(wrote?.key ?? before?.key ?? '');
-  if (wrote === null || before === null || wrote.key === before.key)
-    return [{ key, before: actual, after: before?.row ?? null }];
-  return [
-    { key, before: actual, after: null },
-    { key: keyCells(before.key), before: there.get(before.key) ?? null, after: before.row },
-  ];
+  const away = { key, before: actual, after: null };
+  if (before === null) return { away: [away], back: [] };
+  if (wrote === null || wrote.key === before.key)
+    return { away: [], back: [{ key, before: actual, after: before.row }] };
+  return { away: [away], back: [{ key: keyCells(before.key), before: null, after: before.row }] };
 };
 
 /** Outcomes in the change set, and what we know of the target's rows. */
@@ -310,6 +391,17 @@ const rememberPure = async (
      where e.run_id = $3 and e.kind = 'image' and (e.before ->> 'mapping_id')::integer = $4 and (e.before ->> 'golden_id')::bigint = o.id`,
     [kept.map(({ id }) => id), kept.map(({ hash }) => hash), runId, mapping.id],
   );
+  // A key may go from one row to another: the row that is gone lets go of it, and those that come back meet none of each other's.
+  await client.query(
+    `delete from record_images where mapping_id = $1 and created_run = $2 and sub_key = '' and golden_id = any ($3::bigint[])`,
+    [mapping.id, runId, set.filter(({ hash }) => hash === null).map(({ id }) => id)],
+  );
+  const keyed = set.filter(({ key }) => key !== null);
+  await client.query(
+    `update record_images i set source_key = $3 || i.id from unnest($1::bigint[], $2::text[]) as o (id, key)
+     where i.mapping_id = $4 and i.golden_id = o.id and i.sub_key = '' and i.source_key <> o.key`,
+    [keyed.map(({ id }) => id), keyed.map(({ key }) => key), keySeparator.repeat(2), mapping.id],
+  );
   await client.query(
     `update record_images i set raw_hash = o.hash, told_hash = null, source_key = coalesce(o.key, i.source_key), untold = o.untold, last_run = $1,
        settled_version = case when o.untold then 0 else i.settled_version end,
@@ -324,10 +416,6 @@ const rememberPure = async (
       set.map(({ untold }) => untold),
       mapping.id,
     ],
-  );
-  await client.query(
-    'delete from record_images where mapping_id = $1 and created_run = $2 and deleted_run = $3 and golden_id = any ($4::bigint[])',
-    [mapping.id, runId, run.runId, set.map(({ id }) => id)],
   );
   // What the run told of records that it did not change had waited to be told, and waits again.
   await client.query(

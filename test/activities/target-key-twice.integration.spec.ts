@@ -182,3 +182,55 @@ describe.each([
     }
   });
 });
+
+test.each([
+  ['of one page', 0],
+  ['of two', 2_100],
+])(
+  'a rollback of a run in which keys went from one record to another, %s, sets all of them back',
+  async (_, between) => {
+    const { database, hub, systems, close } = await openStores();
+    try {
+      await systems.query(`
+      create table public.people (id text primary key, number text, name text);
+      create table public.payees (number text primary key, name text);
+      insert into public.people values ('a', '1', 'Amara'), ('c', '3', 'Jonas'), ('z', '2', 'Mei');
+      insert into public.people select 'm' || g, 'm' || g, 'M' from generate_series(1, ${between}) g`);
+      const { institutionId } = await applyConfiguration(hub, configurationOf(database.url), 'test');
+      const jobId = (await loadConfiguration(hub, institutionId)).jobs[0]?.id ?? 0;
+      const conductor = new DirectConductor(directActivities(hub));
+      const payees = async (): Promise<readonly string[]> => {
+        const { rows } = await systems.query<{ row: string }>(
+          `select number || ' ' || name as row from public.payees order by 1`,
+        );
+        return rows.map(({ row }) => row);
+      };
+      await conductor.sync(institutionId, jobId);
+      const before = await payees();
+      await systems.query(`
+      update public.people set number = '4' where id = 'a';
+      update public.people set number = '1' where id = 'z';
+      update public.people set name = name || '!' where id like 'm%';
+      update public.people set number = '5' where id = 'c';
+      insert into public.people values ('d', '3', 'Ines')`);
+      const runId = await conductor.sync(institutionId, jobId);
+      expect((await payees()).filter((row) => !row.endsWith('M!'))).toEqual(['1 Mei', '3 Ines', '4 Amara', '5 Jonas']);
+      await conductor.rollback(institutionId, jobId, runId);
+      expect(await payees()).toEqual(before);
+      const images = await hub.read(institutionId, (client) =>
+        client.query<object>(
+          `select t.source_key as key, s.source_key as of from record_images t join cross_system_mappings m on m.id = t.mapping_id
+         join record_images s on s.golden_id = t.golden_id and s.mapping_id <> t.mapping_id
+         where m.name = 'finance.payees' and t.deleted_run is null and not t.untold and s.source_key not like 'm%' order by 1`,
+        ),
+      );
+      expect(images.rows).toEqual([
+        { key: '1', of: 'a' },
+        { key: '2', of: 'z' },
+        { key: '3', of: 'c' },
+      ]);
+    } finally {
+      await close();
+    }
+  },
+);
