@@ -34,7 +34,7 @@ interface Remembered {
   readonly writers: readonly string[];
 }
 
-/** Runs of other kinds than these write images without a trace (discarded rows), or in their own way; those that ended otherwise took
+/** Runs of other kinds than these write images in their own way (discarded rows among them); those that ended otherwise took
  *  back what they did. */
 const traced = `o.kind = 'sync' and o.finished_at is not null and o.state in ('completed', 'completed_with_questions')`;
 

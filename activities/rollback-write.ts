@@ -185,6 +185,7 @@ export const finishRollback = async (client: PoolClient, run: RunRef, runId: str
   await restoreQuestions(client, run, runId, table, own);
   if (undoesUndo) await takeBackUndo(client, run, runId);
   else if (!own) await rememberInputs(client, run, runId, table);
+  await askAgain(client, run, runId);
   await client.query(
     `update held_changes set state = 'held', version = version + 1, decided_by = null, decided_at = null, batch_id = null, settle_run_id = null
      where settle_run_id = $1 and state in ('applied', 'discarded')`,
@@ -298,6 +299,19 @@ const rememberInputs = async (client: PoolClient, run: RunRef, runId: string, ta
   );
 };
 
+/** Inputs that the run's discards keep out may come again, as one question; whoever undoes this keeps them out again. */
+const askAgain = (client: PoolClient, run: RunRef, runId: string): Promise<unknown> =>
+  client.query(
+    `with again as (
+       update rolled_back_inputs b set discarded = false from held_rows r join held_changes h on h.id = r.held_id
+       where h.settle_run_id = $1 and h.state = 'discarded' and h.cause = 'rolled_back_input' and b.discarded
+         and b.mapping_id = r.mapping_id and b.source_key = r.source_key and b.raw_hash = coalesce(r.raw_hash, '${missingHash}') returning b.*)
+     insert into change_set_entries (run_id, kind, mapping_id, row_id, institution_id, before, after, outcome)
+     select $2, 'input', a.mapping_id, n.most + row_number() over (), $3, to_jsonb(a) || '{"discarded": true}', to_jsonb(a), 'written'
+     from again a cross join (select coalesce(max(e.row_id), 0) as most from change_set_entries e where e.run_id = $2 and e.kind = 'input') n where ${isAnother} on conflict do nothing`,
+    [runId, run.runId, run.institutionId],
+  );
+
 /** Undoing an undo: its inputs may come again, its question closes, what it rolled back stands again. What an undo did so to others
  *  is noted, and set back where that undo is undone in its turn. */
 const takeBackUndo = async (client: PoolClient, run: RunRef, runId: string): Promise<void> => {
@@ -305,7 +319,7 @@ const takeBackUndo = async (client: PoolClient, run: RunRef, runId: string): Pro
   await exchangeInputs(client, run, runId);
   await client.query(
     `update held_changes h set state = 'withdrawn' where h.state = 'held' and h.cause = 'rolled_back_input'
-       and not exists (select 1 from held_rows r join rolled_back_inputs b on b.mapping_id = r.mapping_id and b.source_key = r.source_key where r.held_id = h.id)`,
+       and not exists (select 1 from held_rows r join rolled_back_inputs b on b.mapping_id = r.mapping_id and b.source_key = r.source_key and not b.discarded where r.held_id = h.id)`,
   );
 };
 

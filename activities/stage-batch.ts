@@ -408,6 +408,12 @@ const stageDiscarded = async (
       }
       await sink.finish();
       await finishPlans(client, run, lease, type, table);
+      // What a rollback brings back is what was known before this.
+      await client.query(
+        `insert into change_set_entries (run_id, kind, row_id, institution_id, before, outcome, subject_key)
+         select $1, 'image', i.id, $2, to_jsonb(i), 'written', i.subject_key from record_images i where i.id = any ($3::bigint[]) on conflict do nothing`,
+        [run.runId, run.institutionId, discarded.map(({ image }) => image)],
+      );
       await client.query(
         `update record_images i set raw = d.raw, raw_hash = d.hash from unnest($1::bigint[], $2::text[], $3::uuid[]) as d (id, raw, hash) where i.id = d.id`,
         [discarded.map(({ image }) => image), discarded.map(({ raw }) => raw), discarded.map(({ hash }) => hash)],

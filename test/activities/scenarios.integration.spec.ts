@@ -137,6 +137,19 @@ describe('merge scenarios on PostgreSQL', () => {
     await expectAlike({ ...plain, systems, steps: later }, 'later');
   });
 
+  it('what was discarded is asked about again where that is undone', async () => {
+    const steps: Step[] = [
+      { edit: { sis: 'A', hr: 'A' }, run: 'all' },
+      { edit: { hr: 'C' }, run: 'all' },
+      { rollback: 1 },
+      { run: 'all' },
+      { decide: { apply: false } },
+      { rollback: 4 },
+      { run: 'all' },
+    ];
+    await expectAlike({ ...plain, steps }, 'discarded_undone');
+  });
+
   it('a record does not end under a source that says something else since', async () => {
     await expectAlike(goneAndBack, 'back');
   });
