@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream';
 import type { PoolClient } from 'pg';
 import { goldenJson, readGolden, type GoldenJson } from '../database/golden-rows.js';
-import { withIdentifiers } from '../database/image-rows.js';
+import { parkedKey, withIdentifiers } from '../database/image-rows.js';
 import { EMPTY, type Statement } from '../domain/canonical.js';
 import { afterRefusedWrite, afterTold } from '../domain/publish.js';
 import { packStatements, unpackStatements } from '../domain/record-merge.js';
@@ -302,9 +302,8 @@ const tellPure = async (
       [mapping.id, ...columnsOf(renamed, [({ change }) => change.image?.[0] ?? null, ({ change }) => change.keyText])],
     );
     // Rows that follow one another under a key are told in one statement, which must not meet the key of the row before.
-    await client.query(`update record_images set source_key = $2 || id where id = any ($1::bigint[])`, [
+    await client.query(`update record_images i set source_key = ${parkedKey('i')} where i.id = any ($1::bigint[])`, [
       renamed.map(({ change }) => change.image?.[0] ?? null),
-      keySeparator.repeat(2),
     ]);
   }
   await tellImages(

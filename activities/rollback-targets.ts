@@ -1,6 +1,6 @@
 import type { PoolClient } from 'pg';
 import type { RowOutcome, RowTarget, RowWrite, TargetEntity } from '../connectors/capabilities.js';
-import { withIdentifiers } from '../database/image-rows.js';
+import { parkedKey, withIdentifiers } from '../database/image-rows.js';
 import { movedRows, restrictedRow } from '../database/rollback-records.js';
 import { SyncError } from '../domain/errors.js';
 import { keySeparator, type RawRow } from '../domain/rows.js';
@@ -9,7 +9,7 @@ import { fenced } from './lease.js';
 import { hashOfRow } from './projecting.js';
 import { setBackFile } from './rollback-file.js';
 import { freeWhenApart } from './rollback-restricted.js';
-import type { Cells, SetBack, SetBackOutcome, TargetRollback } from './rollback-set-back.js';
+import { isBefore, type Cells, type SetBack, type SetBackOutcome, type TargetRollback } from './rollback-set-back.js';
 import { holdingTarget } from './target-lock.js';
 
 const pageSize = 2_000;
@@ -46,17 +46,15 @@ const setBackTarget = async (
     if (connector.rows !== undefined) {
       for (const which of setBackOrder) {
         // A row whose former key still holds another row of the run waits for that one, which may lie on another page.
-        for (let [waited, waiting] = [Infinity, 0]; ; [waited, waiting] = [waiting, 0]) {
+        for (let [waiting, isStuck] = [Infinity, false]; waiting > 0;) {
+          const waited = waiting;
+          waiting = 0;
           for await (const page of pagesOf(dependencies, rolling, which, impossible, record)) {
-            const outcomes = await setBackRows(connector.rows, target, page);
+            const outcomes = await setBackRows(connector.rows, target, page, isStuck);
             waiting += page.length - outcomes.length;
             await record(outcomes);
           }
-          if (waiting === 0) break;
-          if (waiting < waited) continue;
-          for await (const page of pagesOf(dependencies, rolling, which, impossible, record))
-            await record(await leftAsTheyAre(connector.rows, target, page));
-          break;
+          isStuck = waiting >= waited;
         }
       }
     } else if (connector.file !== undefined) {
@@ -194,11 +192,15 @@ const withoutWaiting = (leaving: readonly SetBack[], there: ReadonlyMap<string, 
   }
 };
 
-/** Sets rows back. One that has to wait for another row of the run to leave its former key has no outcome. */
+const isDone = (status: RowOutcome['status'] | undefined): boolean => status === 'written' || status === 'already';
+
+/** Sets rows back. One that has to wait for another row of the run to leave its former key has no outcome.
+ *  @param isStuck nobody leaves any more: whoever still waits stays where it is, for another one stands where it came from */
 const setBackRows = async (
   rows: RowTarget,
   target: TargetEntity,
   page: readonly SetBack[],
+  isStuck: boolean,
 ): Promise<SetBackOutcome[]> => {
   const there = await rows.readRows(target, keysOf(page));
   const judged = page.map((one) => {
@@ -212,66 +214,48 @@ const setBackRows = async (
   );
   const moves = standing
     .filter(({ one }) => ready.has(one))
-    .map(({ one, actual }) => ({ one, ...writesOf(one, actual) }));
+    .map(({ one, actual }) => ({ one, ...movesOf(one, actual) }));
   // All that leave make room for those that come.
-  const writes = [
-    ...moves.flatMap(({ one, away }) => away.map((write) => ({ one, write }))),
-    ...moves.flatMap(({ one, back }) => back.map((write) => ({ one, write }))),
-  ];
+  const writes = (['away', 'back'] as const).flatMap((way) =>
+    moves.flatMap(({ one, [way]: write }) => (write === undefined ? [] : [{ one, write }])),
+  );
   const outcomes = await rows.writeRows(
     target,
     writes.map(({ write }) => write),
   );
   const statuses = new Map<SetBack, RowOutcome['status']>();
-  for (const [place, { one }] of writes.entries()) {
-    const status = outcomes[place]?.status ?? 'refused';
-    const isDone = (statuses.get(one) ?? 'written') === 'written' || statuses.get(one) === 'already';
-    if (isDone) statuses.set(one, status);
-  }
+  for (const [place, { one }] of writes.entries())
+    if (!statuses.has(one) || isDone(statuses.get(one))) statuses.set(one, outcomes[place]?.status ?? 'refused');
   return judged.flatMap(({ one, actual, stands }): SetBackOutcome[] => {
     if (!stands) return [{ one, actual, outcome: wasSetBack(one, page, there) ? 'reversed' : 'kept' }];
-    if (!ready.has(one)) return [];
+    if (!ready.has(one)) return isStuck ? [{ one, actual, outcome: 'failed' }] : [];
     const status = statuses.get(one);
-    const outcome =
-      status === 'written' || status === 'already' ? 'reversed' : status === 'refused' ? 'failed' : 'kept';
-    return [{ one, actual, outcome }];
+    return [{ one, actual, outcome: isDone(status) ? 'reversed' : status === 'refused' ? 'failed' : 'kept' }];
   });
 };
 
-/** Rows that wait for nobody who would still leave: another one stands where they came from. */
-const leftAsTheyAre = async (
-  rows: RowTarget,
-  target: TargetEntity,
-  page: readonly SetBack[],
-): Promise<SetBackOutcome[]> => {
-  const there = await rows.readRows(target, keysOf(page));
-  return page.map((one) => ({ one, actual: there.get(one.wrote?.key ?? '') ?? null, outcome: 'failed' }));
-};
-
-/** An intent that was never carried out, or a row that an earlier attempt set back, and perhaps another one where it had stood. */
+/** As `isBefore`, of one whose key may have changed; where it was taken away an earlier attempt may have put back another one. */
 const wasSetBack = (one: SetBack, page: readonly SetBack[], there: ReadonlyMap<string, RawRow>): boolean => {
-  if (one.before !== null) return hashAt(there, one.before.key) === hashOfRow(one.before.row);
-  const key = one.wrote?.key ?? '';
-  const actual = hashAt(there, key);
-  return (
-    actual === null ||
-    page.some((other) => formerKey(other) === key && other.before !== null && hashOfRow(other.before.row) === actual)
-  );
+  const key = one.before?.key ?? one.wrote?.key ?? '';
+  if (isBefore(one, there.get(key) ?? null)) return true;
+  const isOther = (other: SetBack): boolean => formerKey(other) === key && isBefore(other, there.get(key) ?? null);
+  return one.before === null && page.some(isOther);
 };
 
 interface Moves {
-  readonly away: RowWrite[];
-  readonly back: RowWrite[];
+  readonly away?: RowWrite;
+  readonly back?: RowWrite;
 }
 
 /** The writes that set one row back. One whose key the run changed is taken away under the new key and put back under the former. */
-const writesOf = ({ wrote, before }: SetBack, actual: RawRow | null): Moves => {
+const movesOf = (one: SetBack, actual: RawRow | null): Moves => {
+  const { wrote, before } = one;
   const key = keyCells(wrote?.key ?? before?.key ?? '');
   const away = { key, before: actual, after: null };
-  if (before === null) return { away: [away], back: [] };
-  if (wrote === null || wrote.key === before.key)
-    return { away: [], back: [{ key, before: actual, after: before.row }] };
-  return { away: [away], back: [{ key: keyCells(before.key), before: null, after: before.row }] };
+  if (before === null) return { away };
+  const former = formerKey(one);
+  if (former === null) return { back: { key, before: actual, after: before.row } };
+  return { away, back: { key: keyCells(former), before: null, after: before.row } };
 };
 
 /** Outcomes in the change set, and what we know of the target's rows. */
@@ -398,9 +382,9 @@ const rememberPure = async (
   );
   const keyed = set.filter(({ key }) => key !== null);
   await client.query(
-    `update record_images i set source_key = $3 || i.id from unnest($1::bigint[], $2::text[]) as o (id, key)
-     where i.mapping_id = $4 and i.golden_id = o.id and i.sub_key = '' and i.source_key <> o.key`,
-    [keyed.map(({ id }) => id), keyed.map(({ key }) => key), keySeparator.repeat(2), mapping.id],
+    `update record_images i set source_key = ${parkedKey('i')} from unnest($1::bigint[], $2::text[]) as o (id, key)
+     where i.mapping_id = $3 and i.golden_id = o.id and i.sub_key = '' and i.source_key <> o.key`,
+    [keyed.map(({ id }) => id), keyed.map(({ key }) => key), mapping.id],
   );
   await client.query(
     `update record_images i set raw_hash = o.hash, told_hash = null, source_key = coalesce(o.key, i.source_key), untold = o.untold, last_run = $1,

@@ -234,3 +234,32 @@ test.each([
     }
   },
 );
+
+test('a rollback leaves a row where it is while somebody else stands under its former key, and tells it', async () => {
+  const { database, hub, systems, close } = await openStores();
+  try {
+    await systems.query(`
+      create table public.people (id text primary key, number text, name text);
+      create table public.payees (number text primary key, name text);
+      insert into public.people values ('a', '1', 'Amara')`);
+    const { institutionId } = await applyConfiguration(hub, configurationOf(database.url), 'test');
+    const jobId = (await loadConfiguration(hub, institutionId)).jobs[0]?.id ?? 0;
+    const conductor = new DirectConductor(directActivities(hub));
+    await conductor.sync(institutionId, jobId);
+    await systems.query(`update public.people set number = '4'`);
+    const runId = await conductor.sync(institutionId, jobId);
+    await systems.query(`insert into public.payees values ('1', 'Zoe')`);
+    await conductor.rollback(institutionId, jobId, runId);
+    const payees = await systems.query<object>('select number, name from public.payees order by 1');
+    expect(payees.rows).toEqual([
+      { number: '1', name: 'Zoe' },
+      { number: '4', name: 'Amara' },
+    ]);
+    const findings = await hub.read(institutionId, (client) =>
+      client.query<object>(`select kind from findings where kind = 'rollback_failed'`),
+    );
+    expect(findings.rows).toEqual([{ kind: 'rollback_failed' }]);
+  } finally {
+    await close();
+  }
+});
