@@ -133,21 +133,33 @@ const unreadRows = (run: RunRef, mapping: MappingRef): string => {
   return `(select d.key from ${staging.delta(mapping.id)} d where d.class = 'm' or ${rejoined})`;
 };
 
+/** Images of which no row was seen, but for those that were found by the key of one: most of them changed.
+ *  @param found images of the staged rows are staged */
+const notSeen = (run: RunRef, mapping: MappingRef, found: boolean): string => {
+  const staging = stagingOf(run.runId);
+  const changed = found ? ` where not exists (select 1 from ${staging.standing(mapping.id)} s where s.id = u.id)` : '';
+  return `select u.id from ${staging.unseen(mapping.id)} u${changed}`;
+};
+
 /** Live rows inside the scope that a complete read did not bring. One that is absent because we withheld its record from this
- *  system (a restriction) counts as unchanged. */
+ *  system (a restriction) counts as unchanged.
+ *  @param unseen a query of the images among which they are; null: it is not known */
 const insertMissing = (
   client: PoolClient,
   run: RunRef,
   mapping: MappingRef,
   plan: SourcePlan,
   recipientClasses: readonly string[],
-  unseen: boolean,
+  unseen: string | null,
   stood: string,
 ): Promise<unknown> => {
   const staging = stagingOf(run.runId);
-  const images = unseen ? `${staging.unseen(mapping.id)} u join record_images i on i.id = u.id` : 'record_images i';
+  const [first, images] =
+    unseen === null
+      ? ['', 'record_images i']
+      : [`with unseen as materialized (${unseen})`, 'unseen u join record_images i on i.id = u.id'];
   return client.query(
-    `insert into ${staging.delta(mapping.id)} (key, class, hash)
+    `${first} insert into ${staging.delta(mapping.id)} (key, class, hash)
      select i.source_key, 'm', i.raw_hash from ${images}
      where i.mapping_id = $1 and i.main and i.raw_hash is not null and (i.deleted_run is null or i.deleted_run = $2)
        and ${stood}
@@ -237,7 +249,8 @@ export const createDiff = ({ hub, configurations, heartbeat, cancelled, crashPoi
     if (mostChanged) await findStanding(client, run, mapping, staging.raw(mapping.id));
     await insertChanges(client, run, mapping, mostChanged);
     if (plan.complete) {
-      await insertMissing(client, run, mapping, plan, recipientClasses, known !== null, stood);
+      const unseen = known === null ? null : notSeen(run, mapping, mostChanged);
+      await insertMissing(client, run, mapping, plan, recipientClasses, unseen, stood);
       await spareUnreadable(client, run, mapping);
     }
     const { subjectKey } = run;

@@ -64,7 +64,7 @@ export const extractChanges = async (
     return { rows: known, rejected: 0 };
   }
   const loading = { signal: cancelled(), most };
-  const remembered = await hub.read(run.institutionId, (client) => loadRemembered(client, run, mapping, loading));
+  const remembered = await loadRemembered((work) => hub.read(run.institutionId, work), run, mapping, loading);
   const known =
     remembered?.rows ??
     (await hub.read(run.institutionId, (client) => loadKnownRows(client, run, context, mapping, loading)));

@@ -20,7 +20,7 @@ interface Block {
 export class KnownRows {
   private readonly blocks: Block[] = [];
   private count = 0;
-  /** Places, one more each, by hash, with some room between them. Made when it is first asked. */
+  /** Places, one more each, by hash, with some room between them. */
   private index = new Uint32Array(0);
   private indexed = 0;
   /** The place after that of the row that was found last: many come in the order in which their images were made. */
@@ -67,6 +67,26 @@ export class KnownRows {
     block.ids[within] = id;
     block.hashes.set(hash, within * rowLanes);
     this.count += 1;
+  }
+
+  /** Makes ready for looking up rows. Whoever looks one up does it, where it was not done. */
+  makeIndex(): void {
+    if (this.indexed === this.count && this.index.length > 0) return;
+    if (this.count * leastRoom > this.index.length) {
+      this.index = new Uint32Array(Math.ceil(Math.max(this.count, blockRows) * room));
+      this.indexed = 0;
+    }
+    const { index } = this;
+    for (; this.indexed < this.count; this.indexed += 1) {
+      const place = this.indexed;
+      const hashes = this.hashesAt(place);
+      const at = (place % blockRows) * rowLanes;
+      const first = hashes[at] ?? 0;
+      if (first === 0 && hashes[at + 1] === 0 && hashes[at + 2] === 0) continue;
+      let slot = slotOf(first, index);
+      while (index[slot] !== 0) slot = slotAfter(slot, index);
+      index[slot] = place + 1;
+    }
   }
 
   /** What became of images since the rows were remembered, as `addText` takes it; `-` instead of a hash: it is there no longer.
@@ -152,25 +172,6 @@ export class KnownRows {
     for (let slot = slotOf(sought[0] ?? 0, index); ; slot = slotAfter(slot, index)) {
       const place = (index[slot] ?? 0) - 1;
       if (place < 0 || (this.isAt(place) && (this.idAt(place) === 0) === open)) return place;
-    }
-  }
-
-  private makeIndex(): void {
-    if (this.indexed === this.count && this.index.length > 0) return;
-    if (this.count * leastRoom > this.index.length) {
-      this.index = new Uint32Array(Math.ceil(Math.max(this.count, blockRows) * room));
-      this.indexed = 0;
-    }
-    const { index } = this;
-    for (; this.indexed < this.count; this.indexed += 1) {
-      const place = this.indexed;
-      const hashes = this.hashesAt(place);
-      const at = (place % blockRows) * rowLanes;
-      const first = hashes[at] ?? 0;
-      if (first === 0 && hashes[at + 1] === 0 && hashes[at + 2] === 0) continue;
-      let slot = slotOf(first, index);
-      while (index[slot] !== 0) slot = slotAfter(slot, index);
-      index[slot] = place + 1;
     }
   }
 

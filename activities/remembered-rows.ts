@@ -1,8 +1,10 @@
 import type { PoolClient } from 'pg';
+import type { Work } from '../database/hub.js';
 import type { RunRef } from '../domain/run.js';
 import { copyOutBytes, copyOutValues } from '../platform/copy.js';
 import type { MappingRef } from './context.js';
 import { KnownRows, touchedImages, type Loading } from './known-rows.js';
+import { bothOf } from './lanes.js';
 import { writersSince } from './source-content.js';
 
 /* Rows of a source are remembered by the text that they were read as (`RowsOfText`), so that the next reads need not look at those whose
@@ -56,35 +58,52 @@ export interface KnownSource {
   readonly remember: boolean;
 }
 
+/** Reads one state of the data, over a connection of its own. */
+export type Reading = <T>(work: Work<T>) => Promise<T>;
+
 /** The rows of a source as they are remembered, and what became of their images since; null where that does not count, or is not to be had
- *  without looking at most of them. */
+ *  without looking at most of them. Both are read beside each other. */
 export const loadRemembered = async (
-  client: PoolClient,
+  read: Reading,
   run: RunRef,
   mapping: MappingRef,
   { signal, most }: Loading,
 ): Promise<KnownSource | null> => {
   if (!mayRemember(run, mapping)) return null;
-  const remembered = await inForce(client, run, mapping);
+  const remembered = await read((client) => inForce(client, run, mapping));
   if (remembered === null) return null;
-  const corrections = await readTouched(client, run, mapping, [remembered.run, ...remembered.writers], signal);
-  if (corrections === null) return null;
-  const known = new KnownRows();
-  let [blocks, readable] = [0, true];
-  const sql = `copy (select bytes from remembered_rows where run_id = ${BigInt(remembered.run)} and mapping_id = ${mapping.id} order by block)
-    to stdout (format binary)`;
-  for await (const block of copyOutValues(client, sql, { signal })) {
-    // To the end, whatever it is: a query that is broken off takes its transaction with it.
-    readable &&= known.addBlock(block);
-    blocks += 1;
-  }
-  // A crash of the server empties the table.
-  if (!readable || blocks !== remembered.blocks) return null;
+  const [corrections, known] = await bothOf(
+    read((client) => readTouched(client, run, mapping, [remembered.run, ...remembered.writers], signal)),
+    read((client) => readBlocks(client, mapping, remembered, signal)),
+  );
+  if (corrections === null || known === null) return null;
   const came = known.correct(corrections.texts);
   if (known.size > most) return null;
   const remember =
     came * fewCame > known.size || corrections.lines > manyTouched || remembered.writers.length >= mostWriters;
   return { rows: known, remember };
+};
+
+/** The rows as they were remembered; null where they cannot be read. */
+const readBlocks = async (
+  client: PoolClient,
+  mapping: MappingRef,
+  { run, blocks }: Remembered,
+  signal: AbortSignal | undefined,
+): Promise<KnownRows | null> => {
+  const known = new KnownRows();
+  let [count, readable] = [0, true];
+  const sql = `copy (select bytes from remembered_rows where run_id = ${BigInt(run)} and mapping_id = ${mapping.id} order by block)
+    to stdout (format binary)`;
+  for await (const block of copyOutValues(client, sql, { signal })) {
+    // To the end, whatever it is: a query that is broken off takes its transaction with it.
+    readable &&= known.addBlock(block);
+    count += 1;
+  }
+  // A crash of the server empties the table.
+  if (!readable || count !== blocks) return null;
+  known.makeIndex();
+  return known;
 };
 
 /** What became of the images that these runs wrote or made; null where they are too many. */

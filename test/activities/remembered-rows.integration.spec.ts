@@ -87,9 +87,9 @@ const counts = async (
   const mapping = context.mappingNamed(name);
   const asking: RunRef = { runId: '999999999', institutionId, jobId, kind: 'sync' };
   const loading = { signal: undefined, most: mostKnown };
+  const remembered = (await loadRemembered((work) => hub.read(institutionId, work), asking, mapping, loading))?.rows;
+  if (remembered === undefined) return false;
   return hub.read(institutionId, async (client) => {
-    const remembered = (await loadRemembered(client, asking, mapping, loading))?.rows;
-    if (remembered === undefined) return false;
     const known = await loadKnownRows(client, asking, context, mapping, loading);
     const sorted = (ids: Iterable<number>): number[] => [...ids].sort((left, right) => left - right);
     expect(sorted(remembered.unseen())).toEqual(sorted(known?.unseen() ?? []));
