@@ -27,33 +27,34 @@ export async function indexNames(hub: Hub, institutionId: number, options: Index
     let looked = 0;
     for (const type of entityTypes)
       looked += await indexType(hub, reading, institutionId, type, { ...options, statistics });
-    if (looked >= batchSize) await statistics.gather();
+    await statistics.gatherBeyond(1 / 10);
     return looked;
   });
 }
 
-/** As long as the statistics know no words, PostgreSQL looks for those of a batch among all that were written so far. */
+/** As long as the statistics know few of the words, PostgreSQL looks for those of a batch among all that were written so far. */
 class WordStatistics {
-  private gathered = false;
+  /** Words since they were gathered. */
+  private count = 0;
 
   constructor(
     private readonly hub: Hub,
     private readonly institutionId: number,
   ) {}
 
-  gather(): Promise<unknown> {
-    this.gathered = true;
-    return this.hub.transaction(this.institutionId, (client) => client.query('analyze golden_words'));
+  written(words: number): void {
+    this.count += words;
   }
 
-  /** After a whole batch: statistics, where there never were any. */
-  async gatherFirst(): Promise<void> {
-    if (this.gathered) return;
-    this.gathered = true;
+  /** Gathers them where more was written since than so large a share of the words that they know. */
+  async gatherBeyond(share: number): Promise<void> {
+    if (this.count < batchSize) return;
     const known = await this.hub.read(this.institutionId, (client) =>
-      client.query(`select from pg_class where oid = 'golden_words'::regclass and reltuples >= ${String(batchSize)}`),
+      client.query<{ known: number }>(`select reltuples as known from pg_class where oid = 'golden_words'::regclass`),
     );
-    if (known.rowCount === 0) await this.gather();
+    if (this.count < share * (known.rows[0]?.known ?? 0)) return;
+    await this.hub.transaction(this.institutionId, (client) => client.query('analyze golden_words'));
+    this.count = 0;
   }
 }
 
@@ -77,6 +78,7 @@ async function indexType(
     const batch = words;
     words = emptyBatch();
     if (batch.ids.length > 0) await hub.transaction(institutionId, (client) => writeWords(client, type.id, batch));
+    statistics.written(batch.words.length);
     alive?.();
   };
   for await (const rows of copyOut(reading, sql, signal === undefined ? {} : { signal })) {
@@ -93,7 +95,7 @@ async function indexType(
     looked += rows.length;
     if (words.ids.length >= batchSize) {
       await write();
-      await statistics.gatherFirst();
+      await statistics.gatherBeyond(1);
     }
   }
   await write();
