@@ -137,16 +137,16 @@ describe('merge scenarios on PostgreSQL', () => {
     await expectAlike({ ...plain, systems, steps: later }, 'later');
   });
 
-  it('what was discarded is asked about again where that is undone', async () => {
-    const steps: Step[] = [
-      { edit: { sis: 'A', hr: 'A' }, run: 'all' },
-      { edit: { hr: 'C' }, run: 'all' },
-      { rollback: 1 },
-      { run: 'all' },
-      { decide: { apply: false } },
-      { rollback: 4 },
-      { run: 'all' },
-    ];
+  const discarded: Step[] = [
+    { edit: { sis: 'A', hr: 'A' }, run: 'all' },
+    { edit: { hr: 'C' }, run: 'all' },
+    { rollback: 1 },
+    { run: 'all' },
+    { decide: { apply: false } },
+  ];
+
+  it('what was discarded is asked about again where that is undone, and stays out where the undo is undone', async () => {
+    const steps: Step[] = [...discarded, { rollback: 4 }, { run: 'all' }, { rollback: 5 }, { run: 'all' }];
     await expectAlike({ ...plain, steps }, 'discarded_undone');
   });
 
