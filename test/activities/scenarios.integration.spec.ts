@@ -150,6 +150,17 @@ describe('merge scenarios on PostgreSQL', () => {
     await expectAlike({ ...plain, steps }, 'discarded_undone');
   });
 
+  it('a source that knew golden knows it again where a question and its decision are undone', async () => {
+    const asked: Step[] = [{ edit: { sis: 'B', hr: 'C' }, run: 'all' }, { decide: { keep: true } }];
+    const steps: Step[] = [
+      { edit: { sis: 'A', hr: 'A' }, run: 'all' },
+      ...asked,
+      { rollback: 1 },
+      { edit: { sis: 'D', hr: 'A' }, run: 'all' },
+    ];
+    await expectAlike({ ...plain, steps }, 'knows');
+  });
+
   it('a record does not end under a source that says something else since', async () => {
     await expectAlike(goneAndBack, 'back');
   });
