@@ -150,6 +150,13 @@ describe('merge scenarios on PostgreSQL', () => {
     await expectAlike({ ...plain, steps }, 'discarded_undone');
   });
 
+  it('what was undone, stands again, and is undone once more is taken out of targets once more', async () => {
+    const systems: Scenario['systems'] = { sis: ['source'], hr: ['target'] };
+    const undone: Step[] = [{ rollback: 1 }, { rollback: 2 }, { rollback: 1 }];
+    const steps: Step[] = [{ run: 'all' }, { edit: { sis: 'A' }, run: 'all' }, ...undone];
+    await expectAlike({ ...plain, systems, steps }, 'undone_again');
+  });
+
   it('a source that knew golden knows it again where a question and its decision are undone', async () => {
     const asked: Step[] = [{ edit: { sis: 'B', hr: 'C' }, run: 'all' }, { decide: { keep: true } }];
     const steps: Step[] = [
