@@ -157,6 +157,29 @@ describe('merge scenarios on PostgreSQL', () => {
     await expectAlike({ ...plain, systems, steps }, 'undone_again');
   });
 
+  it('a row that comes back in a target is known there again, and is told', async () => {
+    const systems: Scenario['systems'] = { sis: ['source'], hr: ['target'] };
+    const steps: Step[] = [
+      { run: 'all' },
+      { edit: { sis: 'A' }, run: 'all' },
+      { edit: { sis: 'B', hr: ABSENT }, run: 'all' },
+      { edit: { hr: 'C' }, run: 'all' },
+      { run: 'all' },
+    ];
+    await expectAlike({ ...plain, systems, steps }, 'back_there');
+  });
+
+  it('a row that stood in the way unread, and is gone, is made in the next run', async () => {
+    const systems: Scenario['systems'] = { sis: ['source'], hr: ['source', 'target'] };
+    const steps: Step[] = [
+      { run: 'all' },
+      { edit: { sis: 'A', hr: 'C' }, run: ['sis'] },
+      { edit: { hr: ABSENT }, run: 'all' },
+      { run: 'all' },
+    ];
+    await expectAlike({ ...plain, systems, steps }, 'in_the_way');
+  });
+
   it('a source that knew golden knows it again where a question and its decision are undone', async () => {
     const asked: Step[] = [{ edit: { sis: 'B', hr: 'C' }, run: 'all' }, { decide: { keep: true } }];
     const steps: Step[] = [
