@@ -150,6 +150,17 @@ describe('merge scenarios on PostgreSQL', () => {
     await expectAlike({ ...plain, steps }, 'discarded_undone');
   });
 
+  it('an edit of a row that nobody had to write is read, though golden moved beside it', async () => {
+    const systems: Scenario['systems'] = { hr: ['source', 'target'], fin: ['source', 'target'] };
+    const steps: Step[] = [
+      { edit: { fin: 'A' }, run: 'all' },
+      { edit: { hr: 'C', fin: 'B' }, run: 'all' },
+      { edit: { hr: 'D', fin: 'C' }, run: ['fin'] },
+      { run: 'all' },
+    ];
+    await expectAlike({ ...plain, priority: ['fin', 'hr'], systems, steps }, 'unwritten');
+  });
+
   it('what was undone, stands again, and is undone once more is taken out of targets once more', async () => {
     const systems: Scenario['systems'] = { sis: ['source'], hr: ['target'] };
     const undone: Step[] = [{ rollback: 1 }, { rollback: 2 }, { rollback: 1 }];
