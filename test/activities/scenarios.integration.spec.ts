@@ -150,6 +150,11 @@ describe('merge scenarios on PostgreSQL', () => {
     await expectAlike({ ...plain, steps }, 'discarded_undone');
   });
 
+  it('what was discarded is a change once its system said something else', async () => {
+    const steps: Step[] = [...discarded, { run: 'all' }, { edit: { hr: 'C' }, run: 'all' }];
+    await expectAlike({ ...plain, steps }, 'discarded_said_again');
+  });
+
   it('an edit of a row that nobody had to write is read, though golden moved beside it', async () => {
     const systems: Scenario['systems'] = { hr: ['source', 'target'], fin: ['source', 'target'] };
     const steps: Step[] = [
