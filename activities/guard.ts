@@ -76,13 +76,17 @@ const rolledBackRows = (run: RunRef, mappingId: number): string =>
        and b.raw_hash = coalesce(r.hash, '${missingHash}') and not b.discarded)`,
   );
 
-/** What a person discarded after it was rolled back stays out without another question. */
+/** What a person discarded after it was rolled back stays out without another question: a row of which we hold nothing, and that a row
+ *  is gone which is as it was then. Otherwise its image knows what was discarded: said after something else, it is a change. */
 const dropDiscarded = async (client: PoolClient, run: RunRef, mappingId: number): Promise<number> => {
   const staging = stagingOf(run.runId);
   const { rowCount } = await client.query(
     `delete from ${staging.delta(mappingId)} d using rolled_back_inputs b
      where b.mapping_id = ${mappingId} and b.source_key = d.key and b.discarded
-       and b.raw_hash = coalesce((select r.hash from ${staging.raw(mappingId)} r where r.key = d.key), '${missingHash}')`,
+       and b.raw_hash = coalesce((select r.hash from ${staging.raw(mappingId)} r where r.key = d.key), '${missingHash}')
+       and (d.hash is null or d.class = 'm' and exists (
+         select 1 from held_rows r join held_changes h on h.id = r.held_id
+         where r.mapping_id = ${mappingId} and r.source_key = d.key and r.raw_hash is null and r.known_hash = d.hash and h.state = 'discarded'))`,
   );
   return rowCount ?? 0;
 };

@@ -361,12 +361,13 @@ const learnPure = async (
         [run.runId, actual === null ? null : hashOfRow(actual), change.image[0], mapping.version],
       );
     } else if (actual !== null) {
+      await recordFound(client, { run, mapping }, change, actual);
       await client.query(
         `insert into record_images (id, institution_id, system_id, mapping_id, entity_type_id, source_key, golden_id, raw_hash, mapping_version, untold,
            subject_key, created_run, last_run)
          select nextval('image_ids'), $2, $3, $4, $5, $6, g.id, $8, $9, true, g.subject_key, $1, $1 from golden_records g where g.id = $7
-         on conflict (mapping_id, entity_type_id, source_key, sub_key) do update set raw_hash = excluded.raw_hash, untold = true, last_run = $1,
-           mapping_version = excluded.mapping_version`,
+         on conflict (mapping_id, entity_type_id, source_key, sub_key) do update set golden_id = excluded.golden_id, raw_hash = excluded.raw_hash, told_hash = null,
+           untold = true, settled_version = 0, published_version = 0, deleted_run = null, last_run = $1, mapping_version = excluded.mapping_version`,
         [
           run.runId,
           run.institutionId,
@@ -388,6 +389,22 @@ const learnPure = async (
     refused.map(({ change }) => change.image?.[0] ?? null),
   ]);
 };
+
+/** A row that somebody else made is not the run's, though its image is: no rollback takes it away. */
+const recordFound = (
+  client: PoolClient,
+  { run, mapping }: Site,
+  change: TargetChange,
+  actual: RawRow,
+): Promise<unknown> =>
+  client.query(
+    `insert into change_set_entries (run_id, kind, mapping_id, row_id, institution_id, before, after, outcome, subject_key)
+     select $1, 'target', $2, g.id, $3, $5, $6, 'origin_differs', g.subject_key from golden_records g where g.id = $4 on conflict do nothing`,
+    [
+      ...[run.runId, mapping.id, run.institutionId, change.goldenId],
+      ...[cellsJson(change.keyText, actual), cellsJson(change.keyText, change.row)],
+    ],
+  );
 
 const columnsOf = (
   outcomes: readonly TargetOutcome[],

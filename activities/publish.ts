@@ -144,7 +144,7 @@ const finishTarget = async (
     mapping.id,
     asOf,
   ]);
-  if (counts.refused > 0) await lookAgainAtRefused(client, publishing);
+  if (counts.refused + counts.differs > 0) await lookAgainAtUntold(client, publishing);
   const begun = await client.query(
     `insert into watermarks (mapping_id, kind, institution_id, value, run_id) values ($1, 'baseline', $2, $3, $4) on conflict (mapping_id, kind) do nothing`,
     [mapping.id, run.institutionId, asOf, run.runId],
@@ -159,12 +159,12 @@ const finishTarget = async (
   await recordChunk(client, { ...lease, part: `${mapping.id}/counts` }, 0, { counts: total });
 };
 
-/** Records that were refused and have no row yet are looked at in every run, as are rows of which something is untold. */
-const lookAgainAtRefused = (client: PoolClient, { run, mapping, asOf }: Publishing): Promise<unknown> =>
+/** Records that were not told, of which we know no row there, are looked at in every run, as are rows of which something is untold. */
+const lookAgainAtUntold = (client: PoolClient, { run, mapping, asOf }: Publishing): Promise<unknown> =>
   client.query(
     `insert into target_due (golden_id, mapping_id, due, institution_id, subject_key)
      select distinct f.golden_id, f.mapping_id, $3::date, f.institution_id, f.subject_key from findings f
-     where f.run_id = $1 and f.mapping_id = $2 and f.kind = 'target_refused' and f.golden_id is not null
+     where f.run_id = $1 and f.mapping_id = $2 and f.kind in ('target_refused', 'update_origin_differs') and f.golden_id is not null
        and not exists (select 1 from record_images i where i.golden_id = f.golden_id and i.mapping_id = f.mapping_id and i.deleted_run is null)
      on conflict do nothing`,
     [run.runId, mapping.id, asOf],

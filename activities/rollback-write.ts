@@ -326,7 +326,8 @@ const takeBackUndo = async (client: PoolClient, run: RunRef, runId: string): Pro
 /* A run that rolls itself back leaves no change set of its own about it. */
 const isAnother = '$1::bigint <> $2::bigint';
 
-/** Runs that the undo counts as rolled back stand again; those that it made stand are rolled back again. */
+/** Runs that the undo counts as rolled back stand again, as if nobody had undone what they wrote; those that it made stand are rolled back
+ *  again. */
 const remarkRuns = async (client: PoolClient, run: RunRef, runId: string): Promise<void> => {
   await client.query(
     `with marks as (
@@ -338,6 +339,9 @@ const remarkRuns = async (client: PoolClient, run: RunRef, runId: string): Promi
        insert into change_set_entries (run_id, kind, row_id, institution_id, before, after, outcome)
        select $2, 'input', m.id, $3, jsonb_build_object('by', m.before), jsonb_build_object('by', m.after), 'written'
        from marks m where ${isAnother} on conflict do nothing
+     ), anew as (
+       update change_set_entries e set rollback_outcome = null from marks m
+       where e.run_id = m.id and m.after is null and e.rollback_outcome is not null
      ), given as (
        update deliveries d set state = case when m.after is null then 'accepted' else 'rolled_back' end from marks m
        where d.run_id = m.id and d.state = case when m.after is null then 'rolled_back' else 'accepted' end

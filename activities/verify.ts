@@ -15,6 +15,7 @@ import { fenced, readChunks, takeLease, type Chunk } from './lease.js';
 import { asFileRow, hashOfRow } from './projecting.js';
 import { RowLines } from './row-lines.js';
 import { verifyChanged } from './verify-changed.js';
+import { verifyShared } from './verify-shared.js';
 import { isToldOnce, type Verifying } from './verifying.js';
 
 const pageSize = 5_000;
@@ -96,6 +97,11 @@ const writtenBy = (run: RunRef, mapping: MappingRef, from = 'record_images i'): 
 /** Row by row, by key. */
 const verifyKeys = async (verifying: Verifying): Promise<StepCounts> => {
   const { dependencies, run, mapping, connector } = verifying;
+  const { source } = mapping.definition;
+  if (source !== undefined && connector.rows !== undefined)
+    return verifyShared(verifying, connector.rows, source.columns, (client, rows) =>
+      findDiffering(client, verifying, rows),
+    );
   const { rows: written } = await dependencies.hub.read(run.institutionId, async (client) => {
     const candidates = stagingOf(run.runId).candidates(mapping.id);
     const looked =
@@ -114,15 +120,12 @@ const verifyKeys = async (verifying: Verifying): Promise<StepCounts> => {
 };
 
 const verifyPage = async (verifying: Verifying, rows: RowTarget, page: readonly Written[]): Promise<number> => {
-  const { dependencies, lease, mapping, target } = verifying;
-  const source = mapping.definition.source;
-  const read = source === undefined ? target : { ...target, columns: source.columns };
+  const { dependencies, lease, target } = verifying;
   const there = await rows.readRows(
-    read,
+    target,
     page.map(({ key }) => key.split(keySeparator)),
   );
   return fenced(dependencies.hub, lease, async (client) => {
-    if (source !== undefined) return rememberRows(client, verifying, page, there);
     const differing = page.filter(({ key, hash }) => {
       const row = there.get(key);
       return (row === undefined ? null : hashOfRow(row)) !== hash;
@@ -130,32 +133,6 @@ const verifyPage = async (verifying: Verifying, rows: RowTarget, page: readonly 
     await findDiffering(client, verifying, differing);
     return differing.length;
   });
-};
-
-/** The row read back is what the system says now. What it changed of our write (its own spelling) is what it states. */
-const rememberRows = async (
-  client: PoolClient,
-  verifying: Verifying,
-  page: readonly Written[],
-  there: ReadonlyMap<string, RawRow>,
-): Promise<number> => {
-  const found = page.flatMap((written) => {
-    const row = there.get(written.key);
-    return row === undefined ? [] : [{ ...written, raw: JSON.stringify(row) }];
-  });
-  const changed = found.filter(({ raw, hash }) => hash128(raw) !== hash);
-  await client.query(
-    `update record_images i set raw = r.raw, raw_hash = r.hash, mapping_version = $1 from unnest($2::bigint[], $3::text[], $4::uuid[]) as r (id, raw, hash) where i.id = r.id`,
-    [
-      verifying.mapping.version,
-      changed.map(({ id }) => id),
-      changed.map(({ raw }) => raw),
-      changed.map(({ raw }) => hash128(raw)),
-    ],
-  );
-  const gone = page.filter(({ key }) => !there.has(key));
-  await findDiffering(client, verifying, gone);
-  return gone.length;
 };
 
 const findDiffering = async (

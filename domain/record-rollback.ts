@@ -1,5 +1,5 @@
 import type { GoldenGroup, Stated } from './canonical.js';
-import { planGroupRollback, rebase } from './rollback.js';
+import { firstSetBy, planGroupRollback, rebase } from './rollback.js';
 import type { GoldenState } from './record-merge.js';
 
 /** A whole row of `record_images` with its identifiers, as the change set keeps it. */
@@ -64,6 +64,13 @@ const restorationsAt = (
   index: number,
 ): Map<number, number> => new Map(states.map(([version, state]) => [version, groupAt(state, index).version]));
 
+/** A record that a run left alone, as it found it: undos may have set back to that since, as new versions. */
+const asFound = (current: GoldenState, states: readonly (readonly [number, GoldenState | null])[]): GoldenState => ({
+  ...current,
+  version: firstSetBy(current.version, new Map(states.map(([version, state]) => [version, state?.version ?? 0]))),
+  versions: current.versions.map((version, index) => firstSetBy(version, restorationsAt(states, index))),
+});
+
 /** A record that a run made ends again: what it said is kept in its versions. */
 const endedState = (current: GoldenState, version: number): GoldenState => ({
   ...current,
@@ -90,25 +97,25 @@ const rebased = (row: ImageRow, before: GoldenState | null, version: number, gro
 const readSince = ({ current, afterReadRun }: RollbackImage): boolean =>
   current !== null && String(current.read_run ?? '') !== (afterReadRun ?? '');
 
-/** An image is set back unless its system was read with something else since. */
+/** An image is set back unless its system was read with something else since. What was settled against the value that stands then is
+ *  settled against its version.
+ *  @param comesBack the rollback sets the record back: that goes for images that the run did not touch, too */
 const planImages = (
   input: RollbackInput,
-  before: GoldenState | null,
+  found: GoldenState | null,
   version: number,
-  groups: number,
-  moved: boolean,
-): RollbackPlan['images'] =>
-  input.images.flatMap((image): RollbackPlan['images'][number][] => {
-    if (image.before === undefined) {
-      // Untouched by the run: what was settled against the value that comes back is settled against it again.
-      return moved && image.current !== null
-        ? [{ id: image.id, row: rebased(image.current, before, version, groups) }]
-        : [];
-    }
+  comesBack: boolean,
+): RollbackPlan['images'] => {
+  const { current } = input;
+  const hasMoved = comesBack || found?.versions.some((one, index) => one !== current.versions[index]) === true;
+  const now = (row: ImageRow): ImageRow => (hasMoved ? rebased(row, found, version, current.values.length) : row);
+  return input.images.flatMap((image): RollbackPlan['images'][number][] => {
+    if (image.before === undefined)
+      return comesBack && image.current !== null ? [{ id: image.id, row: now(image.current) }] : [];
     if (readSince(image)) return [];
-    if (image.before === null) return [{ id: image.id, row: null }];
-    return [{ id: image.id, row: moved ? rebased(image.before, before, version, groups) : image.before }];
+    return [{ id: image.id, row: image.before === null ? null : now(image.before) }];
   });
+};
 
 /** What a made record was, told by what is now: groups that stand in version 1 are as they were made; any other was changed. */
 const asMade = ({ mergedInto: _mergedInto, ...current }: GoldenState): GoldenState => ({
@@ -154,8 +161,17 @@ export const planRecordRollback = (input: RollbackInput): RollbackPlan => {
   if (statusMoved || cannotComeBack || plans.some(({ outcome }) => outcome === 'kept')) return keptPlan(goldenId);
   const reversed =
     before === null || before.status !== current.status || plans.some(({ outcome }) => outcome === 'reversed');
-  const images = planImages(input, before, version, current.values.length, reversed);
-  if (!reversed) return { goldenId, kept: false, golden: null, restores: 0, images };
+  if (!reversed) {
+    const found = input.before ?? asFound(current, restored);
+    return {
+      goldenId,
+      kept: false,
+      golden: null,
+      restores: 0,
+      images: planImages(input, found, current.version, false),
+    };
+  }
+  const images = planImages(input, before, version, true);
   const golden =
     before === null
       ? endedState(current, version)

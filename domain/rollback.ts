@@ -23,7 +23,7 @@ export type GroupRollback =
   | { readonly outcome: 'untouched' };
 
 /** The version that first set what a version holds: rollbacks are followed back. */
-const firstSetBy = (version: number, restorations: ReadonlyMap<number, number> | undefined): number => {
+export const firstSetBy = (version: number, restorations: ReadonlyMap<number, number> | undefined): number => {
   const restored = restorations?.get(version);
   return restored === undefined || restored >= version ? version : firstSetBy(restored, restorations);
 };
@@ -49,17 +49,16 @@ export const rebase = (settled: number, restored: GoldenGroup, version: number):
 
 /** The statement that a rollback leaves: as before the run, unless its system was read with something else since. */
 export const planStatementRollback = (
-  history: { readonly before: Statement | null; readonly after: Statement | null; readonly current: Statement | null },
+  { before, readSince }: { readonly before: Statement | null; readonly readSince: boolean },
   restored: GoldenGroup,
   version: number,
-): { readonly outcome: 'restored'; readonly statement: Statement | null } | { readonly outcome: 'kept' } => {
-  const { before, after, current } = history;
-  if ((current?.value ?? null) !== (after?.value ?? null)) return { outcome: 'kept' };
-  return {
-    outcome: 'restored',
-    statement: before === null ? null : { ...before, settled: rebase(before.settled, restored, version) },
-  };
-};
+): { readonly outcome: 'restored'; readonly statement: Statement | null } | { readonly outcome: 'kept' } =>
+  readSince
+    ? { outcome: 'kept' }
+    : {
+        outcome: 'restored',
+        statement: before === null ? null : { ...before, settled: rebase(before.settled, restored, version) },
+      };
 
 /** Whether an image that was party to a question says something else since: the question cannot open again as it stood. */
 export const hasPartyChanged = (

@@ -137,17 +137,74 @@ describe('merge scenarios on PostgreSQL', () => {
     await expectAlike({ ...plain, systems, steps: later }, 'later');
   });
 
-  it('what was discarded is asked about again where that is undone', async () => {
+  const discarded: Step[] = [
+    { edit: { sis: 'A', hr: 'A' }, run: 'all' },
+    { edit: { hr: 'C' }, run: 'all' },
+    { rollback: 1 },
+    { run: 'all' },
+    { decide: { apply: false } },
+  ];
+
+  it('what was discarded is asked about again where that is undone, and stays out where the undo is undone', async () => {
+    const steps: Step[] = [...discarded, { rollback: 4 }, { run: 'all' }, { rollback: 5 }, { run: 'all' }];
+    await expectAlike({ ...plain, steps }, 'discarded_undone');
+  });
+
+  it('what was discarded is a change once its system said something else', async () => {
+    const steps: Step[] = [...discarded, { run: 'all' }, { edit: { hr: 'C' }, run: 'all' }];
+    await expectAlike({ ...plain, steps }, 'discarded_said_again');
+  });
+
+  it('an edit of a row that nobody had to write is read, though golden moved beside it', async () => {
+    const systems: Scenario['systems'] = { hr: ['source', 'target'], fin: ['source', 'target'] };
     const steps: Step[] = [
-      { edit: { sis: 'A', hr: 'A' }, run: 'all' },
-      { edit: { hr: 'C' }, run: 'all' },
-      { rollback: 1 },
-      { run: 'all' },
-      { decide: { apply: false } },
-      { rollback: 4 },
+      { edit: { fin: 'A' }, run: 'all' },
+      { edit: { hr: 'C', fin: 'B' }, run: 'all' },
+      { edit: { hr: 'D', fin: 'C' }, run: ['fin'] },
       { run: 'all' },
     ];
-    await expectAlike({ ...plain, steps }, 'discarded_undone');
+    await expectAlike({ ...plain, priority: ['fin', 'hr'], systems, steps }, 'unwritten');
+  });
+
+  it('what was undone, stands again, and is undone once more is taken out of targets once more', async () => {
+    const systems: Scenario['systems'] = { sis: ['source'], hr: ['target'] };
+    const undone: Step[] = [{ rollback: 1 }, { rollback: 2 }, { rollback: 1 }];
+    const steps: Step[] = [{ run: 'all' }, { edit: { sis: 'A' }, run: 'all' }, ...undone];
+    await expectAlike({ ...plain, systems, steps }, 'undone_again');
+  });
+
+  it('a row that comes back in a target is known there again, and is told', async () => {
+    const systems: Scenario['systems'] = { sis: ['source'], hr: ['target'] };
+    const steps: Step[] = [
+      { run: 'all' },
+      { edit: { sis: 'A' }, run: 'all' },
+      { edit: { sis: 'B', hr: ABSENT }, run: 'all' },
+      { edit: { hr: 'C' }, run: 'all' },
+      { run: 'all' },
+    ];
+    await expectAlike({ ...plain, systems, steps }, 'back_there');
+  });
+
+  it('a row that stood in the way unread, and is gone, is made in the next run', async () => {
+    const systems: Scenario['systems'] = { sis: ['source'], hr: ['source', 'target'] };
+    const steps: Step[] = [
+      { run: 'all' },
+      { edit: { sis: 'A', hr: 'C' }, run: ['sis'] },
+      { edit: { hr: ABSENT }, run: 'all' },
+      { run: 'all' },
+    ];
+    await expectAlike({ ...plain, systems, steps }, 'in_the_way');
+  });
+
+  it('a source that knew golden knows it again where a question and its decision are undone', async () => {
+    const asked: Step[] = [{ edit: { sis: 'B', hr: 'C' }, run: 'all' }, { decide: { keep: true } }];
+    const steps: Step[] = [
+      { edit: { sis: 'A', hr: 'A' }, run: 'all' },
+      ...asked,
+      { rollback: 1 },
+      { edit: { sis: 'D', hr: 'A' }, run: 'all' },
+    ];
+    await expectAlike({ ...plain, steps }, 'knows');
   });
 
   it('a record does not end under a source that says something else since', async () => {

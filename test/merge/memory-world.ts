@@ -20,6 +20,8 @@ interface Image {
   raw: Value;
   published: number;
   live: boolean;
+  /** The run that last took in what its system said. */
+  readBy: number | null;
 }
 
 /** The run that opened a question (a decision is its child) and the one that last changed it. */
@@ -46,6 +48,12 @@ interface Store {
   heldOver: Map<string, Value>;
   heldAsked: Asked | null;
 }
+
+/** One of which nothing was settled. */
+const newImage = (raw: Value): Image => ({
+  statement: { value: null, state: 'live', settled: 0 },
+  ...{ raw, published: 0, live: true, readBy: null },
+});
 
 const copyOf = (store: Store): Store => ({
   ...store,
@@ -138,19 +146,23 @@ const inspectImage = ({ statement, raw, live, published }: Image, version: numbe
       }
     : { value: null, state: 'live', raw: ABSENT, live, accepted: false, told: false, current: false };
 
-/** A run that found nothing to do for the record has nothing to undo either. */
+/** A run that found nothing to do for the record has nothing to undo of it either; it may have held something. */
 const changedNothing = ({ before, after, written, read }: ChangeSet): boolean =>
   written.length === 0 && read.size === 0 && JSON.stringify(plain(before)) === JSON.stringify(plain(after));
 
 const plain = (store: Store): unknown => ({
   ...store,
   images: inOrder(store.images),
-  rolledBackInputs: null,
-  held: inOrder(store.held),
+  ...{ rolledBackInputs: null, held: null, heldOver: null, heldAsked: null },
 });
 
 const statementsOf = ({ images }: Store): Map<string, Statement> =>
   new Map([...images].flatMap(([system, { live, statement }]) => (live ? [[system, statement]] : [])));
+
+const rawOf = (image: Image | undefined): Value => (image?.live === true ? image.raw : ABSENT);
+
+const hasReadSince = (then: Image | undefined, now: Image | undefined): boolean =>
+  now !== undefined && now.readBy !== (then?.readBy ?? null);
 
 const inOrder = <T>(map: ReadonlyMap<string, T>): [string, T][] =>
   [...map].sort(([left], [right]) => keyed(left, right));
@@ -243,13 +255,11 @@ export class MemoryWorld implements ScenarioWorld {
       store.heldOver.set(system, known);
       return;
     }
-    store.rolledBackInputs.delete(system);
     if (value !== known) incoming.set(system, value);
   }
 
   private known(system: string): Value {
-    const image = this.store.images.get(system);
-    return image?.live === true ? image.raw : ABSENT;
+    return rawOf(this.store.images.get(system));
   }
 
   private askAboutHeld(before: ReadonlyMap<string, Value>): void {
@@ -278,18 +288,16 @@ export class MemoryWorld implements ScenarioWorld {
       .map((system) => this.party(system, incoming))
       .filter((party): party is Party => party !== null);
     const plan = planGroup(store.golden, this.policy, parties);
+    const readBy = this.changeSets.length;
     for (const [system, value] of incoming) {
       const image = store.images.get(system);
       if (value === ABSENT) {
-        if (image !== undefined) image.live = false;
-      } else if (image?.live === true) image.raw = value;
-      else {
-        const statement: Statement = { value: null, state: 'live', settled: 0 };
-        store.images.set(system, { statement, raw: value, published: 0, live: true });
-      }
+        if (image !== undefined) Object.assign(image, { live: false, readBy });
+      } else if (image?.live === true) Object.assign(image, { raw: value, readBy });
+      else store.images.set(system, { ...newImage(value), readBy });
     }
     const alive = this.systems('source').some((system) => store.images.get(system)?.live === true);
-    if (!alive) {
+    if (!alive && !store.golden.sticky) {
       if (store.exists) {
         store.version += 1;
         store.exists = false;
@@ -359,10 +367,12 @@ export class MemoryWorld implements ScenarioWorld {
     if (!isDue(store.golden, known, image?.live === true ? image.published : 0)) return;
     const desired = desiredValue(store.golden, known);
     if (desired === null) return;
-    const seen = image?.live === true ? image.raw : ABSENT;
+    const seen = rawOf(image);
     // What we saw last of a row that waits in a question is the input that is held: it is not written meanwhile.
     const waits = store.held.has(system) && this.actual.get(system) !== fromText(desired);
-    if (waits || this.write(system, seen, fromText(desired)) === 'origin_differs') {
+    // Nobody looks there where what we saw last, and told, is what is to stand there.
+    const stands = known !== null && known.settled > 0 && seen === fromText(desired);
+    if (waits || (!stands && this.write(system, seen, fromText(desired)) === 'origin_differs')) {
       this.originDiffers(system, image);
       return;
     }
@@ -371,6 +381,7 @@ export class MemoryWorld implements ScenarioWorld {
       raw: fromText(desired),
       published: store.golden.version,
       live: true,
+      readBy: image?.readBy ?? null,
     });
   }
 
@@ -382,7 +393,7 @@ export class MemoryWorld implements ScenarioWorld {
       this.events.push({ kind: 'saw', system, value: raw });
       const value = raw === ABSENT ? null : this.stated(raw);
       const statement: Statement = { value, state: 'live', settled: 0 };
-      this.store.images.set(system, { statement, raw, published: 0, live: raw !== ABSENT });
+      this.store.images.set(system, { ...newImage(raw), statement, live: raw !== ABSENT });
     } else if (image !== undefined) image.statement = afterRefusedWrite(image.statement);
   }
 
@@ -408,9 +419,16 @@ export class MemoryWorld implements ScenarioWorld {
     const held = new Map([...store.held].filter(([system]) => this.known(system) === store.heldOver.get(system)));
     store.held = new Map();
     store.heldAsked = null;
-    for (const system of held.keys()) store.rolledBackInputs.delete(system);
+    for (const [system, value] of held) this.forgetInput(system, value);
     if (apply) this.merge(held);
     else for (const [system, value] of held) this.discard(system, value);
+  }
+
+  private forgetInput(system: string, value: Value): void {
+    const { rolledBackInputs } = this.store;
+    const left = rolledBackInputs.get(system)?.filter((one) => one !== value) ?? [];
+    if (left.length > 0) rolledBackInputs.set(system, left);
+    else rolledBackInputs.delete(system);
   }
 
   /** What a person discards is known and overruled, also where it is the first that we hold of its system. */
@@ -420,8 +438,7 @@ export class MemoryWorld implements ScenarioWorld {
       if (image !== undefined) image.live = false;
       return;
     }
-    const statement: Statement = { value: null, state: 'live', settled: 0 };
-    this.store.images.set(system, image?.live === true ? image : { statement, raw: value, published: 0, live: true });
+    this.store.images.set(system, image?.live === true ? image : newImage(value));
     this.settle([planDiscard(system, this.stated(value), this.is(system, 'target'))]);
     const discarded = this.store.images.get(system);
     if (discarded !== undefined) discarded.raw = value;
@@ -537,9 +554,8 @@ export class MemoryWorld implements ScenarioWorld {
     before: Store,
     restored: GoldenGroup,
   ): ReturnType<typeof planStatementRollback> {
-    const of = (image: Image | undefined): Statement | null => (image?.live === true ? image.statement : null);
     return planStatementRollback(
-      { before: of(was), after: of(became), current: of(current) },
+      { before: was?.live === true ? was.statement : null, readSince: hasReadSince(became, current) },
       before.golden,
       restored.version,
     );
@@ -551,13 +567,13 @@ export class MemoryWorld implements ScenarioWorld {
     return hasPartyChanged(before.conflict?.candidates ?? [], statementsOf(after), statementsOf(store));
   }
 
-  /** Whether sources say something of a record that this run brought about, and did not say it then. */
+  /** Whether a record that this run brought about is of sources that were read since. */
   private joinedSince({ before, after }: ChangeSet): boolean {
     if (before.exists || !after.exists) return false;
-    const [now, then] = [statementsOf(this.store), statementsOf(after)];
-    return this.systems('source').some(
-      (system) => now.has(system) && now.get(system)?.value !== then.get(system)?.value,
-    );
+    return this.systems('source').some((system) => {
+      const image = this.store.images.get(system);
+      return image?.live === true && hasReadSince(after.images.get(system), image);
+    });
   }
 
   /** Sets a target back from the last that a run wrote there to what it held before; false where it was edited since. */
@@ -565,11 +581,18 @@ export class MemoryWorld implements ScenarioWorld {
     const ours = written.filter((one) => one.system === system);
     const [first, last] = [ours[0], ours.at(-1)];
     if (first === undefined || last === undefined) return true;
-    const image = this.store.images.get(system);
-    const stands = (image?.live === true ? image.raw : ABSENT) === last.after;
-    if (stands && this.write(system, last.after, first.before) !== 'origin_differs') return true;
+    if (this.actual.get(system) === first.before) return true;
+    if (this.lastSeen(system) === last.after && this.write(system, last.after, first.before) !== 'origin_differs')
+      return true;
     this.findings.push(`kept_changed_since:${system}`);
     return false;
+  }
+
+  /** What a system held when we had to do with it last, whatever was undone of what we know. */
+  private lastSeen(system: string): Value {
+    const last = this.events.findLast((event) => event.system === system);
+    if (last === undefined) return ABSENT;
+    return last.kind === 'wrote' ? last.after : last.value;
   }
 
   /** What was read by the run comes again as one question; a rollback of a rollback takes that back, and closes it. What the
@@ -600,8 +623,7 @@ export class MemoryWorld implements ScenarioWorld {
     const { store } = this;
     for (const [system, value] of store.held) {
       const image = store.images.get(system);
-      const same = (image?.live === true ? image.raw : ABSENT) === value;
-      if (same) store.rolledBackInputs.delete(system);
+      const same = rawOf(image) === value;
       if (same || store.rolledBackInputs.get(system)?.includes(value) !== true) store.held.delete(system);
     }
     if (store.held.size === 0) store.heldAsked = null;
