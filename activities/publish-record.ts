@@ -12,6 +12,7 @@ import { encodeTextArray } from '../platform/copy-sink.js';
 import { hash128 } from '../platform/hash.js';
 import type { InstitutionContext, MappingRef } from './context.js';
 import { hashOfRow, type Judged, type TargetChange } from './projecting.js';
+import { identifyTold } from './told-identifiers.js';
 
 export interface TargetOutcome {
   readonly change: TargetChange;
@@ -493,6 +494,7 @@ const tellOne = async (
       `update record_images set read_hash = coalesce(read_hash, raw_hash), raw = $2, raw_hash = $3, published_version = $4 where id = $1`,
       [image[0], raw, hash128(raw), golden.version],
     );
+    if (stated !== null) await identifyTold(client, image[0], stated);
     return;
   }
   const packed = packStatements(
@@ -500,11 +502,11 @@ const tellOne = async (
       compiled.rootGroups.includes(index) ? statement : { ...statement, settled: golden.version },
     ),
   );
-  await client.query(
+  const { rows } = await client.query<{ id: string }>(
     `insert into record_images (id, institution_id, system_id, mapping_id, entity_type_id, source_key, golden_id, raw, raw_hash, mapping_version,
        statements, states, settled_version, settled, published_version, subject_key, created_run, last_run)
      values (nextval('image_ids'), $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $1, $1)
-     on conflict (mapping_id, entity_type_id, source_key, sub_key) do nothing`,
+     on conflict (mapping_id, entity_type_id, source_key, sub_key) do nothing returning id::text`,
     [
       run.runId,
       run.institutionId,
@@ -524,6 +526,7 @@ const tellOne = async (
       row.subject,
     ],
   );
+  for (const { id } of rows) if (stated !== null) await identifyTold(client, id, stated);
 };
 
 /** The statements of a shared image; derived from its raw row where only that is kept. */
