@@ -15,6 +15,8 @@ export interface ActivityDependencies {
   readonly cancelled: () => AbortSignal | undefined;
   /** Rows of a source are told apart in memory up to so many, by default 2,000,000. */
   readonly mostKnown?: number;
+  /** Changed rows are told to a target in chunks from so many on, by default 500. */
+  readonly fewestInChunks?: number;
   /** A place where fault tests may end the process. */
   readonly crashPoint: (name: string) => void;
 }

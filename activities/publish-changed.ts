@@ -20,7 +20,7 @@ const chunkSize = 2_500;
 /** While the target changes the rows of one chunk, the next one is projected. */
 const lanes = 2;
 /** Fewer are told as quickly row by row. */
-const fewest = 500;
+const fewestInChunks = 500;
 const pieceSize = 64 * 1024;
 
 /** The part under which chunks are recorded, for whoever verifies them: golden ids, rows, the digest of these as they stand. */
@@ -63,12 +63,13 @@ interface CandidateChunk {
 }
 
 /** None where the candidates are few. The first is half a chunk: lanes side by side then wait for different things. */
-const chunksOf = async (client: PoolClient, { run, mapping }: Publishing): Promise<CandidateChunk[]> => {
+const chunksOf = async (client: PoolClient, { dependencies, run, mapping }: Publishing): Promise<CandidateChunk[]> => {
   const { rows } = await client.query<{ first: string; last: string; size: number }>(
     `select min(golden_id)::text as first, max(golden_id)::text as last, count(*)::integer as size
      from (select golden_id, (row_number() over (order by golden_id) - 1 + ${chunkSize / 2}) / ${chunkSize} as chunk
        from ${stagingOf(run.runId).candidates(mapping.id)}) c group by chunk order by chunk`,
   );
+  const fewest = dependencies.fewestInChunks ?? fewestInChunks;
   if (rows.reduce((sum, { size }) => sum + size, 0) < fewest) return [];
   return rows.map(({ first, last, size }) => ({ range: [BigInt(first), BigInt(last)], size }));
 };

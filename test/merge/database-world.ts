@@ -206,6 +206,53 @@ const powerSet = (items: readonly string[]): string[][] =>
     .reduce<string[][]>((sets, item) => [...sets, ...sets.map((set) => [...set, item])], [[]])
     .filter((set) => set.length > 0);
 
+/** The run that a batch of decisions is about. */
+export const parentOfBatch = (hub: Hub, institutionId: number, batchId: string): Promise<string | null> =>
+  hub.read(institutionId, async (client) => {
+    const { rows } = await client.query<{ id: string | null }>(
+      'select parent_run_id::text as id from decision_batches where id = $1',
+      [batchId],
+    );
+    return rows[0]?.id ?? null;
+  });
+
+export interface NewBatch {
+  readonly institutionId: number;
+  readonly jobId: number;
+  readonly kind: string;
+  readonly parent: string | null;
+  readonly items: readonly object[];
+}
+
+/** What a person decided, as the API stores it. */
+export const insertBatch = async (
+  client: pg.PoolClient,
+  { institutionId, jobId, kind, parent, items }: NewBatch,
+): Promise<string> => {
+  const { rows } = await client.query<{ id: string }>(
+    `insert into decision_batches (institution_id, job_id, kind, parent_run_id, actor, items) values ($1, $2, $3, $4, 'test', $5) returning id::text`,
+    [institutionId, jobId, kind, parent, JSON.stringify(items)],
+  );
+  return rows[0]?.id ?? '';
+};
+
+type Choice = { readonly take: string } | { readonly keep: true } | { readonly value: Value };
+
+/** A decision of a question about a value, as it is stored. */
+export const choiceOf = ({ take, keep, value }: NonNullable<Step['decide']>): Choice =>
+  take !== undefined ? { take } : keep === true ? { keep } : { value: value ?? null };
+
+export interface StoredCandidate {
+  readonly value: string;
+  readonly systems: readonly string[];
+}
+
+/** Candidates of a question: value → systems. */
+export const candidatesOf = (candidates: readonly StoredCandidate[]): Record<string, string[]> =>
+  Object.fromEntries(
+    candidates.map(({ value, systems }) => [(JSON.parse(value) as Value) ?? '(empty)', [...systems].sort()]),
+  );
+
 /** One scenario on real PostgreSQL, each system a table. */
 export class DatabaseWorld implements ScenarioWorld {
   private readonly runs: string[] = [];
@@ -242,23 +289,13 @@ export class DatabaseWorld implements ScenarioWorld {
     world.institutionId = applied.institutionId;
     const loaded = await loadConfiguration(hub, applied.institutionId);
     world.jobs = new Map(loaded.jobs.map((job) => [job.definition.name, job.id]));
-    if (conductor instanceof DirectConductor) conductor.parentOf = (id, batch) => world.parentOf(id, batch);
+    if (conductor instanceof DirectConductor) conductor.parentOf = (id, batch) => parentOfBatch(hub, id, batch);
     return world;
   }
 
   async close(): Promise<void> {
     await this.systems.end();
     await this.hub.close();
-  }
-
-  private async parentOf(institutionId: number, batchId: string): Promise<string | null> {
-    return this.hub.read(institutionId, async (client) => {
-      const { rows } = await client.query<{ id: string | null }>(
-        'select parent_run_id::text as id from decision_batches where id = $1',
-        [batchId],
-      );
-      return rows[0]?.id ?? null;
-    });
   }
 
   async edit(values: Readonly<Record<string, Value>>): Promise<void> {
@@ -309,19 +346,11 @@ export class DatabaseWorld implements ScenarioWorld {
     const [open] = rows;
     if (open === undefined) throw new Error('there is no question to decide');
     const kind = decision.apply === true ? 'release' : held ? 'discard' : 'decision';
-    const choice =
-      decision.take !== undefined
-        ? { take: decision.take }
-        : decision.keep === true
-          ? { keep: true }
-          : { value: decision.value ?? null };
+    const choice = choiceOf(decision);
     const value = 'value' in choice ? { value: JSON.stringify(choice.value) } : {};
     const items = held ? [{ heldId: open.id }] : [{ conflictId: open.id, choice, ...value }];
-    const batch = await client.query<{ id: string }>(
-      `insert into decision_batches (institution_id, job_id, kind, parent_run_id, actor, items) values ($1, $2, $3, $4, 'test', $5) returning id::text`,
-      [this.institutionId, open.job, kind, open.run, JSON.stringify(items)],
-    );
-    const batchId = batch.rows[0]?.id ?? '';
+    const { institutionId } = this;
+    const batchId = await insertBatch(client, { institutionId, jobId: open.job, kind, parent: open.run, items });
     if (held) {
       await client.query(`update held_changes set state = $2, batch_id = $3, decided_by = 'test' where id = $1`, [
         open.id,
@@ -344,11 +373,8 @@ export class DatabaseWorld implements ScenarioWorld {
         JSON.stringify(key),
       ]);
       const items = [{ goldenId: rows[0]?.id, group: 'v', value: JSON.stringify(value) }];
-      const batch = await client.query<{ id: string }>(
-        `insert into decision_batches (institution_id, job_id, kind, actor, items) values ($1, $2, 'override', 'test', $3) returning id::text`,
-        [this.institutionId, jobId, JSON.stringify(items)],
-      );
-      return batch.rows[0]?.id ?? '';
+      const { institutionId } = this;
+      return insertBatch(client, { institutionId, jobId, kind: 'override', parent: null, items });
     });
     this.done(await this.conductor.settle(this.institutionId, jobId, batchId, 'decision'));
   }
@@ -385,16 +411,14 @@ export class DatabaseWorld implements ScenarioWorld {
   }
 
   private async question(client: pg.PoolClient): Promise<Expectation['question']> {
-    const value = await client.query<{ candidates: readonly { value: string; systems: readonly string[] }[] }>(
+    const value = await client.query<{ candidates: readonly StoredCandidate[] }>(
       `select candidates from sync_conflict_resolutions where state = 'open' and group_name = 'v'`,
     );
     const [open] = value.rows;
     if (open !== undefined) {
       return {
         kind: 'value',
-        candidates: Object.fromEntries(
-          open.candidates.map((one) => [(JSON.parse(one.value) as Value) ?? '(empty)', [...one.systems].sort()]),
-        ),
+        candidates: candidatesOf(open.candidates),
       };
     }
     const held = await client.query<{ system: string; raw: string | null }>(

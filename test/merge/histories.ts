@@ -62,7 +62,7 @@ const roles = fc.constantFrom<readonly ('source' | 'target')[]>(
 );
 
 /** 2 to 4 systems of which at least one is a source. */
-const surroundings = (strategies: readonly Scenario['strategy'][]): fc.Arbitrary<Scenario> =>
+export const surroundings = (strategies: readonly Scenario['strategy'][]): fc.Arbitrary<Scenario> =>
   fc
     .array(roles, { minLength: 2, maxLength: 4 })
     .filter((all) => all.some((role) => role.includes('source')))
@@ -79,11 +79,12 @@ const surroundings = (strategies: readonly Scenario['strategy'][]): fc.Arbitrary
     });
 
 /** The first move makes the record known, so that histories do not begin with undoing nothing. */
-const opening: fc.Arbitrary<Move> = fc.record({
-  kind: fc.constant('run' as const),
-  edits: fc.array(fc.record({ system: fc.nat(3), value: present }), { minLength: 1, maxLength: 4 }),
-  read: fc.constant(null),
-});
+export const openings = (fewestEdits: number): fc.Arbitrary<Move> =>
+  fc.record({
+    kind: fc.constant('run' as const),
+    edits: fc.array(fc.record({ system: fc.nat(3), value: present }), { minLength: fewestEdits, maxLength: 4 }),
+    read: fc.constant(null),
+  });
 
 export const worldStrategies = [
   'three_way',
@@ -101,7 +102,7 @@ export const histories = (
   strategies: readonly Scenario['strategy'][] = worldStrategies,
 ): fc.Arbitrary<History> =>
   fc
-    .record({ scenario: surroundings(strategies), first: opening, rest: fc.array(move, { maxLength }) })
+    .record({ scenario: surroundings(strategies), first: openings(1), rest: fc.array(move, { maxLength }) })
     .map(({ scenario, first, rest }) => ({ scenario, moves: [first, ...rest] }));
 
 export const systemsOf = (scenario: Scenario, role?: 'source' | 'target'): string[] =>

@@ -468,6 +468,11 @@ export class MemoryWorld implements ScenarioWorld {
     });
   }
 
+  /** A run of which another record was the cause; its child, where that run was one. */
+  async idle(parent: number | null): Promise<void> {
+    this.record(parent, null, () => this.publish());
+  }
+
   async rollback(run: number): Promise<void> {
     this.record(null, run, () => this.rollBackWithChildren(run));
   }
