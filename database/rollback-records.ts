@@ -122,10 +122,10 @@ export const readRollbackInputs = async (
      order by c.golden_id`,
     [runId, takenBack, ...parameters],
   );
-  return rows.map(toInput);
+  return rows.map((row) => toInput(row, runId));
 };
 
-const toInput = (row: PageRow): RollbackInput => {
+const toInput = (row: PageRow, runId: string): RollbackInput => {
   const current = new Map((row.images ?? []).map((image) => [String(image.id), image]));
   const touched = new Map((row.touched ?? []).map((one) => [one.id, one]));
   const ids = [...new Set([...touched.keys(), ...current.keys()])];
@@ -143,12 +143,23 @@ const toInput = (row: PageRow): RollbackInput => {
       return {
         id,
         before: one === undefined ? undefined : one.before,
-        afterReadRun: one?.read_run ?? null,
+        readSince: isReadSince(current.get(id), one, runId),
         current: current.get(id) ?? null,
         keyTaken: one?.taken ?? false,
       };
     }),
   };
+};
+
+/** @param touched what the run left of it; undefined: it did not touch it */
+const isReadSince = (
+  current: ImageRow | undefined,
+  touched: { readonly read_run: string | null } | undefined,
+  runId: string,
+): boolean => {
+  if (current === undefined) return false;
+  const reading = String(current.read_run ?? '');
+  return touched === undefined ? BigInt(reading) > BigInt(runId) : reading !== (touched.read_run ?? '');
 };
 
 /** Records that a run put together or parted: they are taken back together or not at all. */

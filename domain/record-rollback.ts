@@ -32,8 +32,8 @@ export interface RollbackImage {
   readonly id: string;
   /** Null: the run made the image; undefined: the run did not touch it. */
   readonly before: ImageRow | null | undefined;
-  /** The run that last read it, as the run that is rolled back left it. */
-  readonly afterReadRun: string | null;
+  /** Its system was read with something else than what the run that is rolled back left. */
+  readonly readSince: boolean;
   /** Null: it is not there any more. */
   readonly current: ImageRow | null;
   /** Another image has its key now: it cannot come back beside it. */
@@ -94,9 +94,6 @@ const rebased = (row: ImageRow, before: GoldenState | null, version: number, gro
   };
 };
 
-const readSince = ({ current, afterReadRun }: RollbackImage): boolean =>
-  current !== null && String(current.read_run ?? '') !== (afterReadRun ?? '');
-
 /** An image is set back unless its system was read with something else since. What was settled against the value that stands then is
  *  settled against its version.
  *  @param comesBack the rollback sets the record back: that goes for images that the run did not touch, too */
@@ -110,9 +107,9 @@ const planImages = (
   const hasMoved = comesBack || found?.versions.some((one, index) => one !== current.versions[index]) === true;
   const now = (row: ImageRow): ImageRow => (hasMoved ? rebased(row, found, version, current.values.length) : row);
   return input.images.flatMap((image): RollbackPlan['images'][number][] => {
+    if (image.readSince) return [];
     if (image.before === undefined)
       return comesBack && image.current !== null ? [{ id: image.id, row: now(image.current) }] : [];
-    if (readSince(image)) return [];
     return [{ id: image.id, row: image.before === null ? null : now(image.before) }];
   });
 };
@@ -139,7 +136,7 @@ export const planRecordRollback = (input: RollbackInput): RollbackPlan => {
   const restored = [...input.restorations];
   // A record may not end under an image that stays.
   const staysBehind = (image: RollbackImage): boolean =>
-    image.before !== undefined && readSince(image) && (image.current?.deleted_run ?? null) === null;
+    image.before !== undefined && image.readSince && (image.current?.deleted_run ?? null) === null;
   const joinedSince = input.joinedSince || (before === null && input.images.some(staysBehind));
   const plans = current.values.map((_, index) =>
     planGroupRollback(
