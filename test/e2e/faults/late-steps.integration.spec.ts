@@ -12,11 +12,11 @@ import { Campus } from '../campus.js';
 
 jest.setTimeout(300_000);
 
-/** One attempt that sleeps before its transactions, and is told when it may go on. */
+/** One attempt that sleeps before its transactions, and is told when it may go on. Two that begin side by side sleep and wake together. */
 class Sleeper {
   private left: number;
   private depth = 0;
-  private wake: (() => void) | null = null;
+  private wakes: (() => void)[] = [];
   private fallAsleep: () => void = () => undefined;
   private rest: Promise<void> = Promise.resolve();
   slept = false;
@@ -58,7 +58,7 @@ class Sleeper {
     this.left -= 1;
     this.transactions += 1;
     if (this.left >= 0) return;
-    const woken = new Promise<void>((resolve) => (this.wake = resolve));
+    const woken = new Promise<void>((resolve) => this.wakes.push(resolve));
     this.slept = true;
     this.fallAsleep();
     await woken;
@@ -80,7 +80,9 @@ class Sleeper {
   async goOn(transactions: number): Promise<void> {
     if (this.over) return;
     this.left = transactions - 1;
-    await this.untilRest(() => this.wake?.());
+    await this.untilRest(() => {
+      for (const wake of this.wakes.splice(0)) wake();
+    });
   }
 
   private async untilRest(act: () => void): Promise<void> {
