@@ -106,7 +106,23 @@ export const benchFirstLoad = async (site: BenchSite): Promise<Figure[]> => {
 
 interface BudgetedPair extends Pair {
   readonly budget: number;
+  /** The budget by the floor of this very run, where that is told apart. */
+  readonly byFloor?: number;
 }
+
+/** Seconds of the upsert with which the budget of changed rows was made. */
+const budgetedUpsert = 0.55;
+const changesBudget = `3 × an upsert of ${seconds(budgetedUpsert)} + 1 s`;
+
+const isWithin = (pairs: readonly BudgetedPair[], budgetOf: (pair: BudgetedPair) => number): boolean =>
+  median(pairs.map((pair) => pair.ours / budgetOf(pair))) <= 1;
+
+const byFloorWords = (pairs: readonly BudgetedPair[]): string => {
+  const [first] = pairs;
+  if (first?.byFloor === undefined) return '';
+  const budgetOf = ({ byFloor, budget }: BudgetedPair): number => byFloor ?? budget;
+  return `; by this run's floor ${seconds(median(pairs.map(budgetOf)))}, ${isWithin(pairs, budgetOf) ? 'met' : 'MISSED'}; as budgeted`;
+};
 
 const budgetFigure = (
   job: string,
@@ -117,8 +133,8 @@ const budgetFigure = (
   floor: seconds(median(pairs.map(({ floor }) => floor))),
   ours: seconds(median(pairs.map(({ ours }) => ours))),
   ratio: spreadOf(pairs.map(({ floor, ours }) => ours / floor)),
-  goal: `${facts.goal}: ${seconds(median(pairs.map(({ budget }) => budget)))}`,
-  met: median(pairs.map(({ ours, budget }) => ours / budget)) <= 1,
+  goal: `${facts.goal}: ${seconds(median(pairs.map(({ budget }) => budget)))}${byFloorWords(pairs)}`,
+  met: isWithin(pairs, ({ budget }) => budget),
   worker: facts.worker,
   content: facts.content,
 });
@@ -154,7 +170,7 @@ export const benchChanges = async (site: BenchSite): Promise<Figure[]> => {
   const upserted = async (more: number): Promise<Omit<BudgetedPair, 'ours'>> => {
     const after = await changeOnePercent(databaseUrl);
     const floor = await timed(() => journalledUpsert(databaseUrl, sourceTable, floorTable, after));
-    return { floor, budget: more + 3 * floor + 1 };
+    return { floor, budget: more + 3 * budgetedUpsert + 1, byFloor: more + 3 * floor + 1 };
   };
   try {
     await platform.configure(benchConfiguration(false));
@@ -167,13 +183,13 @@ export const benchChanges = async (site: BenchSite): Promise<Figure[]> => {
       const floor = await timed(() => readAndHash(databaseUrl, sourceTable));
       return { floor, budget: 1.6 * floor };
     });
-    const full = await measured('J2 1% changed, full read', 'nothing changed + 3 × upsert + 1 s', () =>
+    const full = await measured('J2 1% changed, full read', `nothing changed + ${changesBudget}`, () =>
       upserted(nothing.ours),
     );
     await platform.configure(benchConfiguration(true));
     // The first read by watermark has nothing to begin after: it reads all.
     await platform.untilIndexed(await platform.run('first-load'));
-    const marked = await measured('J2 1% changed, watermark', '3 × upsert + 1 s', () => upserted(0));
+    const marked = await measured('J2 1% changed, watermark', changesBudget, () => upserted(0));
     return [nothing.figure, full.figure, marked.figure];
   } finally {
     await platform.close();
