@@ -22,12 +22,6 @@ export const inLanes = async <T>(
   if (failure !== undefined) throw failure.reason;
 };
 
-/** Waits for both, even if one fails. @throws what the first that failed threw */
-export const bothOf = async <A, B>(first: Promise<A>, second: Promise<B>): Promise<[A, B]> => {
-  await Promise.allSettled([first, second]);
-  return [await first, await second];
-};
-
 /** Work done beside its caller, one piece after the other: `next` waits for the piece before, begins its own and returns. */
 export class InTurn {
   private current: Promise<unknown> = Promise.resolve();

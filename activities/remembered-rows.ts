@@ -1,10 +1,10 @@
 import type { PoolClient } from 'pg';
 import type { Work } from '../database/hub.js';
 import type { RunRef } from '../domain/run.js';
+import { bothOf } from '../platform/both.js';
 import { copyOutBytes, copyOutValues } from '../platform/copy.js';
 import type { MappingRef } from './context.js';
 import { KnownRows, touchedImages, type Loading } from './known-rows.js';
-import { bothOf } from './lanes.js';
 import { writersSince } from './source-content.js';
 
 /* Rows of a source are remembered by the text that they were read as (`RowsOfText`), so that the next reads need not look at those whose

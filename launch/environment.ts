@@ -1,5 +1,6 @@
 import { join, resolve } from 'node:path';
 import type { Config } from '../config/env.js';
+import { bothOf } from '../platform/both.js';
 import { claimFolder } from './folder-claim.js';
 import type { FolderClaim } from './folder-claim.js';
 import { LaunchError, reasonOf } from './launch-error.js';
@@ -73,7 +74,7 @@ export async function bringUp(options: EnvironmentOptions): Promise<Environment>
   const embedded: EmbeddedServer[] = [];
   try {
     // The address is looked for while PostgreSQL starts: each may take seconds on a first run.
-    const [postgres, executable] = await settleBoth(
+    const [postgres, executable] = await bothOf(
       config.databaseUrl === null
         ? startPostgres({ folder, fresh, progress, settings }).then((started) => (servers.postgres = started))
         : null,
@@ -152,14 +153,6 @@ function claimOwn(folder: string): ReturnType<typeof claimFolder> {
       { cause },
     );
   }
-}
-
-/* Waits for both even if one fails: what has been started must be known, to be stopped. */
-async function settleBoth<A, B>(first: Promise<A> | null, second: Promise<B> | null): Promise<[A | null, B | null]> {
-  const [a, b] = await Promise.allSettled([first, second]);
-  if (a.status === 'rejected') throw a.reason;
-  if (b.status === 'rejected') throw b.reason;
-  return [a.value, b.value];
 }
 
 function required(value: string | null): string {

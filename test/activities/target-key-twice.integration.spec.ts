@@ -45,17 +45,31 @@ const configurationOf = (url: string): Configuration => ({
   jobs: [{ name: 'all', sources: ['sis.people'], targets: ['finance.payees'] }],
 });
 
-test('the first record gets the row and the others are refused, be their rows equal or not', async () => {
+/** People of one system who are told to the payees of another by one job, once they are there.
+ *  @param insert people, as SQL
+ *  @param number how payees have their number */
+const openPeople = async (insert: string, number = 'number text primary key') => {
   const { database, hub, systems, close } = await openStores();
   try {
     await systems.query(`
       create table public.people (id text primary key, number text, name text);
-      create table public.payees (number text primary key, name text);
-      insert into public.people values ('a', '1', 'Amara'), ('b', '1', 'Amara'), ('c', '1', 'Mei'), ('d', '2', 'Jonas')`);
+      create table public.payees (${number}, name text);
+      ${insert}`);
     const { institutionId } = await applyConfiguration(hub, configurationOf(database.url), 'test');
     const jobId = (await loadConfiguration(hub, institutionId)).jobs[0]?.id ?? 0;
+    return { hub, systems, institutionId, jobId, conductor: new DirectConductor(directActivities(hub)), close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+};
+
+test('the first record gets the row and the others are refused, be their rows equal or not', async () => {
+  const { hub, systems, institutionId, jobId, conductor, close } = await openPeople(`
+      insert into public.people values ('a', '1', 'Amara'), ('b', '1', 'Amara'), ('c', '1', 'Mei'), ('d', '2', 'Jonas')`);
+  try {
     const run = async () => {
-      const runId = await new DirectConductor(directActivities(hub)).sync(institutionId, jobId);
+      const runId = await conductor.sync(institutionId, jobId);
       return await hub.read(institutionId, async (client) => ({
         refused: (
           await client.query<object>(
@@ -97,19 +111,17 @@ describe.each([
   ['without', 'number text'],
 ])('a target %s', (_, number) => {
   test('a row is never taken over, whatever page or run the other record comes in; it is told once it is let go of', async () => {
-    const { database, hub, systems, close } = await openStores();
-    try {
-      // More than two pages of a target: records get their numbers in the order of these.
-      await systems.query(`
-        create table public.people (id text primary key, number text, name text);
-        create table public.payees (${number}, name text);
+    // More than two pages of a target: records get their numbers in the order of these.
+    const { hub, systems, institutionId, jobId, conductor, close } = await openPeople(
+      `
         insert into public.people select to_char(n, 'FM0000'), n::text, 'Person ' || n from generate_series(1, 700) n;
-        insert into public.people values ('0800', '1', 'Second of 1'), ('0801', '800', 'Person 801')`);
-      const { institutionId } = await applyConfiguration(hub, configurationOf(database.url), 'test');
-      const jobId = (await loadConfiguration(hub, institutionId)).jobs[0]?.id ?? 0;
+        insert into public.people values ('0800', '1', 'Second of 1'), ('0801', '800', 'Person 801')`,
+      number,
+    );
+    try {
       /** What a run refused, by the record that it was; and whether it failed. */
       const run = async (): Promise<string[]> => {
-        const runId = await new DirectConductor(directActivities(hub)).sync(institutionId, jobId);
+        const runId = await conductor.sync(institutionId, jobId);
         const { rows } = await hub.read(institutionId, (client) =>
           client.query<{ told: string }>(
             `select s.source_key || ' under ' || f.source_key || ': ' || f.detail as told from findings f
@@ -189,16 +201,10 @@ test.each([
 ])(
   'a rollback of a run in which keys went from one record to another, %s, sets all of them back',
   async (_, between) => {
-    const { database, hub, systems, close } = await openStores();
-    try {
-      await systems.query(`
-      create table public.people (id text primary key, number text, name text);
-      create table public.payees (number text primary key, name text);
+    const { hub, systems, institutionId, jobId, conductor, close } = await openPeople(`
       insert into public.people values ('a', '1', 'Amara'), ('c', '3', 'Jonas'), ('z', '2', 'Mei');
       insert into public.people select 'm' || g, 'm' || g, 'M' from generate_series(1, ${between}) g`);
-      const { institutionId } = await applyConfiguration(hub, configurationOf(database.url), 'test');
-      const jobId = (await loadConfiguration(hub, institutionId)).jobs[0]?.id ?? 0;
-      const conductor = new DirectConductor(directActivities(hub));
+    try {
       const payees = async (): Promise<readonly string[]> => {
         const { rows } = await systems.query<{ row: string }>(
           `select number || ' ' || name as row from public.payees order by 1`,
@@ -236,15 +242,9 @@ test.each([
 );
 
 test('a rollback leaves a row where it is while somebody else stands under its former key, and tells it', async () => {
-  const { database, hub, systems, close } = await openStores();
-  try {
-    await systems.query(`
-      create table public.people (id text primary key, number text, name text);
-      create table public.payees (number text primary key, name text);
+  const { hub, systems, institutionId, jobId, conductor, close } = await openPeople(`
       insert into public.people values ('a', '1', 'Amara')`);
-    const { institutionId } = await applyConfiguration(hub, configurationOf(database.url), 'test');
-    const jobId = (await loadConfiguration(hub, institutionId)).jobs[0]?.id ?? 0;
-    const conductor = new DirectConductor(directActivities(hub));
+  try {
     await conductor.sync(institutionId, jobId);
     await systems.query(`update public.people set number = '4'`);
     const runId = await conductor.sync(institutionId, jobId);
